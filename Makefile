@@ -1,0 +1,118 @@
+# routeport.  `make deps demo` shows it at work, `make deps check` proves it; `make help` lists the rest.
+CC ?= cc
+PREFIX ?= /usr/local
+BUILD ?= build
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
+
+VERSION := 0.1.0
+CFLAGS ?= -O2 -g
+STD := -std=c11 -D_GNU_SOURCE -DROUTEPORT_VERSION='"$(VERSION)"' -I.
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(CI),-Werror)
+HARDEN := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+LDHARDEN := -pie -Wl,-z,relro,-z,now
+ifdef SANITIZE
+SAN := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+endif
+ALL_CFLAGS := $(STD) $(WARN) $(HARDEN) $(SAN) $(CFLAGS) -MMD -MP -pthread
+LIBS := -lssl -lcrypto -lev -linih -lcares -lm -pthread
+
+COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
+CLIENT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
+SERVER := $(patsubst %.c,$(BUILD)/%.o,$(wildcard server/*.c))
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_HELP := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
+PROGRAMS := $(BUILD)/routeport-client $(BUILD)/routeport-server
+PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help deps demo check unit integration check-teeth static install certs image bench asan tsan lint clean
+
+all: $(PROGRAMS)
+
+$(BUILD)/routeport-client: $(CLIENT) $(BUILD)/common.a
+$(BUILD)/routeport-server: $(SERVER) $(BUILD)/common.a
+$(PROGRAMS):
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) $(LDMODE) -o $@ $^ $(LIBS)
+$(PROGRAMS): LDMODE ?= $(LDHARDEN)
+
+$(BUILD)/common.a: $(COMMON)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(UNIT_HELP) $(BUILD)/common.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+## help: this list
+help:
+	@sed -n 's/^## //p' Makefile
+
+## deps: install what building, demo and tests need
+deps:
+	$(Q)sh tools/deps.sh
+
+## demo: redis through a stand-in of the OpenShift router, shown step by step
+demo: all
+	$(Q)sh tools/demo.sh
+
+## check: all tests
+check: unit integration check-teeth
+
+## unit: the unit tests (Check)
+unit: $(UNIT)
+	$(Q)for t in $(UNIT); do CK_VERBOSITY=minimal $$t || exit 1; done
+
+## integration: the pair among real programs (pytest); T=name picks tests
+integration: all
+	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration $(if $(T),-k '$(T)')
+
+## check-teeth: the endings with a stunnel4 pair in our place; most of them must fail
+check-teeth:
+	$(Q)sh tests/integration/teeth.sh
+
+## static: both programs as static files in build/static/
+static:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/static LDMODE=-static all
+
+## install: into $(DESTDIR)$(PREFIX)
+install: all
+	install -D -m 755 $(BUILD)/routeport-client $(DESTDIR)$(PREFIX)/bin/routeport-client
+	install -D -m 755 $(BUILD)/routeport-server $(DESTDIR)$(PREFIX)/bin/routeport-server
+	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/routeport/README.md
+	cp -R examples $(DESTDIR)$(PREFIX)/share/doc/routeport/
+
+## certs: a private CA and certificates for ROUTE=host in OUT=folder
+certs:
+	$(Q)sh certs/make-certs.sh "$(ROUTE)" $(OUT)
+
+## image: the sidecar's container image
+image: static
+	$(Q)sh tools/image.sh
+
+## bench: the pair beside stunnel4 and haproxy
+bench: all
+	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) sh tests/bench/bench.sh
+
+## asan, tsan: the same tests under AddressSanitizer and UBSan, or ThreadSanitizer
+asan:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined unit integration
+tsan:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread unit integration
+
+## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, option table
+lint: all
+	$(Q)sh tools/lint.sh
+
+## clean: remove what was built
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,37 @@
+/*
+ * A name to one connected socket: look it up, then try its addresses as RFC 8305 tells,
+ * each 250 ms after the one before or at once when that one failed.  The first that
+ * connects wins; the others are closed.  Belongs to one loop and its thread.
+ */
+#ifndef COMMON_CONNECT_H
+#define COMMON_CONNECT_H
+
+#include "common/net.h"
+#include "common/resolve.h"
+
+#include <ev.h>
+
+struct connect;
+
+/** @fd: a connected, non-blocking socket, the callee's from now on, and the address it
+ * reached; or -1 and @why: one line, in plain words, naming what was tried ("connect
+ * 127.0.0.1:5432: Connection refused", "look up db.example: no such name", "connect
+ * 192.0.2.1:443: no answer within 10 s").  @to and @why are only valid during the call.
+ */
+typedef void
+connect_done(void *arg, int fd, const struct net_address *to, const char *why);
+
+/**
+ * Start.  @done is called exactly once, never from inside this call, unless
+ * connect_cancel() comes first.  @seconds limits the whole, the lookup included.
+ * @name must live until then.  NULL: out of memory.  The attempt is gone once @done
+ * returns.
+ */
+struct connect *connect_start(struct ev_loop *loop, struct resolver *resolver,
+    const struct net_name *name, double seconds, connect_done *done, void *arg);
+
+/** Close whatever is open; @done is not called.  NULL is fine.  Not for use inside @done.
+ */
+void connect_cancel(struct connect *attempt);
+
+#endif

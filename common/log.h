@@ -1,0 +1,69 @@
+/*
+ * The log: one line per event, `key=value` pairs, to stderr, a file or both.
+ *
+ *	2026-11-23T20:51:56.123Z info stream=42 event=close why=finished ...
+ *
+ * Under systemd's journal only the level stands in front (sd-daemon(3), "<6>").  Any
+ * thread may log; a line is one write(2).  A log that cannot be written is no reason to
+ * stop: lines are then lost.  What came from outside goes through log_quote().
+ */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** syslog(3)'s levels that routeport uses. */
+enum log_level {
+	LOG_LEVEL_ERROR = 3,   /* somebody must act */
+	LOG_LEVEL_WARNING = 4, /* degraded */
+	LOG_LEVEL_INFO = 6,    /* life cycle */
+	LOG_LEVEL_DEBUG = 7,   /* transitions */
+};
+
+enum {
+	/** Room for log_quote(): longer text is cut and ends in "...". */
+	LOG_QUOTE_SIZE = 512,
+};
+
+/**
+ * Send lines to @file (appended, 0600; NULL: none) and, unless @quiet, to stderr.
+ * Before this call lines of level info and above go to stderr.
+ */
+bool log_open(const char *file, bool quiet, struct err *e);
+
+/** Lines above @level (less important) are dropped. */
+void log_set_level(enum log_level level);
+bool log_is_on(enum log_level level);
+
+void log_line(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+/** Its arguments are evaluated only when debug lines are written. */
+#define log_debug(...)                                                                   \
+	do {                                                                             \
+		if (log_is_on(LOG_LEVEL_DEBUG))                                          \
+			log_line(LOG_LEVEL_DEBUG, __VA_ARGS__);                          \
+	} while (0)
+
+/**
+ * As log_line(), but a cause that was written within the last minute is only counted;
+ * its next line says how often it came ("repeated=N").  @scope and the formatted text
+ * together are the cause.
+ */
+void log_cause(enum log_level level, const char *scope, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/**
+ * Text from outside, safe in a line: as it is if it is one plain word, else in double
+ * quotes with control characters, quotes, backslashes and bytes above 126 as \xNN.
+ * Returns @out.
+ */
+const char *log_quote(const char *text, char out[LOG_QUOTE_SIZE]);
+
+#endif

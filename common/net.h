@@ -1,0 +1,88 @@
+/*
+ * Addresses and sockets: what the operating system calls by struct sockaddr.
+ * Nothing here looks a name up (that is resolve.h) or waits.
+ */
+#ifndef COMMON_NET_H
+#define COMMON_NET_H
+
+#include "common/err.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/** An address that a socket can use. */
+struct net_address {
+	socklen_t length;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	};
+};
+
+/**
+ * What a line of the settings says: [HOST:]PORT or /unix/socket.  The host may
+ * be a literal address, "localhost" or a name that is still to be looked up.
+ */
+struct net_name {
+	char *host;    /* NULL for a Unix socket; no brackets */
+	uint16_t port; /* host byte order; 0 for a Unix socket */
+	char *path;    /* NULL unless a Unix socket */
+};
+
+enum {
+	/** Enough for any address in text, a Unix path and the final NUL included. */
+	NET_TEXT_SIZE = 128,
+};
+
+/**
+ * Read [HOST:]PORT or /unix/socket.  An address splits at its last colon; HOST may
+ * stand in brackets; PORT is a number from 1 to 65535 or a name of the system's
+ * services is not looked up.  @default_host stands in where only a port is given.
+ * On failure *@name is untouched.  The caller calls net_name_clear().
+ */
+bool net_name_parse(
+    struct net_name *name, const char *text, const char *default_host, struct err *e);
+void net_name_clear(struct net_name *name);
+
+/** "host:port", "[::1]:port" or the path; cut to @size, always with a NUL.  Returns
+ * @text. */
+const char *net_name_format(const struct net_name *name, char *text, size_t size);
+
+/** True for an address in numbers (IPv4, or IPv6 with an optional %scope). */
+bool net_is_literal(const char *host);
+
+/**
+ * The addresses that need no lookup: a literal, "localhost" (::1 and 127.0.0.1, in this
+ * order; RFC 6761, 6.3) or a Unix path.  Returns how many were written, at most 2; 0
+ * means that the name must be looked up.
+ */
+size_t net_name_addresses(const struct net_name *name, struct net_address addresses[2]);
+
+/** "192.0.2.1:80", "[2001:db8::1]:80", the Unix path, or "unix" for an unnamed one. */
+const char *
+net_address_format(const struct net_address *address, char *text, size_t size);
+
+/** A listening, non-blocking, close-on-exec socket, or -1.  An IPv6 socket takes IPv6
+ * alone, unless it is the any-address.  A Unix socket's file is replaced if nobody
+ * answers there. */
+int net_listen(const struct net_address *address, struct err *e);
+
+/** A non-blocking, close-on-exec stream socket of the address' family, or -1 with errno.
+ */
+int net_socket(const struct net_address *address);
+
+/** What every stream socket gets: TCP_NODELAY, and SO_KEEPALIVE if @keepalive.
+ * Unix sockets have neither.  Never fails. */
+void net_tune(int fd, bool keepalive);
+
+/** Close so that the peer sees RST; bytes not sent yet are thrown away.
+ * A Unix socket has no RST: its peer sees EOF, or ECONNRESET if it left bytes unread. */
+void net_reset(int fd);
+
+#endif

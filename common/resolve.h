@@ -1,0 +1,50 @@
+/*
+ * Names to addresses, without ever blocking a loop.  One resolver belongs to one loop and
+ * its thread.  Only this room knows c-ares.
+ *
+ * A and AAAA are asked for side by side, each with its own limit of time, so that a
+ * server which leaves one of them unanswered does not hold back the other.  Answers are
+ * not kept: the next question asks anew.
+ */
+#ifndef COMMON_RESOLVE_H
+#define COMMON_RESOLVE_H
+
+#include "common/err.h"
+#include "common/net.h"
+
+#include <ev.h>
+#include <stddef.h>
+
+struct resolver;
+struct resolve_query;
+
+/** What a question brought: @count addresses, IPv6 and IPv4 in turn (RFC 8305, 4), or 0
+ * and
+ * @why (plain words: "no such name", "the name server does not answer", ...).  Both are
+ * only valid during the call. */
+typedef void resolve_done(
+    void *arg, const struct net_address *addresses, size_t count, const char *why);
+
+/** NULL: out of memory, or c-ares could not start (@e). */
+struct resolver *resolver_new(struct ev_loop *loop, struct err *e);
+
+/** Open queries end without a call to their resolve_done. */
+void resolver_free(struct resolver *resolver);
+
+/**
+ * Look @host up; every address gets @port (host byte order).  @done is called exactly
+ * once, never from inside this call, unless resolve_cancel() comes first.  NULL: out of
+ * memory. The query is gone once @done returns.
+ */
+struct resolve_query *resolve_start(struct resolver *resolver, const char *host,
+    uint16_t port, resolve_done *done, void *arg);
+
+/** Forget a query; its @done is not called.  Not for use inside @done. */
+void resolve_cancel(struct resolve_query *query);
+
+/** For start-up alone: waits on @loop (which has nothing else to do) for at most
+ * @seconds. Returns how many addresses were written, at most @most; 0: @e says why. */
+size_t resolve_now(const char *host, uint16_t port, double seconds,
+    struct net_address *addresses, size_t most, struct err *e);
+
+#endif

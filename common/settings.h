@@ -1,0 +1,109 @@
+/*
+ * What one .ini file says.  Read once, checked, then never changed: any thread may look.
+ * All text is owned by the struct settings; settings_free() gives everything back.
+ * Only this room knows inih.
+ */
+#ifndef COMMON_SETTINGS_H
+#define COMMON_SETTINGS_H
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/net.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/** Which half of a file a program runs. */
+enum role {
+	ROLE_CLIENT,
+	ROLE_SERVER
+};
+
+struct text_list {
+	char **items;
+	size_t count;
+};
+
+struct name_list {
+	struct net_name *items;
+	size_t count;
+};
+
+enum multiplex {
+	MULTIPLEX_NO
+};
+
+/** `foreground`: yes, no (become a daemon) or quiet (stay, without stderr). */
+enum foreground {
+	FOREGROUND_YES,
+	FOREGROUND_NO,
+	FOREGROUND_QUIET
+};
+
+/** One section: one thing that is forwarded.  Times are in seconds. */
+struct service_settings {
+	char *name;
+	int line; /* of its [section] in the file */
+	enum role role;
+
+	struct name_list accept;
+	struct name_list connect;
+
+	char *cert;     /* NULL: none */
+	char *key;      /* the same file as cert unless given */
+	char *ca_file;  /* NULL: none */
+	char *ca_path;  /* NULL: none */
+	bool system_ca; /* trust the system's store: a client that verifies, without
+			   CAfile, CApath */
+	bool verify_chain;
+	bool require_cert; /* a client always verifies a server that shows one */
+	bool ask_cert;     /* server: send a CertificateRequest */
+	struct text_list check_host; /* any that matches lets the peer in; empty with
+					check_ip: no rule */
+	struct text_list check_ip;
+	char *sni; /* client: the name sent; NULL: none */
+
+	int tls_min;        /* TLS1_2_VERSION ... */
+	int tls_max;        /* 0: the newest that OpenSSL has */
+	char *ciphers;      /* NULL: OpenSSL's */
+	char *ciphersuites; /* NULL: OpenSSL's */
+	char *curves;       /* NULL: OpenSSL's */
+	enum multiplex multiplex;
+
+	double timeout_busy;
+	double timeout_close;
+	double timeout_connect;
+	double timeout_idle;
+};
+
+struct settings {
+	char *file; /* as given on the command line */
+	enum log_level debug;
+	char *output;
+	char *pid;
+	enum foreground foreground;
+	long workers;         /* 0: as many as the machine allows */
+	long max_connections; /* 0: from the descriptor limit */
+	double timeout_drain; /* seconds */
+
+	struct service_settings
+	    *services; /* those of this role alone, in the file's order */
+	size_t service_count;
+};
+
+/**
+ * Read @file for a program of @role.  NULL: @e says FILE:LINE: "the line": why.
+ * Things that work but deserve a word are logged as warnings.  Opens no certificate
+ * and looks up no name.
+ */
+struct settings *settings_load(const char *file, enum role role, struct err *e);
+void settings_free(struct settings *settings);
+
+/** Every option with its default, range and meaning, for --options. */
+void settings_print_options(FILE *out, enum role role);
+
+/** The same as the README's table in Markdown, for both roles. */
+void settings_print_markdown(FILE *out);
+
+#endif
