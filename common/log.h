@@ -30,7 +30,9 @@ enum {
 
 /**
  * Send lines to @file (appended, 0600; NULL: none) and, unless @quiet, to stderr.
- * Before this call lines of level info and above go to stderr.
+ * Before this call lines of level info and above go to stderr.  May be called again, also
+ * while other threads log, to open a file that was moved away; on failure all stays as it
+ * was.
  */
 bool log_open(const char *file, bool quiet, struct err *e);
 
@@ -53,8 +55,9 @@ void log_line(enum log_level level, const char *format, ...)
 
 /**
  * As log_line(), but a cause that was written within the last minute is only counted;
- * its next line says how often it came ("repeated=N").  @scope and the formatted text
- * together are the cause.
+ * its next line says how often it came ("repeated=N").  @scope (a service's name, which
+ * is not written) and the formatted text together are the cause, so the text should hold
+ * nothing that changes each time.  Of the latest 64 causes that is; older are forgotten.
  */
 void log_cause(enum log_level level, const char *scope, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

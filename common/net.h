@@ -42,9 +42,10 @@ enum {
 
 /**
  * Read [HOST:]PORT or /unix/socket.  An address splits at its last colon; HOST may
- * stand in brackets; PORT is a number from 1 to 65535 or a name of the system's
- * services is not looked up.  @default_host stands in where only a port is given.
- * On failure *@name is untouched.  The caller calls net_name_clear().
+ * stand in brackets ("::1:80" is "[::1]:80"); PORT is a number from 1 to 65535, and a
+ * name in its place is refused, for the system's list of services is not read.
+ * @default_host stands in where only a port is given.  On failure *@name is untouched
+ * and @e tells what to write.  The caller calls net_name_clear().
  */
 bool net_name_parse(
     struct net_name *name, const char *text, const char *default_host, struct err *e);
@@ -54,23 +55,27 @@ void net_name_clear(struct net_name *name);
  * @text. */
 const char *net_name_format(const struct net_name *name, char *text, size_t size);
 
-/** True for an address in numbers (IPv4, or IPv6 with an optional %scope). */
+/** True for an address in numbers (IPv4, or IPv6 with an optional %scope, which may
+ * be an interface that this host does not have). */
 bool net_is_literal(const char *host);
 
 /**
  * The addresses that need no lookup: a literal, "localhost" (::1 and 127.0.0.1, in this
  * order; RFC 6761, 6.3) or a Unix path.  Returns how many were written, at most 2; 0
- * means that the name must be looked up.
+ * means that the name must be looked up, or that its %scope is no interface here.
  */
 size_t net_name_addresses(const struct net_name *name, struct net_address addresses[2]);
 
-/** "192.0.2.1:80", "[2001:db8::1]:80", the Unix path, or "unix" for an unnamed one. */
+/** "192.0.2.1:80" (also for ::ffff:192.0.2.1, which is what a peer over IPv4 looks like
+ * on an IPv6 any-address), "[2001:db8::1%eth0]:80", the Unix path ("@name" for an
+ * abstract one), or "unix" for an unnamed one.  Cut to @size.  Returns @text. */
 const char *
 net_address_format(const struct net_address *address, char *text, size_t size);
 
-/** A listening, non-blocking, close-on-exec socket, or -1.  An IPv6 socket takes IPv6
- * alone, unless it is the any-address.  A Unix socket's file is replaced if nobody
- * answers there. */
+/** A listening, non-blocking, close-on-exec socket, or -1 and @e: "listen on
+ * 127.0.0.1:443: Address already in use".  An IPv6 socket takes IPv6 alone, unless it is
+ * the any-address.  A Unix socket's file is replaced if nobody answers there; whoever
+ * closes the socket for good unlinks the file. */
 int net_listen(const struct net_address *address, struct err *e);
 
 /** A non-blocking, close-on-exec stream socket of the address' family, or -1 with errno.

@@ -1,0 +1,323 @@
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	LINE_SIZE = 4096,   /* PIPE_BUF: a write of this much is never torn apart */
+	PREFIX_SIZE = 40,   /* room for the time and the level, or for "<6>" */
+	CAUSES = 64,        /* how many causes are remembered */
+	CAUSE_SECONDS = 60, /* for how long a cause is only counted */
+};
+
+/* A line under work: the prefix goes in front of the body once its kind is known. */
+struct line {
+	char memory[LINE_SIZE];
+	size_t end; /* of the body, which starts at PREFIX_SIZE */
+};
+
+struct cause {
+	uint64_t key; /* 0: free */
+	time_t written;
+	unsigned long repeated;
+};
+
+static atomic_int level_limit = LOG_LEVEL_INFO;
+static atomic_int log_file = -1;
+static atomic_bool to_stderr = true;
+static atomic_bool under_journal;
+static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
+
+static pthread_mutex_t causes_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct cause causes[CAUSES];
+
+/* systemd.exec(5): stderr is the journal's if it still is what JOURNAL_STREAM names. */
+static void
+detect_journal(void)
+{
+	const char *stream = secure_getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+		return;
+	/* NOLINTNEXTLINE(cert-err34-c): too large a number matches no file */
+	if (sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) == 2)
+		under_journal = device == st.st_dev && inode == st.st_ino;
+}
+
+bool
+log_open(const char *file, bool quiet, struct err *e)
+{
+	int fd = -1, old = log_file;
+
+	if (file != NULL) {
+		fd = open(
+		    file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+		if (fd == -1)
+			return err_errno(e, errno, "open the log file %s", file);
+	}
+	if (fd != -1 && old != -1) {
+		/* Keep the number: another thread may be about to write to it. */
+		dup3(fd, old, O_CLOEXEC);
+		close(fd);
+	} else {
+		log_file = fd;
+		if (old != -1)
+			close(old);
+	}
+	to_stderr = !quiet;
+	return true;
+}
+
+void
+log_set_level(enum log_level level)
+{
+	level_limit = (int)level;
+}
+
+bool
+log_is_on(enum log_level level)
+{
+	return (int)level <= level_limit;
+}
+
+static const char *
+level_name(enum log_level level)
+{
+	switch (level) {
+	case LOG_LEVEL_ERROR:
+		return "error";
+	case LOG_LEVEL_WARNING:
+		return "warning";
+	case LOG_LEVEL_INFO:
+		return "info";
+	case LOG_LEVEL_DEBUG:
+		return "debug";
+	}
+	return "unknown";
+}
+
+static size_t
+format_prefix(char out[PREFIX_SIZE], enum log_level level, bool journal)
+{
+	struct timespec now;
+	struct tm tm;
+	char day[24];
+	int n;
+
+	if (journal)
+		return (size_t)snprintf(out, PREFIX_SIZE, "<%d>", (int)level);
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+	n = snprintf(out, PREFIX_SIZE, "%s.%03dZ %s ", day, (int)(now.tv_nsec / 1000000),
+	    level_name(level));
+	return (size_t)(n < PREFIX_SIZE ? n : PREFIX_SIZE - 1);
+}
+
+/* A log that cannot be written is no reason to stop, nor to try twice. */
+static void
+write_once(int fd, const char *bytes, size_t length)
+{
+	while (write(fd, bytes, length) == -1 && errno == EINTR)
+		;
+}
+
+static void
+line_write(struct line *line, int fd, enum log_level level, bool journal)
+{
+	char prefix[PREFIX_SIZE];
+	size_t length = format_prefix(prefix, level, journal);
+	char *start = line->memory + PREFIX_SIZE - length;
+
+	memcpy(start, prefix, length);
+	write_once(fd, start, line->end - PREFIX_SIZE + length);
+}
+
+static void
+line_append(struct line *line, const char *format, va_list args)
+{
+	size_t room = sizeof(line->memory) - line->end - 1; /* 1: the newline */
+	int n = vsnprintf(line->memory + line->end, room, format, args);
+
+	if (n < 0)
+		return;
+	if ((size_t)n < room) {
+		line->end += (size_t)n;
+		return;
+	}
+	line->end += room - 1;
+	memcpy(line->memory + line->end - 3, "...", 3);
+}
+
+/* Whatever got past log_quote(), an event stays one line. */
+static void
+line_finish(struct line *line)
+{
+	for (size_t i = PREFIX_SIZE; i < line->end; i++)
+		if ((unsigned char)line->memory[i] < ' ' || line->memory[i] == 127)
+			line->memory[i] = '?';
+	line->memory[line->end++] = '\n';
+}
+
+static void
+line_send(struct line *line, enum log_level level)
+{
+	int fd = log_file;
+
+	line_finish(line);
+	if (fd != -1)
+		line_write(line, fd, level, false);
+	if (to_stderr) {
+		pthread_once(&journal_once, detect_journal);
+		line_write(line, STDERR_FILENO, level, under_journal);
+	}
+}
+
+void
+log_line(enum log_level level, const char *format, ...)
+{
+	struct line line;
+	va_list args;
+
+	if (!log_is_on(level))
+		return;
+	line.end = PREFIX_SIZE;
+	va_start(args, format);
+	line_append(&line, format, args);
+	va_end(args);
+	line_send(&line, level);
+}
+
+/* FNV-1a; the final NUL counts, so that it parts what is hashed one after another. */
+static uint64_t
+hash_text(uint64_t hash, const char *text)
+{
+	do
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	while (*text++ != '\0');
+	return hash;
+}
+
+/* The cause's place; a new one takes that of the cause longest not written. */
+static struct cause *
+find_cause(uint64_t key)
+{
+	struct cause *oldest = &causes[0];
+
+	for (size_t i = 0; i < CAUSES; i++) {
+		if (causes[i].key == key)
+			return &causes[i];
+		if (causes[i].key == 0 ||
+		    (oldest->key != 0 && causes[i].written < oldest->written))
+			oldest = &causes[i];
+	}
+	*oldest = (struct cause){.key = key};
+	return oldest;
+}
+
+/* May this cause be written now?  If so, @repeated is how often it was only counted. */
+static bool
+cause_is_due(uint64_t key, unsigned long *repeated)
+{
+	struct timespec now;
+	struct cause *cause;
+	bool due;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&causes_lock);
+	cause = find_cause(key);
+	due = cause->written == 0 || now.tv_sec - cause->written >= CAUSE_SECONDS;
+	if (due) {
+		*repeated = cause->repeated;
+		*cause = (struct cause){.key = key, .written = now.tv_sec};
+	} else {
+		cause->repeated++;
+	}
+	pthread_mutex_unlock(&causes_lock);
+	return due;
+}
+
+static void
+append_text(struct line *line, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	line_append(line, format, args);
+	va_end(args);
+}
+
+void
+log_cause(enum log_level level, const char *scope, const char *format, ...)
+{
+	struct line line;
+	unsigned long repeated;
+	uint64_t key;
+	va_list args;
+
+	if (!log_is_on(level))
+		return;
+	line.end = PREFIX_SIZE;
+	va_start(args, format);
+	line_append(&line, format, args);
+	va_end(args);
+	line.memory[line.end] = '\0';
+	key = hash_text(UINT64_C(14695981039346656037), scope);
+	key = hash_text(key, line.memory + PREFIX_SIZE);
+	if (!cause_is_due(key == 0 ? 1 : key, &repeated))
+		return;
+	if (repeated > 0)
+		append_text(&line, " repeated=%lu", repeated);
+	line_send(&line, level);
+}
+
+/* A word needs no quotes: it can neither end the line nor look like another pair. */
+static bool
+is_plain_word(const char *text)
+{
+	size_t n = 0;
+
+	for (; text[n] != '\0'; n++)
+		if (text[n] <= ' ' || text[n] > '~' || strchr("\"\\=", text[n]) != NULL)
+			return false;
+	return n > 0 && n < LOG_QUOTE_SIZE;
+}
+
+const char *
+log_quote(const char *text, char out[LOG_QUOTE_SIZE])
+{
+	enum {
+		TAIL = sizeof("...\"")
+	};
+	size_t n = 0;
+
+	if (is_plain_word(text))
+		return memcpy(out, text, strlen(text) + 1);
+	out[n++] = '"';
+	for (; *text != '\0' && n + 4 + TAIL <= LOG_QUOTE_SIZE; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < ' ' || c > '~' || c == '"' || c == '\\')
+			n += (size_t)snprintf(out + n, 5, "\\x%02x", c);
+		else
+			out[n++] = (char)c;
+	}
+	if (*text == '\0')
+		memcpy(out + n, "\"", sizeof("\""));
+	else
+		memcpy(out + n, "...\"", TAIL);
+	return out;
+}

@@ -1,0 +1,18 @@
+/*
+ * What the machine really allows this process: not the node's cores, but the affinity
+ * mask and the control group's quota; not the soft limit of descriptors, but the hard
+ * one.
+ */
+#ifndef COMMON_MACHINE_H
+#define COMMON_MACHINE_H
+
+/** How many threads can run at once; at least 1. */
+long machine_cpus(void);
+
+/** Raise the limit of descriptors as far as it goes, and say where that is. */
+long machine_descriptors(void);
+
+/** No core files: private keys are in them. */
+void machine_forbid_cores(void);
+
+#endif
