@@ -1,7 +1,6 @@
 /*
  * What one .ini file says.  Read once, checked, then never changed: any thread may look.
  * All text is owned by the struct settings; settings_free() gives everything back.
- * Only this room knows inih.
  */
 #ifndef COMMON_SETTINGS_H
 #define COMMON_SETTINGS_H
@@ -9,26 +8,11 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/net.h"
+#include "common/option.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-
-/** Which half of a file a program runs. */
-enum role {
-	ROLE_CLIENT,
-	ROLE_SERVER
-};
-
-struct text_list {
-	char **items;
-	size_t count;
-};
-
-struct name_list {
-	struct net_name *items;
-	size_t count;
-};
 
 enum multiplex {
 	MULTIPLEX_NO
@@ -80,25 +64,25 @@ struct service_settings {
 struct settings {
 	char *file; /* as given on the command line */
 	enum log_level debug;
-	char *output;
-	char *pid;
+	char *output; /* NULL: none */
+	char *pid;    /* NULL: none */
 	enum foreground foreground;
 	long workers;         /* 0: as many as the machine allows */
 	long max_connections; /* 0: from the descriptor limit */
 	double timeout_drain; /* seconds */
 
-	struct service_settings
-	    *services; /* those of this role alone, in the file's order */
+	/** Those of this role alone, in the file's order; at least one. */
+	struct service_settings *services;
 	size_t service_count;
 };
 
 /**
  * Read @file for a program of @role.  NULL: @e says FILE:LINE: "the line": why.
  * Things that work but deserve a word are logged as warnings.  Opens no certificate
- * and looks up no name.
+ * and looks up no name.  The caller calls settings_free().
  */
 struct settings *settings_load(const char *file, enum role role, struct err *e);
-void settings_free(struct settings *settings);
+void settings_free(struct settings *settings); /* NULL is fine */
 
 /** Every option with its default, range and meaning, for --options. */
 void settings_print_options(FILE *out, enum role role);

@@ -1,0 +1,359 @@
+#include "common/option.h"
+
+#include "common/log.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* What a type does; a value's place is where the row's offset leads. */
+struct operations {
+	bool (*set)(const struct option *, void *place, const char *value, struct err *);
+	void (*clear)(void *place); /* NULL: nothing is owned */
+};
+
+const char *
+option_values(const struct option *o, char text[OPTION_VALUES_SIZE])
+{
+	size_t length = 0;
+
+	if (o->syntax != NULL)
+		return o->syntax;
+	text[0] = '\0';
+	switch (o->type) {
+	case OPTION_YES_NO:
+		return "yes, no";
+	case OPTION_INTEGER:
+		snprintf(text, OPTION_VALUES_SIZE, "%.15g to %.15g", o->min, o->max);
+		break;
+	case OPTION_SECONDS:
+		snprintf(
+		    text, OPTION_VALUES_SIZE, "%.15g to %.15g seconds", o->min, o->max);
+		break;
+	case OPTION_WORD:
+		for (const struct option_word *w = o->words; w->word != NULL; w++)
+			length +=
+			    (size_t)snprintf(text + length, OPTION_VALUES_SIZE - length,
+				"%s%s", length == 0 ? "" : ", ", w->word);
+		break;
+	case OPTION_TEXT:
+		return "text";
+	case OPTION_TEXTS:
+		return "text, repeatable";
+	case OPTION_ADDRESSES:
+		return "[HOST:]PORT or /unix/socket, repeatable";
+	}
+	return text;
+}
+
+/* The value is none of those that the row allows. */
+static bool
+refuse(const struct option *o, struct err *e)
+{
+	char values[OPTION_VALUES_SIZE];
+
+	err_set(e, "%s takes %s", o->name, option_values(o, values));
+	return false;
+}
+
+static bool
+set_yes_no(const struct option *o, void *place, const char *value, struct err *e)
+{
+	bool yes = strcasecmp(value, "yes") == 0;
+
+	if (!yes && strcasecmp(value, "no") != 0)
+		return refuse(o, e);
+	*(bool *)place = yes;
+	return true;
+}
+
+/* True for digits and, if @fraction, a point among them: no sign, no 1e9, no "inf". */
+static bool
+is_decimal(const char *value, bool fraction)
+{
+	size_t n = strspn(value, "0123456789");
+
+	if (n > 0 && fraction && value[n] == '.')
+		n += 1 + strspn(value + n + 1, "0123456789");
+	return n > 0 && value[n] == '\0' && isdigit((unsigned char)value[n - 1]);
+}
+
+static bool
+read_number(const struct option *o, const char *value, double *number, struct err *e)
+{
+	if (!is_decimal(value, o->type == OPTION_SECONDS))
+		return refuse(o, e);
+	*number = strtod(value, NULL);
+	if (o->clamped && *number > o->max) {
+		log_cause(LOG_LEVEL_WARNING, o->name,
+		    "event=settings option=%s warning=\"%s is taken as %.15g, the most\"",
+		    o->name, value, o->max);
+		*number = o->max;
+	}
+	return (*number >= o->min && *number <= o->max) || refuse(o, e);
+}
+
+static bool
+set_integer(const struct option *o, void *place, const char *value, struct err *e)
+{
+	double number = 0;
+
+	if (!read_number(o, value, &number, e))
+		return false;
+	*(long *)place = (long)number;
+	return true;
+}
+
+static bool
+set_seconds(const struct option *o, void *place, const char *value, struct err *e)
+{
+	double number = 0;
+
+	if (!read_number(o, value, &number, e))
+		return false;
+	*(double *)place = number;
+	return true;
+}
+
+static bool
+set_word(const struct option *o, void *place, const char *value, struct err *e)
+{
+	const char *word = value, *cut;
+
+	if (o->cut_at != '\0' && (cut = strrchr(value, o->cut_at)) != NULL)
+		word = cut + 1;
+	for (const struct option_word *w = o->words; w->word != NULL; w++) {
+		if (strcasecmp(w->word, word) == 0) {
+			/* An enum has the size of an int here, signed or not. */
+			memcpy(place, &w->value, sizeof(w->value));
+			return true;
+		}
+	}
+	return refuse(o, e);
+}
+
+static void
+clear_text(void *place)
+{
+	char **text = place;
+
+	free(*text);
+	*text = NULL;
+}
+
+static bool
+set_text(const struct option *o, void *place, const char *value, struct err *e)
+{
+	char *copy = NULL;
+
+	if (*value == '\0' && !o->may_be_empty)
+		return err_set(e, "%s needs a value", o->name);
+	if (*value != '\0' && (copy = strdup(value)) == NULL)
+		return err_errno(e, ENOMEM, "%s", o->name);
+	clear_text(place);
+	*(char **)place = copy;
+	return true;
+}
+
+bool
+text_list_add(struct text_list *list, const char *text)
+{
+	char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+
+	if (items == NULL)
+		return false;
+	list->items = items;
+	if ((items[list->count] = strdup(text)) == NULL)
+		return false;
+	list->count++;
+	return true;
+}
+
+void
+text_list_clear(struct text_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (struct text_list){0};
+}
+
+static void
+clear_texts(void *place)
+{
+	text_list_clear(place);
+}
+
+static bool
+add_text(const struct option *o, void *place, const char *value, struct err *e)
+{
+	if (*value == '\0')
+		return err_set(e, "%s needs a value", o->name);
+	return text_list_add(place, value) || err_errno(e, ENOMEM, "%s", o->name);
+}
+
+static void
+clear_addresses(void *place)
+{
+	struct name_list *list = place;
+
+	for (size_t i = 0; i < list->count; i++)
+		net_name_clear(&list->items[i]);
+	free(list->items);
+	*list = (struct name_list){0};
+}
+
+static bool
+add_address(const struct option *o, void *place, const char *value, struct err *e)
+{
+	struct name_list *list = place;
+	struct net_name name, *items;
+
+	if (!net_name_parse(&name, value, o->any_host, e))
+		return false;
+	items = realloc(list->items, (list->count + 1) * sizeof(*items));
+	if (items == NULL) {
+		net_name_clear(&name);
+		return err_errno(e, ENOMEM, "%s", o->name);
+	}
+	list->items = items;
+	items[list->count++] = name;
+	return true;
+}
+
+static const struct operations operations[] = {
+    [OPTION_YES_NO] = {set_yes_no, NULL},
+    [OPTION_INTEGER] = {set_integer, NULL},
+    [OPTION_SECONDS] = {set_seconds, NULL},
+    [OPTION_WORD] = {set_word, NULL},
+    [OPTION_TEXT] = {set_text, clear_text},
+    [OPTION_TEXTS] = {add_text, clear_texts},
+    [OPTION_ADDRESSES] = {add_address, clear_addresses},
+};
+
+bool
+option_set(const struct option *o, void *base, const char *value, struct err *e)
+{
+	char *bytes = base;
+
+	if (!operations[o->type].set(o, bytes + o->offset, value, e))
+		return false;
+	if (o->also == 0)
+		return true;
+	assert(operations[o->type].clear == NULL);
+	return operations[o->type].set(o, bytes + o->also, value, e);
+}
+
+bool
+option_set_fallback(const struct option *o, void *base, enum role role, struct err *e)
+{
+	if (o->fallback[role] == NULL)
+		return true;
+	return option_set(o, base, o->fallback[role], e);
+}
+
+void
+option_clear(const struct option *o, void *base)
+{
+	if (operations[o->type].clear != NULL)
+		operations[o->type].clear((char *)base + o->offset);
+}
+
+bool
+option_is_for(const struct option *o, enum role role)
+{
+	return o->roles == OPTION_BOTH ||
+	       o->roles == (role == ROLE_CLIENT ? OPTION_CLIENT : OPTION_SERVER);
+}
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many letters must be put in, left out or changed to make one word the other
+ * (Levenshtein); words are compared up to the length of a row. */
+static size_t
+distance(const char *a, const char *b)
+{
+	enum {
+		ROW = 64
+	};
+	size_t row[ROW + 1], columns = least(strlen(b), ROW);
+	size_t diagonal, above;
+
+	for (size_t j = 0; j <= columns; j++)
+		row[j] = j;
+	for (size_t i = 0; i < ROW && a[i] != '\0'; i++) {
+		diagonal = row[0];
+		row[0] = i + 1;
+		for (size_t j = 0; j < columns; j++) {
+			above = row[j + 1];
+			if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]))
+				diagonal = least(least(above, row[j]), diagonal) + 1;
+			row[j + 1] = diagonal;
+			diagonal = above;
+		}
+	}
+	return row[columns];
+}
+
+static const char *
+nearest(const struct option_table *table, const char *name)
+{
+	const char *best = table->rows[0].name;
+
+	for (size_t i = 0; i < table->count; i++)
+		if (distance(name, table->rows[i].name) < distance(name, best))
+			best = table->rows[i].name;
+	return best;
+}
+
+/* Is @name among @names, "one two three*"? */
+static bool
+is_listed(const char *names, const char *name)
+{
+	size_t length;
+
+	for (; *names != '\0'; names += length + strspn(names + length, " ")) {
+		length = strcspn(names, " ");
+		if (names[length - 1] == '*'
+			? strncasecmp(names, name, length - 1) == 0
+			: strlen(name) == length && strncasecmp(names, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct option_refusal *
+find_refusal(const struct option_table *table, const char *name)
+{
+	for (const struct option_refusal *r = table->refusals; r->names != NULL; r++)
+		if (is_listed(r->names, name))
+			return r;
+	return NULL;
+}
+
+const struct option *
+option_find(const struct option_table *table, const char *name, struct err *e)
+{
+	const struct option_refusal *refusal;
+	const struct option *o;
+
+	for (size_t i = 0; i < table->count; i++) {
+		o = &table->rows[i];
+		if (strcasecmp(o->name, name) == 0 ||
+		    (o->alias != NULL && strcasecmp(o->alias, name) == 0))
+			return o;
+	}
+	if ((refusal = find_refusal(table, name)) != NULL)
+		err_set(e, "%s %s", name, refusal->why);
+	else
+		err_set(e, "there is no such option; the nearest one is %s",
+		    nearest(table, name));
+	return NULL;
+}

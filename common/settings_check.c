@@ -1,0 +1,353 @@
+#include "common/settings_check.h"
+
+#include "common/log.h"
+#include "common/settings_rows.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+	LABEL_MAX = 63, /* RFC 1035, 2.3.4 */
+	NAME_MAX_DNS = 253,
+};
+
+bool
+settings_blame(const struct draft *d, const struct ini_entry *entry, struct err *e)
+{
+	char section[INI_LINE_MAX + 3];
+
+	if (entry != NULL)
+		return ini_blame(d->ini, entry->line, entry->text, e);
+	snprintf(section, sizeof(section), "[%s]", d->section->name);
+	return ini_blame(d->ini, d->section->line, section, e);
+}
+
+/* The line that set this option, or NULL. */
+static const struct ini_entry *
+given(const struct draft *d, const char *name)
+{
+	for (size_t i = 0; i < settings_rows.count; i++)
+		if (strcmp(settings_rows.rows[i].name, name) == 0)
+			return d->given[i];
+	assert(false); /* no such row */
+	return NULL;
+}
+
+/* The later of two lines; either may be NULL. */
+static const struct ini_entry *
+later(const struct ini_entry *a, const struct ini_entry *b)
+{
+	if (a == NULL || (b != NULL && b->line > a->line))
+		return b;
+	return a;
+}
+
+/* What works but deserves a word. */
+static void __attribute__((format(printf, 2, 3)))
+warn(const struct draft *d, const char *format, ...)
+{
+	char service[LOG_QUOTE_SIZE], quoted[LOG_QUOTE_SIZE];
+	struct err text;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text.text, sizeof(text.text), format, args);
+	va_end(args);
+	log_warning("event=settings service=%s warning=%s",
+	    log_quote(d->section->name, service), log_quote(text.text, quoted));
+}
+
+static bool
+no_memory(const struct draft *d, struct err *e)
+{
+	return err_errno(e, ENOMEM, "%s: [%s]", d->ini->file, d->section->name);
+}
+
+static bool
+check_ends(const struct draft *d, struct err *e)
+{
+	const struct service_settings *s = d->s;
+
+	if (s->accept.count == 0)
+		err_set(e,
+		    "accept is missing: add \"accept = [HOST:]PORT\", where to listen");
+	else if (s->connect.count == 0)
+		err_set(e, "connect is missing: add \"connect = [HOST:]PORT\", where to "
+			   "forward to");
+	else if (s->key != NULL && s->cert == NULL)
+		err_set(e, "there is a key but no cert: add \"cert = FILE\"");
+	else
+		return true;
+	return settings_blame(d, NULL, e);
+}
+
+static bool
+default_key(const struct draft *d, struct err *e)
+{
+	struct service_settings *s = d->s;
+
+	if (s->key != NULL || s->cert == NULL)
+		return true;
+	return (s->key = strdup(s->cert)) != NULL || no_memory(d, e);
+}
+
+static bool
+check_versions(const struct draft *d, struct err *e)
+{
+	const struct ini_entry *exact = given(d, "sslVersion");
+	const struct ini_entry *min = later(exact, given(d, "sslVersionMin"));
+	const struct ini_entry *max = later(exact, given(d, "sslVersionMax"));
+	struct service_settings *s = d->s;
+
+	if (s->tls_max != 0 && s->tls_max < TLS1_2_VERSION) {
+		err_set(e, "routeport speaks TLS 1.2 and 1.3 alone, for what is older is "
+			   "broken: remove the line or write TLSv1.2");
+		return settings_blame(d, max, e);
+	}
+	if (s->tls_min != 0 && s->tls_min < TLS1_2_VERSION)
+		warn(d, "sslVersionMin = %s is raised to TLSv1.2", min->value);
+	if (s->tls_min < TLS1_2_VERSION)
+		s->tls_min = TLS1_2_VERSION;
+	if (s->tls_max != 0 && s->tls_min > s->tls_max) {
+		err_set(e, "the oldest version is above the newest one");
+		return settings_blame(d, later(min, max), e);
+	}
+	return true;
+}
+
+/* A check of names is worth nothing where the chain is not verified: anybody can write
+ * any name into a certificate of their own. */
+static bool
+check_host_needs_chain(const struct draft *d, struct err *e)
+{
+	if (d->s->verify_chain || d->s->check_host.count == 0)
+		return true;
+	err_set(e,
+	    "checkHost proves nothing with verifyChain = no, for anybody can write "
+	    "any name into a certificate of their own");
+	return settings_blame(d, given(d, "checkHost"), e);
+}
+
+/* The first connect line that has a host name, or NULL. */
+static const struct net_name *
+named_target(const struct draft *d)
+{
+	const struct name_list *list = &d->s->connect;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].host != NULL && !net_is_literal(list->items[i].host))
+			return &list->items[i];
+	return NULL;
+}
+
+/* Can this be sent as SNI (RFC 6066, 3)?  Underscores are common, so they may pass. */
+static bool
+judge_sni(const char *name, struct err *e)
+{
+	size_t label = 0;
+
+	if (net_is_literal(name))
+		return err_set(e, "an address cannot be sent as SNI, only a host name");
+	if (strlen(name) > NAME_MAX_DNS)
+		return err_set(e, "a host name has at most %d letters", NAME_MAX_DNS);
+	for (const char *c = name; *c != '\0'; c++) {
+		if (*c == '.' && label == 0)
+			return err_set(e, "a part of the host name is empty");
+		if (*c != '.' && !isalnum((unsigned char)*c) && *c != '-' && *c != '_')
+			return err_set(e,
+			    "a host name has letters, digits, \"-\", \"_\" and "
+			    "\".\" alone (write xn--... for others)");
+		label = *c == '.' ? 0 : label + 1;
+		if (label > LABEL_MAX)
+			return err_set(e,
+			    "a part of the host name has at most %d letters", LABEL_MAX);
+	}
+	return label > 0 || err_set(e, "a part of the host name is empty");
+}
+
+static bool
+default_sni(const struct draft *d, struct err *e)
+{
+	const struct net_name *named = named_target(d);
+	const struct name_list *connect = &d->s->connect;
+
+	if (given(d, "sni") != NULL || named == NULL)
+		return true;
+	for (size_t i = 0; i < connect->count; i++)
+		if (connect->items[i].host != NULL &&
+		    !net_is_literal(connect->items[i].host) &&
+		    strcasecmp(connect->items[i].host, named->host) != 0)
+			warn(d,
+			    "connect names several hosts: %s is sent as SNI to all of "
+			    "them; "
+			    "write sni, or a section for each",
+			    named->host);
+	return (d->s->sni = strdup(named->host)) != NULL || no_memory(d, e);
+}
+
+/* The router compares names without the dot that ends a name in the DNS. */
+static void
+strip_dot(const struct draft *d)
+{
+	size_t length = d->s->sni == NULL ? 0 : strlen(d->s->sni);
+
+	if (length < 2 || d->s->sni[length - 1] != '.')
+		return;
+	d->s->sni[length - 1] = '\0';
+	if (given(d, "sni") != NULL)
+		warn(d, "the dot at the end of sni is not sent");
+}
+
+static bool
+check_sni(const struct draft *d, struct err *e)
+{
+	if (!default_sni(d, e))
+		return false;
+	strip_dot(d);
+	if (d->s->sni == NULL && given(d, "sni") == NULL)
+		warn(d,
+		    "connect is an address and there is no sni, so none is sent and no "
+		    "route can match: add \"sni = HOST\" of the route");
+	if (d->s->sni != NULL && !judge_sni(d->s->sni, e)) {
+		if (given(d, "sni") == NULL)
+			err_prefix(e, "%s cannot be sent as SNI", d->s->sni);
+		return settings_blame(d, given(d, "sni"), e);
+	}
+	return true;
+}
+
+/* Check the addresses that we dial, for there is no name. */
+static bool
+default_check_ip(const struct draft *d, struct err *e)
+{
+	const struct name_list *connect = &d->s->connect;
+	char *host;
+	bool added;
+
+	for (size_t i = 0; i < connect->count; i++) {
+		if (connect->items[i].host == NULL)
+			continue;
+		/* A certificate knows no %scope. */
+		host =
+		    strndup(connect->items[i].host, strcspn(connect->items[i].host, "%"));
+		added = host != NULL && text_list_add(&d->s->check_ip, host);
+		free(host);
+		if (!added)
+			return no_memory(d, e);
+	}
+	if (d->s->check_ip.count > 0)
+		return true;
+	err_set(e,
+	    "connect is a Unix socket, so the server's name is not known: add \"sni = "
+	    "HOST\" or \"checkHost = HOST\"");
+	return settings_blame(d, NULL, e);
+}
+
+/* Whom the client takes for the server. */
+static bool
+default_check_host(const struct draft *d, struct err *e)
+{
+	const struct net_name *named = named_target(d);
+	struct service_settings *s = d->s;
+
+	if (!s->verify_chain || s->check_host.count > 0)
+		return true;
+	if (s->sni != NULL)
+		return text_list_add(&s->check_host, s->sni) || no_memory(d, e);
+	if (named != NULL)
+		return text_list_add(&s->check_host, named->host) || no_memory(d, e);
+	return default_check_ip(d, e);
+}
+
+static void
+warn_of_open_doors(const struct draft *d)
+{
+	const struct name_list *accept = &d->s->accept;
+	struct net_address addresses[2];
+	bool everywhere = false;
+
+	for (size_t i = 0; i < accept->count; i++) {
+		if (net_name_addresses(&accept->items[i], addresses) != 1)
+			continue;
+		if (addresses[0].any.sa_family == AF_INET)
+			everywhere |=
+			    addresses[0].in.sin_addr.s_addr == htonl(INADDR_ANY);
+		if (addresses[0].any.sa_family == AF_INET6)
+			everywhere |=
+			    IN6_IS_ADDR_UNSPECIFIED(&addresses[0].in6.sin6_addr) != 0;
+	}
+	if (everywhere)
+		warn(d,
+		    "accept listens everywhere, so whoever reaches this port enters as "
+		    "this host: write \"accept = 127.0.0.1:PORT\" if the programs run "
+		    "here");
+	if (!d->s->verify_chain)
+		warn(d, "verifyChain = no: the server may be anybody");
+}
+
+static bool
+check_client(const struct draft *d, struct err *e)
+{
+	struct service_settings *s = d->s;
+
+	if (!check_host_needs_chain(d, e) || !check_sni(d, e) ||
+	    !default_check_host(d, e))
+		return false;
+	s->system_ca = s->verify_chain && s->ca_file == NULL && s->ca_path == NULL;
+	warn_of_open_doors(d);
+	return true;
+}
+
+/* Whom the server lets in.  Nobody but holders of a certificate that leads to a trusted
+ * one, unless the file says requireCert = no. */
+static bool
+check_server(const struct draft *d, struct err *e)
+{
+	struct service_settings *s = d->s;
+	const struct ini_entry *chain = given(d, "verifyChain");
+	const struct ini_entry *require = given(d, "requireCert");
+	bool has_ca = s->ca_file != NULL || s->ca_path != NULL;
+
+	if (s->cert == NULL) {
+		err_set(e,
+		    "cert is missing: a server needs a certificate, add \"cert = FILE\"");
+		return settings_blame(d, NULL, e);
+	}
+	if (!check_host_needs_chain(d, e))
+		return false;
+	if (chain != NULL && s->verify_chain && later(chain, require) == chain)
+		s->require_cert = true;
+	if (s->require_cert && !s->verify_chain) {
+		err_set(e,
+		    "a certificate that is not verified keeps nobody out: remove the "
+		    "line, or add \"requireCert = no\" to let anyone in");
+		return settings_blame(d, chain, e);
+	}
+	if (!has_ca && (s->require_cert || chain != NULL || s->check_host.count > 0) &&
+	    s->verify_chain) {
+		err_set(e,
+		    "nothing says whom to let in: add \"CAfile = FILE\" with the CA of "
+		    "the clients' certificates, or \"requireCert = no\" to let anyone "
+		    "in");
+		return settings_blame(d, NULL, e);
+	}
+	s->ask_cert = s->verify_chain && has_ca;
+	if (!s->require_cert)
+		warn(d, s->ask_cert
+			    ? "requireCert = no: who shows no certificate is let in too"
+			    : "requireCert = no: anyone is let in");
+	return true;
+}
+
+bool
+settings_check(struct draft *d, struct err *e)
+{
+	return check_ends(d, e) && default_key(d, e) && check_versions(d, e) &&
+	       (d->s->role == ROLE_CLIENT ? check_client(d, e) : check_server(d, e));
+}

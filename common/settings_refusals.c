@@ -1,0 +1,144 @@
+#include "common/settings_refusals.h"
+
+#define LATER "is not supported yet: remove the line"
+
+const struct option_refusal settings_refusals[] = {
+    /* what routeport will not do */
+    {
+	.names = "exec execArgs pty",
+	.why = "is refused: routeport starts no programs; run the program as a TCP "
+	       "server and name it by connect",
+    },
+    {
+	.names = "transparent",
+	.why = "is refused: routeport does not dial under foreign addresses; the log "
+	       "names every peer",
+    },
+    {
+	.names = "ident libwrap",
+	.why = "is refused: TCP wrappers are no protection any more; verifyChain and "
+	       "checkHost say who may come in, a firewall says from where",
+    },
+    {
+	.names = "redirect",
+	.why = "is refused: a peer that is not let in is refused, not sent elsewhere",
+    },
+    {
+	.names = "compression",
+	.why = "is refused: compression inside TLS gives secrets away; remove the line",
+    },
+    {
+	.names = "engine*",
+	.why = "is refused: OpenSSL is giving engines up; name files by cert and key",
+    },
+    {
+	.names = "provider*",
+	.why = "is refused: providers are chosen by OpenSSL's own configuration "
+	       "(openssl.cnf)",
+    },
+    {
+	.names = "CAengine",
+	.why = "is refused: name the trusted certificates by CAfile or CApath",
+    },
+    {
+	.names = "EGD RND*",
+	.why = "is refused: OpenSSL takes its random numbers from the kernel; remove "
+	       "the line",
+    },
+    {
+	.names = "sessiond",
+	.why = "is refused: sessions are not shared between hosts; remove the line",
+    },
+    {
+	.names = "stack",
+	.why = "is refused: streams have no stacks of their own; remove the line",
+    },
+    {
+	.names = "taskbar icon*",
+	.why = "is refused: there is no window to show it in; remove the line",
+    },
+    {
+	.names = "setEnv",
+	.why = "is refused: set the variable in the environment of the program",
+    },
+    {
+	.names = "protocolDomain protocolAuthentication",
+	.why = "is refused: of all protocols routeport will have proxy and connect "
+	       "alone, without NTLM",
+    },
+
+    /* what it does not do yet; a file that relies on it must not seem to work */
+    {
+	.names = "verify",
+	.why = "is not supported yet: write verifyChain and requireCert instead "
+	       "(verify = 2 is verifyChain = yes)",
+    },
+    {
+	.names = "verifyPeer",
+	.why = "is not supported yet: write verifyChain = yes with a CAfile that has "
+	       "the issuers whom you trust",
+    },
+    {
+	.names = "CRLfile CRLpath OCSP*",
+	.why = "is not supported yet: nothing here asks whether a certificate was "
+	       "revoked",
+    },
+    {
+	.names = "TIMEOUTocsp",
+	.why = LATER,
+    },
+    {
+	.names = "CAstore",
+	.why = "is not supported yet: name the trusted certificates by CAfile or "
+	       "CApath",
+    },
+    {
+	.names = "checkIP checkEmail checkURI checkSubject checkFingerprint",
+	.why = "is not supported yet: write checkHost",
+    },
+    {
+	.names = "PSKsecrets PSKidentity",
+	.why = "is not supported yet: write cert, key and CAfile",
+    },
+    {
+	.names = "options config securityLevel fips renegotiation",
+	.why = "is not supported yet: sslVersionMin, ciphers, ciphersuites and curves "
+	       "are, and OpenSSL's defaults hold for the rest",
+    },
+    {
+	.names = "sessionResume sessionCacheSize sessionCacheTimeout session "
+		 "ticketKeySecret ticketMacSecret",
+	.why = LATER,
+    },
+    {
+	.names = "failover",
+	.why = "is not supported yet: connect lines are tried in their order; remove "
+	       "the line",
+    },
+    {
+	.names = "delay retry reset local socket",
+	.why = LATER,
+    },
+    {
+	.names = "protocol protocolHost protocolUsername protocolPassword protocolHeader "
+		 "protocolVersion",
+	.why = "is not supported yet: there is no PROXY header and no HTTP proxy",
+    },
+    {
+	.names = "setuid setgid chroot",
+	.why = "is not supported yet: start routeport as the user it shall run as",
+    },
+    {
+	.names = "include",
+	.why = "is not supported yet: write all sections into one file",
+    },
+    {
+	.names = "log syslog logId service",
+	.why = LATER,
+    },
+    {
+	.names = "carriers keepalive keepaliveTimeout maxAge TIMEOUTlinger status",
+	.why = LATER,
+    },
+    {NULL, NULL},
+};

@@ -1,0 +1,359 @@
+#include "common/settings_rows.h"
+
+#include "common/settings.h"
+#include "common/settings_refusals.h"
+
+#include <openssl/ssl.h>
+
+/* The same default in both programs. */
+#define BOTH(text)                                                                       \
+	{                                                                                \
+		text, text                                                               \
+	}
+
+static const struct option_word roles[] = {
+    {"yes", ROLE_CLIENT},
+    {"no", ROLE_SERVER},
+    {NULL, 0},
+};
+
+static const struct option_word levels[] = {
+    {"emerg", LOG_LEVEL_ERROR},
+    {"alert", LOG_LEVEL_ERROR},
+    {"crit", LOG_LEVEL_ERROR},
+    {"err", LOG_LEVEL_ERROR},
+    {"warning", LOG_LEVEL_WARNING},
+    {"notice", LOG_LEVEL_INFO},
+    {"info", LOG_LEVEL_INFO},
+    {"debug", LOG_LEVEL_DEBUG},
+    {"0", LOG_LEVEL_ERROR},
+    {"1", LOG_LEVEL_ERROR},
+    {"2", LOG_LEVEL_ERROR},
+    {"3", LOG_LEVEL_ERROR},
+    {"4", LOG_LEVEL_WARNING},
+    {"5", LOG_LEVEL_INFO},
+    {"6", LOG_LEVEL_INFO},
+    {"7", LOG_LEVEL_DEBUG},
+    {NULL, 0},
+};
+
+static const struct option_word foregrounds[] = {
+    {"yes", FOREGROUND_YES},
+    {"no", FOREGROUND_NO},
+    {"quiet", FOREGROUND_QUIET},
+    {NULL, 0},
+};
+
+static const struct option_word multiplexes[] = {
+    {"no", MULTIPLEX_NO},
+    {NULL, 0},
+};
+
+/* 0 is "as far as routeport goes".  What is too old is understood, to be refused with
+ * its reason. */
+static const struct option_word versions[] = {
+    {"all", 0},
+    {"SSLv2", SSL2_VERSION},
+    {"SSLv3", SSL3_VERSION},
+    {"TLSv1", TLS1_VERSION},
+    {"TLSv1.1", TLS1_1_VERSION},
+    {"TLSv1.2", TLS1_2_VERSION},
+    {"TLSv1.3", TLS1_3_VERSION},
+    {NULL, 0},
+};
+
+#define VERSIONS "all, TLSv1.2, TLSv1.3"
+
+static const struct option rows[] = {
+    {
+	.name = "debug",
+	.type = OPTION_WORD,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, debug, enum log_level),
+	.fallback = BOTH("5"),
+	.words = levels,
+	.cut_at = '.',
+	.syntax = "0 to 7, or emerg, alert, crit, err, warning, notice, info, debug",
+	.help = "How much is logged: up to 3 what somebody must act on, 4 also what is "
+		"degraded, 5 and 6 also the life cycle of every stream, 7 everything. A "
+		"facility in front (daemon.info) is ignored",
+    },
+    {
+	.name = "output",
+	.type = OPTION_TEXT,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, output, char *),
+	.syntax = "file",
+	.help = "Append the log to this file, besides stderr",
+    },
+    {
+	.name = "foreground",
+	.type = OPTION_WORD,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, foreground, enum foreground),
+	.fallback = BOTH("yes"),
+	.words = foregrounds,
+	.help = "yes stays in the foreground and logs to stderr, quiet stays without "
+		"stderr, no becomes a daemon (which is stunnel's default)",
+    },
+    {
+	.name = "pid",
+	.type = OPTION_TEXT,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, pid, char *),
+	.may_be_empty = true,
+	.syntax = "file",
+	.help = "Write the process number to this file; empty: to none",
+    },
+    {
+	.name = "workers",
+	.type = OPTION_INTEGER,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, workers, long),
+	.fallback = BOTH("0"),
+	.min = 0,
+	.max = 1024,
+	.help = "Threads that move bytes; 0: as many as the CPU affinity and the "
+		"container's CPU limit allow",
+    },
+    {
+	.name = "maxConnections",
+	.type = OPTION_INTEGER,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, max_connections, long),
+	.fallback = BOTH("0"),
+	.min = 0,
+	.max = 10000000,
+	.help = "Streams open at the same time; 0: as many as the limit of file "
+		"descriptors allows",
+    },
+    {
+	.name = "TIMEOUTdrain",
+	.type = OPTION_SECONDS,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, timeout_drain, double),
+	.fallback = BOTH("15"),
+	.min = 0,
+	.max = 86400,
+	.help = "After SIGTERM, wait this long for open streams to end before they are "
+		"reset",
+    },
+    {
+	.name = "client",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, role, enum role),
+	.fallback = {"yes", "no"},
+	.words = roles,
+	.help = "Which program runs a section: routeport-client takes those with yes, "
+		"routeport-server those with no, and each takes those that do not say",
+    },
+    {
+	.name = "accept",
+	.type = OPTION_ADDRESSES,
+	.offset = OPTION_AT(service_settings, accept, struct name_list),
+	.fallback_help = BOTH("none, needed"),
+	.any_host = "0.0.0.0",
+	.help =
+	    "Listen here: for legacy programs in the client, for TLS in the server. "
+	    "PORT alone listens on all IPv4 addresses, :::PORT on IPv6 too. Lines of a "
+	    "section add to those before the first section",
+    },
+    {
+	.name = "connect",
+	.type = OPTION_ADDRESSES,
+	.offset = OPTION_AT(service_settings, connect, struct name_list),
+	.fallback_help = BOTH("none, needed"),
+	.any_host = "localhost",
+	.help =
+	    "Forward to this address: the route in the client, the app in the server. "
+	    "PORT alone is on localhost. Of several the first that answers is taken. "
+	    "Lines of a section add to those before the first section",
+    },
+    {
+	.name = "sni",
+	.type = OPTION_TEXT,
+	.roles = OPTION_CLIENT,
+	.offset = OPTION_AT(service_settings, sni, char *),
+	.fallback_help = BOTH("host of connect"),
+	.may_be_empty = true,
+	.syntax = "host name",
+	.help =
+	    "The name sent in the TLS handshake, by which the router finds the route; "
+	    "empty: none",
+    },
+    {
+	.name = "cert",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, cert, char *),
+	.fallback_help = {"none", "none, needed"},
+	.syntax = "file",
+	.help = "Our certificate and its chain, in PEM",
+    },
+    {
+	.name = "key",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, key, char *),
+	.fallback_help = BOTH("as cert"),
+	.syntax = "file",
+	.help = "The private key of the certificate, in PEM",
+    },
+    {
+	.name = "CAfile",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ca_file, char *),
+	.fallback_help = {"the system's store", "none"},
+	.syntax = "file",
+	.help =
+	    "Trusted certificates, in PEM; with CAfile or CApath the system's store is "
+	    "not used",
+    },
+    {
+	.name = "CApath",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ca_path, char *),
+	.syntax = "folder",
+	.help = "Trusted certificates, in a folder prepared by openssl rehash",
+    },
+    {
+	.name = "verifyChain",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, verify_chain, bool),
+	.fallback = BOTH("yes"),
+	.help =
+	    "The peer's certificate must lead to a trusted one (stunnel's default is "
+	    "no). Written out, yes implies requireCert = yes, unless requireCert comes "
+	    "after it; no also drops the default of checkHost",
+    },
+    {
+	.name = "requireCert",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, require_cert, bool),
+	.fallback = BOTH("yes"),
+	.help = "In the server: refuse a client that shows no certificate (stunnel's "
+		"default is no). With no, and neither CAfile nor CApath, anyone may come "
+		"in. In the client: no effect, for a server always shows one",
+    },
+    {
+	.name = "checkHost",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_host, struct text_list),
+	.fallback_help = {"as sni", "none"},
+	.syntax = "host name, repeatable",
+	.help =
+	    "The peer's certificate must have one of these names (stunnel checks none "
+	    "by default). A wildcard of the certificate fits, but is told from the "
+	    "router's own only if written here as it stands there. Lines of a section "
+	    "add to those before the first section",
+    },
+    {
+	.name = "sslVersion",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, tls_min, int),
+	.also = OPTION_AT(service_settings, tls_max, int),
+	.fallback_help = BOTH("all"),
+	.words = versions,
+	.syntax = VERSIONS,
+	.help = "Exactly this version of TLS: sslVersionMin and sslVersionMax in one",
+    },
+    {
+	.name = "sslVersionMin",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, tls_min, int),
+	.fallback_help = BOTH("TLSv1.2"),
+	.words = versions,
+	.syntax = VERSIONS,
+	.help = "The oldest version of TLS; anything below TLSv1.2 is raised to it",
+    },
+    {
+	.name = "sslVersionMax",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, tls_max, int),
+	.fallback_help = BOTH("all"),
+	.words = versions,
+	.syntax = VERSIONS,
+	.help = "The newest version of TLS; all: the newest that OpenSSL has",
+    },
+    {
+	.name = "ciphers",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ciphers, char *),
+	.fallback_help = BOTH("OpenSSL's"),
+	.syntax = "a list of OpenSSL's",
+	.help = "Ciphers of TLS 1.2",
+    },
+    {
+	.name = "ciphersuites",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ciphersuites, char *),
+	.fallback_help = BOTH("OpenSSL's"),
+	.syntax = "a list of OpenSSL's",
+	.help = "Ciphers of TLS 1.3",
+    },
+    {
+	.name = "curves",
+	.alias = "curve",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, curves, char *),
+	.fallback_help = BOTH("OpenSSL's"),
+	.syntax = "a list of OpenSSL's",
+	.help = "Groups for the key exchange, a colon between two",
+    },
+    {
+	.name = "multiplex",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, multiplex, enum multiplex),
+	.fallback = BOTH("no"),
+	.words = multiplexes,
+	.help = "no: each stream has a TLS connection of its own",
+    },
+    {
+	.name = "TIMEOUTconnect",
+	.type = OPTION_SECONDS,
+	.offset = OPTION_AT(service_settings, timeout_connect, double),
+	.fallback = BOTH("10"),
+	.min = 1,
+	.max = 3600,
+	.help = "Time for opening a stream as a whole: names, TCP, TLS and the far end's "
+		"answer, over all of the connect lines",
+    },
+    {
+	.name = "TIMEOUTbusy",
+	.type = OPTION_SECONDS,
+	.offset = OPTION_AT(service_settings, timeout_busy, double),
+	.fallback = BOTH("30"),
+	.min = 1,
+	.max = 30,
+	.clamped = true,
+	.help = "Time for the handshake of a peer that dialled us; more than 30, such as "
+		"stunnel's default of 300, is taken as 30",
+    },
+    {
+	.name = "TIMEOUTidle",
+	.type = OPTION_SECONDS,
+	.offset = OPTION_AT(service_settings, timeout_idle, double),
+	.fallback = BOTH("43200"),
+	.min = 1,
+	.max = 31536000,
+	.help =
+	    "Reset a stream over which nothing has moved for this long; keepalives do "
+	    "not count",
+    },
+    {
+	.name = "TIMEOUTclose",
+	.type = OPTION_SECONDS,
+	.offset = OPTION_AT(service_settings, timeout_close, double),
+	.fallback = BOTH("60"),
+	.min = 0,
+	.max = 86400,
+	.help =
+	    "Once both directions are over, wait this long for the peer's "
+	    "close_notify, or for what is left to be taken; it never cuts a half-closed "
+	    "stream",
+    },
+};
+
+const struct option_table settings_rows = {
+    .rows = rows,
+    .count = sizeof(rows) / sizeof(rows[0]),
+    .refusals = settings_refusals,
+};
