@@ -7,25 +7,27 @@
 #define COMMON_CONNECT_H
 
 #include "common/net.h"
+#include "common/reason.h"
 #include "common/resolve.h"
 
 #include <ev.h>
 
 struct connect;
 
-/** @fd: a connected, non-blocking socket, the callee's from now on, and the address it
- * reached; or -1 and @why: one line, in plain words, naming what was tried ("connect
- * 127.0.0.1:5432: Connection refused", "look up db.example: no such name", "connect
- * 192.0.2.1:443: no answer within 10 s").  @to and @why are only valid during the call.
- */
-typedef void
-connect_done(void *arg, int fd, const struct net_address *to, const char *why);
+/** @fd: a connected, non-blocking socket as net_socket() makes them, not tuned yet, the
+ * callee's from now on, and the address it reached; or -1 with @reason (NAME_NOT_FOUND,
+ * CONNECT_FAILED, OPEN_TIMEOUT or NO_MEMORY) and @why: one line, in plain words, naming
+ * what was tried ("connect 127.0.0.1:5432: Connection refused", "look up db.example: no
+ * such name", "connect 192.0.2.1:443: no answer within 10 s"), joined by "; ".  @to and
+ * @why are only valid during the call. */
+typedef void connect_done(
+    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why);
 
 /**
  * Start.  @done is called exactly once, never from inside this call, unless
  * connect_cancel() comes first.  @seconds limits the whole, the lookup included.
- * @name must live until then.  NULL: out of memory.  The attempt is gone once @done
- * returns.
+ * @name and @resolver must live until then.  NULL: out of memory.  The attempt is gone
+ * once @done is called, which may free all that was given here.
  */
 struct connect *connect_start(struct ev_loop *loop, struct resolver *resolver,
     const struct net_name *name, double seconds, connect_done *done, void *arg);

@@ -4,7 +4,10 @@
  *
  * A and AAAA are asked for side by side, each with its own limit of time, so that a
  * server which leaves one of them unanswered does not hold back the other.  Answers are
- * not kept: the next question asks anew.
+ * not kept: the next question asks anew, and reads resolv.conf again if that has changed.
+ *
+ * A name in the hosts file is not asked for at all, as nsswitch.conf orders; the
+ * environment variable CARES_HOSTS names another hosts file.
  */
 #ifndef COMMON_RESOLVE_H
 #define COMMON_RESOLVE_H
@@ -14,36 +17,46 @@
 
 #include <ev.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct resolver;
 struct resolve_query;
 
-/** What a question brought: @count addresses, IPv6 and IPv4 in turn (RFC 8305, 4), or 0
- * and
- * @why (plain words: "no such name", "the name server does not answer", ...).  Both are
- * only valid during the call. */
+/** What a question brought: @count addresses, IPv6 and IPv4 in turn (RFC 8305, 4), none
+ * twice; or 0 and @why (plain words: "no such name", "the name server does not answer",
+ * ...).  Both are only valid during the call, which may free the resolver. */
 typedef void resolve_done(
     void *arg, const struct net_address *addresses, size_t count, const char *why);
 
 /** NULL: out of memory, or c-ares could not start (@e). */
 struct resolver *resolver_new(struct ev_loop *loop, struct err *e);
 
-/** Open queries end without a call to their resolve_done. */
+/** Open queries end without a call to their resolve_done.  NULL is fine. */
 void resolver_free(struct resolver *resolver);
 
 /**
- * Look @host up; every address gets @port (host byte order).  @done is called exactly
- * once, never from inside this call, unless resolve_cancel() comes first.  NULL: out of
- * memory. The query is gone once @done returns.
+ * For tests and special setups: from the next question on read @resolv_conf, which must
+ * outlive the resolver, ask its servers at @port (host byte order), and ask again after
+ * @try_ms milliseconds, then a last time for twice as long.
+ */
+void resolver_configure(
+    struct resolver *resolver, const char *resolv_conf, uint16_t port, int try_ms);
+
+/**
+ * Look @host up; every address gets @port (host byte order).  A literal address and
+ * localhost are answered here, without a question.  @done is called exactly once, never
+ * from inside this call, unless resolve_cancel() or resolver_free() comes first.  NULL:
+ * out of memory.  The query is gone once @done is called.
  */
 struct resolve_query *resolve_start(struct resolver *resolver, const char *host,
     uint16_t port, resolve_done *done, void *arg);
 
-/** Forget a query; its @done is not called.  Not for use inside @done. */
+/** Forget a query; its @done is not called.  NULL is fine.  Not for use inside @done. */
 void resolve_cancel(struct resolve_query *query);
 
-/** For start-up alone: waits on @loop (which has nothing else to do) for at most
- * @seconds. Returns how many addresses were written, at most @most; 0: @e says why. */
+/** For start-up alone: waits, on a loop of its own, for at most @seconds.  Returns how
+ * many addresses were written, at most @most; 0: @e says why ("look up db.example: no
+ * such name"). */
 size_t resolve_now(const char *host, uint16_t port, double seconds,
     struct net_address *addresses, size_t most, struct err *e);
 
