@@ -29,9 +29,10 @@ enum identity_match {
 enum identity_match
 identity_match(X509 *certificate, const struct service_settings *rules);
 
-/** The names a certificate has: "DNS:a.example, DNS:*.b.example, IP:192.0.2.1", else
- * "CN:x". Cut to @size with "..." at the end; bytes that are not plain text show as \xNN.
- * "no names" where it has none.  Returns @text. */
+/** The names a certificate has: "DNS:a.example, DNS:*.b.example, IP:192.0.2.1"; its
+ * "CN:x" only where no DNS name is among them, for only then it counts.  Cut to @size (at
+ * least 16 bytes) with "..." at the end; commas, quotes and bytes that are not plain text
+ * show as \xNN.  "no names" where it has none.  Returns @text. */
 const char *identity_names(X509 *certificate, char *text, size_t size);
 
 /** True while the certificate's dates include now.  Else @why: "expired on 2026-01-02",

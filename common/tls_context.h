@@ -4,14 +4,67 @@
  * Verification of a chain and of the names stays inside the handshake, so that the peer
  * is told by the right alert.  A resumed session verifies nothing anew; whoever uses it
  * calls identity_is_current() and identity_match() itself (tls.c does).
+ *
+ * A context is made once and then only read: any number of threads may share it.
  */
 #ifndef COMMON_TLS_CONTEXT_H
 #define COMMON_TLS_CONTEXT_H
 
 #include "common/err.h"
+#include "common/identity.h"
 #include "common/settings.h"
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
+
+enum {
+	/** Room for the sentence in a struct tls_verdict. */
+	TLS_VERDICT_TEXT_SIZE = 1024,
+};
+
+/**
+ * What a handshake found out about the peer.  All zero before; the callbacks only set.
+ * They run inside SSL_do_handshake() (or the SSL_read() that goes on with it), so this
+ * may live on the stack of whoever calls it; a handshake in several steps ORs the flags
+ * of each.
+ */
+struct tls_verdict {
+	/** The peer showed a certificate and it was looked at.  False after a resumption,
+	 * where nothing is, and when it showed none. */
+	bool judged;
+	/** The names fit only through a wildcard of the certificate (IDENTITY_WILDCARD).
+	 * That passes here; whether it counts is for the caller to say. */
+	bool wildcard;
+	/** Client: the server sent a CertificateRequest, which the router never does. */
+	bool asked_for_our_certificate;
+
+	/** X509_V_OK, else why the handshake was refused: X509_V_ERR_HOSTNAME_MISMATCH is
+	 * for all rules on names and addresses. */
+	int verify_error;
+	/** Of the certificate that verify_error is about; 0 is the peer's own. */
+	int depth;
+	/** The peer's own certificate, as identity_names(); safe for the log. */
+	char names[IDENTITY_NAMES_SIZE];
+	/** Who issued the certificate at @depth: "CN=ca, O=x"; safe for the log. */
+	char issuer[256];
+	/** When refused, all of it in a sentence: "the certificate (DNS:a.example)
+	 * expired on 2026-01-02"; else "". */
+	char text[TLS_VERDICT_TEXT_SIZE];
+};
+
+/**
+ * Where the callbacks of a context report to.  It is the SSL's app data (so nobody else
+ * uses that), belongs to whoever owns the SSL, and must live as long.  A connection
+ * embeds it and finds itself again from @observer.
+ */
+struct tls_observer {
+	/** Set it only round the calls that do the handshake; NULL: nobody asks. */
+	struct tls_verdict *verdict;
+	/** Client: the server gave a session for later; in TLS 1.3 that is after the
+	 * handshake, inside some SSL_read(), and may come more than once.  True: the
+	 * reference is the callee's, who frees it.  NULL: none is kept. */
+	bool (*on_session)(struct tls_observer *observer, SSL_SESSION *session);
+};
 
 /**
  * Load everything @s names.  NULL: @e says in plain words which file is unreadable, which
@@ -22,5 +75,8 @@ SSL_CTX *tls_context_new(const struct service_settings *s, struct err *e);
 
 /** The settings a context was made from. */
 const struct service_settings *tls_context_settings(const SSL_CTX *context);
+
+/** Let @observer hear of what happens on @ssl.  Right after SSL_new(), and only once. */
+void tls_context_attach(SSL *ssl, struct tls_observer *observer);
 
 #endif

@@ -1,0 +1,23 @@
+/*
+ * What a context needs from files: our certificate and key, and whom to trust.  Each
+ * failure names the file and says in plain words what is wrong with it.  Only for
+ * start-up and reload: it reads the disk.  No key is ever logged.
+ */
+#ifndef COMMON_TLS_KEYS_H
+#define COMMON_TLS_KEYS_H
+
+#include "common/err.h"
+#include "common/settings.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+
+/**
+ * Load the certificate, its chain and its key (PEM) if @s names them, and see that they
+ * fit; then CAfile and CApath, or the system's certificates if @s->system_ca.  A private
+ * one never adds the system's.  A server also tells its clients the names of CAfile's, as
+ * long as they are few.
+ */
+bool tls_keys_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
+
+#endif
