@@ -1,0 +1,54 @@
+/*
+ * A stream's place on a carrier: an endpoint with a far side.  Made by a carrier,
+ * used by a stream, given back by channel_release().
+ */
+#ifndef COMMON_CHANNEL_H
+#define COMMON_CHANNEL_H
+
+#include "common/endpoint.h"
+#include "common/identity.h"
+
+/** What the log says about the far side. */
+struct channel_facts {
+	const char *tls; /* "TLSv1.3" */
+	bool resumed;
+	char sni[256]; /* "" for none */
+	char names[IDENTITY_NAMES_SIZE];
+};
+
+struct channel;
+
+struct channel_ops {
+	void (*facts)(const struct channel *, struct channel_facts *);
+	const char *(*detail)(const struct channel *);
+	void (*release)(struct channel *);
+};
+
+struct channel {
+	struct endpoint endpoint;
+	const struct channel_ops *ops;
+};
+
+/** Who is at the other end. */
+static inline void
+channel_facts(const struct channel *c, struct channel_facts *facts)
+{
+	c->ops->facts(c, facts);
+}
+
+/** What broke the channel, in words beside `reason`; NULL: nothing to add. */
+static inline const char *
+channel_detail(const struct channel *c)
+{
+	return c->ops->detail(c);
+}
+
+/** The stream is done with it, having told it an ending.  What was given is still
+ * delivered, and the end told, as far as the carrier can within its limit of time. */
+static inline void
+channel_release(struct channel *c)
+{
+	c->ops->release(c);
+}
+
+#endif

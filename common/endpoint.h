@@ -1,0 +1,113 @@
+/*
+ * One end of a stream, as a flow sees it: something bytes are taken from and given to.
+ * A plain socket is one, a channel is the other; neither knows of the other.
+ *
+ * An endpoint never calls its owner from inside one of its functions, only from the
+ * loop, by `wake`.  The owner then moves what can be moved and says what to wait for.
+ */
+#ifndef COMMON_ENDPOINT_H
+#define COMMON_ENDPOINT_H
+
+#include "common/reason.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/** What a source has come to, behind the bytes that it just gave. */
+enum source {
+	SOURCE_OPEN,     /* more may come */
+	SOURCE_FINISHED, /* nothing more: an end in good order (FIN) */
+	SOURCE_BROKEN, /* nothing more: cut off (RST, or no end at all); `reason` says why
+			*/
+};
+
+/** How an endpoint is told that nothing more comes. */
+enum ending {
+	ENDING_FIN, /* in good order; the other direction goes on */
+	ENDING_RST, /* cut off, both directions */
+};
+
+enum {
+	BATCH_PARTS = 64,
+};
+
+/** Bytes on loan: valid until the next call on any endpoint of the same worker, but for
+ * endpoint_give(). */
+struct batch {
+	struct iovec parts[BATCH_PARTS];
+	int count;
+	size_t length; /* of all parts, in bytes */
+};
+
+struct endpoint;
+
+struct endpoint_ops {
+	enum source (*take)(struct endpoint *, struct batch *);
+	size_t (*room)(const struct endpoint *);
+	size_t (*give)(struct endpoint *, const struct batch *);
+	bool (*end)(struct endpoint *, enum ending);
+	void (*wait)(struct endpoint *, bool readable, bool writable);
+};
+
+struct endpoint {
+	const struct endpoint_ops *ops;
+	void (*wake)(void *owner);
+	void *owner;
+	bool readable; /* taking may bring something; cleared by take when it ran dry */
+	bool deaf;     /* takes no more bytes, for good: its far side is gone */
+	enum reason reason; /* why, once deaf or SOURCE_BROKEN */
+};
+
+/** Take at most a batch.  The result holds for what comes behind these bytes. */
+static inline enum source
+endpoint_take(struct endpoint *e, struct batch *batch)
+{
+	batch->count = 0;
+	batch->length = 0;
+	return e->ops->take(e, batch);
+}
+
+/** How many bytes can be given now; 0: wait for writability. */
+static inline size_t
+endpoint_room(const struct endpoint *e)
+{
+	return e->ops->room(e);
+}
+
+/** Give bytes.  Returns how many were accepted, from the front; fewer than offered: wait
+ * for writability, or see `deaf`. */
+static inline size_t
+endpoint_give(struct endpoint *e, const struct batch *batch)
+{
+	return e->ops->give(e, batch);
+}
+
+/** Say that nothing more comes, behind all bytes given.  False: not done yet; `wake`
+ * comes when it is worth calling again. */
+static inline bool
+endpoint_end(struct endpoint *e, enum ending ending)
+{
+	return e->ops->end(e, ending);
+}
+
+/** What the owner waits for; with neither, a break is still reported. */
+static inline void
+endpoint_wait(struct endpoint *e, bool readable, bool writable)
+{
+	e->ops->wait(e, readable, writable);
+}
+
+/** For endpoints: one part more. */
+static inline void
+batch_add(struct batch *batch, const void *bytes, size_t n)
+{
+	assert(batch->count < BATCH_PARTS);
+	batch->parts[batch->count++] =
+	    (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};
+	batch->length += n;
+}
+
+#endif

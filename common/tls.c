@@ -1,0 +1,625 @@
+#include "common/tls.h"
+
+#include "common/identity.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* ---- words ---------------------------------------------------------------------- */
+
+/* The first reason wins. */
+static void __attribute__((format(printf, 3, 4)))
+blame(struct tls *t, enum reason reason, const char *format, ...)
+{
+	va_list args;
+
+	if (t->reason != REASON_NONE)
+		return;
+	t->reason = reason;
+	if ((t->detail = malloc(TLS_DETAIL_SIZE)) == NULL)
+		return;
+	va_start(args, format);
+	vsnprintf(t->detail, TLS_DETAIL_SIZE, format, args);
+	va_end(args);
+}
+
+/* The alerts by which a peer says that it does not want our certificate (RFC 8446, 6.2).
+ */
+static bool
+is_about_certificate(int alert)
+{
+	switch (alert) {
+	case SSL_AD_BAD_CERTIFICATE:
+	case SSL_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL_AD_CERTIFICATE_REVOKED:
+	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_CERTIFICATE_UNKNOWN:
+	case SSL_AD_UNKNOWN_CA:
+	case SSL_AD_ACCESS_DENIED:
+	case SSL_AD_CERTIFICATE_REQUIRED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The peer sent a fatal alert. */
+static void
+blame_alert(struct tls *t, int alert)
+{
+	const char *text = SSL_alert_desc_string_long(alert);
+
+	t->alerted = true;
+	if (!t->read_bytes && is_about_certificate(alert))
+		blame(t, REASON_CERT_REFUSED, "the far end refuses our certificate: %s",
+		    text);
+	else if (t->state == TLS_HANDSHAKE)
+		blame(
+		    t, REASON_TLS_FAILED, "the far end refused the handshake: %s", text);
+	else if (!t->read_bytes && !SSL_is_server(t->ssl))
+		blame(t, REASON_FAR_RESET,
+		    "the far end aborted the stream before its first byte (%s); the "
+		    "server's log says why: often its app cannot be reached",
+		    text);
+	else
+		blame(t, REASON_FAR_RESET, "the far end aborted the stream (%s)", text);
+}
+
+static bool
+is_not_tls(int reason)
+{
+	return reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST ||
+	       reason == SSL_R_HTTPS_PROXY_REQUEST ||
+	       reason == SSL_R_PACKET_LENGTH_TOO_LONG;
+}
+
+/* OpenSSL gave up; its error queue says why.  The oldest entry is the cause. */
+static void
+blame_openssl(struct tls *t)
+{
+	unsigned long error = ERR_get_error();
+	int reason = ERR_GET_REASON(error);
+	const char *text = ERR_reason_error_string(error);
+
+	t->aborted = true; /* it has written its own alert */
+	if (reason > SSL_AD_REASON_OFFSET && ERR_GET_LIB(error) == ERR_LIB_SSL)
+		blame_alert(t, reason - SSL_AD_REASON_OFFSET);
+	else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+		blame(t, REASON_CERT_MISSING, "the client shows no certificate");
+	else if (t->state == TLS_HANDSHAKE && is_not_tls(reason))
+		blame(t, REASON_NOT_TLS, "the far end does not speak TLS (%s)",
+		    text != NULL ? text : "no reason");
+	else
+		blame(t,
+		    t->state == TLS_HANDSHAKE ? REASON_TLS_FAILED : REASON_CARRIER_LOST,
+		    "TLS: %s", text != NULL ? text : "no reason");
+	ERR_clear_error();
+}
+
+/* Chain or names were refused inside the handshake. */
+static void
+blame_certificate(struct tls *t, const struct tls_verdict *v)
+{
+	enum reason reason = REASON_UNKNOWN_CA;
+
+	if (v->verify_error == X509_V_ERR_HOSTNAME_MISMATCH)
+		reason = REASON_NAME_MISMATCH;
+	else if (v->verify_error == X509_V_ERR_CERT_HAS_EXPIRED ||
+		 v->verify_error == X509_V_ERR_CERT_NOT_YET_VALID)
+		reason = REASON_CERT_EXPIRED;
+	if (SSL_is_server(t->ssl))
+		blame(t, reason, "client certificate refused: %s", v->text);
+	else
+		blame(t, reason,
+		    "%s; if these are the router's own names, the router knows no "
+		    "passthrough "
+		    "route for our SNI",
+		    v->text);
+}
+
+/* ---- bytes ---------------------------------------------------------------------- */
+
+static int
+bio_read(BIO *bio, char *bytes, size_t most, size_t *n)
+{
+	struct tls *t = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	*n = t->input_left < most ? t->input_left : most;
+	if (*n == 0) {
+		if (!t->feign_eof)
+			BIO_set_retry_read(bio);
+		return 0;
+	}
+	memcpy(bytes, t->input, *n);
+	t->input += *n;
+	t->input_left -= *n;
+	return 1;
+}
+
+static bool
+put_aside(struct tls *t)
+{
+	size_t used = t->scratch_used;
+
+	t->scratch_used = 0;
+	return buf_append(&t->out, t->reactor->out, used);
+}
+
+/* Never refuses bytes: what the scratch space cannot hold is kept. */
+static int
+bio_write(BIO *bio, const char *bytes, size_t length, size_t *n)
+{
+	struct tls *t = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	*n = length;
+	if (t->scratch_used + length > REACTOR_OUT &&
+	    (!put_aside(t) || length > REACTOR_OUT))
+		return 0;
+	memcpy(t->reactor->out + t->scratch_used, bytes, length);
+	t->scratch_used += length;
+	return 1;
+}
+
+static long
+bio_control(BIO *bio, int command, long number, void *pointer)
+{
+	struct tls *t = BIO_get_data(bio);
+
+	(void)number;
+	(void)pointer;
+	switch (command) {
+	case BIO_CTRL_EOF:
+		return t->feign_eof;
+	case BIO_CTRL_FLUSH:
+	case BIO_CTRL_DUP:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+static BIO_METHOD *bio_method;
+
+static void
+make_bio_method(void)
+{
+	bio_method =
+	    BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "routeport");
+	if (bio_method == NULL)
+		return;
+	BIO_meth_set_read_ex(bio_method, bio_read);
+	BIO_meth_set_write_ex(bio_method, bio_write);
+	BIO_meth_set_ctrl(bio_method, bio_control);
+}
+
+static void
+lose_writing(struct tls *t, int errnum)
+{
+	t->deaf = true;
+	buf_clear(&t->out);
+	t->scratch_used = 0;
+	log_debug("event=tls fd=%d send=\"%s\"", t->fd, strerror(errnum));
+}
+
+/* Send from memory, what is left over is the caller's. */
+static size_t
+send_some(struct tls *t, const uint8_t *bytes, size_t length)
+{
+	ssize_t n = send(t->fd, bytes, length, MSG_NOSIGNAL);
+
+	if (n >= 0)
+		return (size_t)n;
+	if (errno != EAGAIN && errno != EINTR)
+		lose_writing(t, errno);
+	return 0;
+}
+
+bool
+tls_flush(struct tls *t)
+{
+	size_t sent;
+
+	if (t->deaf) {
+		t->scratch_used = 0;
+		return true;
+	}
+	if (buf_length(&t->out) == 0) {
+		sent = t->scratch_used > 0
+			   ? send_some(t, t->reactor->out, t->scratch_used)
+			   : 0;
+		if (!t->deaf &&
+		    !buf_append(&t->out, t->reactor->out + sent, t->scratch_used - sent))
+			lose_writing(t, ENOMEM);
+		t->scratch_used = 0;
+		return buf_length(&t->out) == 0;
+	}
+	if (!put_aside(t)) {
+		lose_writing(t, ENOMEM);
+		return true;
+	}
+	sent = send_some(t, buf_bytes(&t->out), buf_length(&t->out));
+	if (!t->deaf)
+		buf_consume(&t->out, sent);
+	return buf_length(&t->out) == 0;
+}
+
+/* ---- life ----------------------------------------------------------------------- */
+
+/* A session of a peer that the wildcard rule refuses must never be resumed; in TLS 1.2 it
+ * comes before that is judged. */
+static bool
+on_session(struct tls_observer *observer, SSL_SESSION *session)
+{
+	struct tls *t = (struct tls *)((char *)observer - offsetof(struct tls, observer));
+	const struct tls_verdict *v = observer->verdict;
+	bool wildcard = t->wildcard || (v != NULL && v->wildcard);
+	bool asked_us = t->asked_us || (v != NULL && v->asked_for_our_certificate);
+
+	if (t->keep_session == NULL || (wildcard && !asked_us))
+		return false;
+	t->keep_session(t->keeper, session);
+	return true;
+}
+
+bool
+tls_init(struct tls *t, struct reactor *r, SSL_CTX *context, int fd)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	bool server = tls_context_settings(context)->role == ROLE_SERVER;
+	BIO *bio;
+
+	pthread_once(&once, make_bio_method);
+	*t = (struct tls){.reactor = r, .observer.on_session = on_session, .fd = fd};
+	if (bio_method == NULL || (t->ssl = SSL_new(context)) == NULL)
+		return false;
+	if ((bio = BIO_new(bio_method)) == NULL) {
+		SSL_free(t->ssl);
+		return false;
+	}
+	BIO_set_data(bio, t);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(t->ssl, bio, bio);
+	tls_context_attach(t->ssl, &t->observer);
+	if (server)
+		SSL_set_accept_state(t->ssl);
+	else
+		SSL_set_connect_state(t->ssl);
+	return true;
+}
+
+void
+tls_clear(struct tls *t)
+{
+	/* Unless it looks closed, SSL_free() takes the session for spoilt. */
+	if (t->state != TLS_HANDSHAKE)
+		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(t->ssl);
+	buf_clear(&t->in);
+	buf_clear(&t->out);
+	free(t->detail);
+	*t = (struct tls){.fd = -1};
+}
+
+bool
+tls_prepare(struct tls *t, const char *sni, SSL_SESSION *session)
+{
+	if (sni != NULL && SSL_set_tlsext_host_name(t->ssl, sni) != 1)
+		return false;
+	if (session != NULL)
+		(void)SSL_set_session(t->ssl, session); /* else a full handshake */
+	return true;
+}
+
+/* ---- reading -------------------------------------------------------------------- */
+
+/* Give OpenSSL what was kept, else what the socket has; at most @most bytes. */
+static void
+receive(struct tls *t, size_t most)
+{
+	ssize_t n;
+
+	t->dry = true;
+	if (buf_length(&t->in) > 0) {
+		t->input = buf_bytes(&t->in);
+		t->input_left = buf_length(&t->in);
+		t->dry = false;
+		return;
+	}
+	t->input = t->reactor->in;
+	t->input_left = 0;
+	n = recv(t->fd, t->reactor->in, most, 0);
+	if (n > 0) {
+		t->input_left = (size_t)n;
+		t->heard = true;
+		t->dry = (size_t)n < most;
+	} else if (n == 0) {
+		t->eof = true;
+	} else if (errno != EAGAIN && errno != EINTR) {
+		t->eof = true;
+		t->deaf = true;
+	}
+}
+
+/* Keep what OpenSSL did not read in this turn. */
+static void
+put_back(struct tls *t)
+{
+	if (buf_length(&t->in) > 0) {
+		buf_consume(&t->in, buf_length(&t->in) - t->input_left);
+	} else if (t->input_left > 0 && !buf_append(&t->in, t->input, t->input_left)) {
+		t->state = TLS_BROKEN;
+		blame(t, REASON_NO_MEMORY, "out of memory");
+	}
+	if (t->input_left > 0)
+		t->dry = false;
+	t->input_left = 0;
+}
+
+/* TCP ended before TLS did, or failed. */
+static void
+break_off(struct tls *t)
+{
+	const char *how = t->deaf ? "reset" : "closed";
+	bool client = !SSL_is_server(t->ssl);
+
+	if (t->state == TLS_HANDSHAKE && !t->heard)
+		blame(t, client ? REASON_NO_POD : REASON_PROBE,
+		    client ? "%s before ServerHello: the route has no ready pod, its pod "
+			     "refuses, is full, or the router does not let this host in"
+			   : "%s before ClientHello",
+		    how);
+	else if (t->state == TLS_HANDSHAKE)
+		blame(t, REASON_TLS_FAILED, "%s in the middle of the handshake", how);
+	else if (client && !t->read_bytes)
+		blame(t, REASON_CERT_REFUSED,
+		    "%s right after the handshake, probably our certificate was refused",
+		    how);
+	else
+		blame(t, REASON_CARRIER_LOST, "%s without close_notify", how);
+	t->state = TLS_BROKEN;
+}
+
+/* The last SSL call failed: is that an end, or only the end of what has arrived? */
+static void
+judge(struct tls *t, int result)
+{
+	switch (SSL_get_error(t->ssl, result)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		if (t->eof)
+			break_off(t);
+		break;
+	case SSL_ERROR_ZERO_RETURN:
+		t->state = TLS_FINISHED;
+		break;
+	default:
+		blame_openssl(t);
+		t->state = TLS_BROKEN;
+		break;
+	}
+}
+
+/* A resumed session verifies nothing anew: dates and names are judged here. */
+static void
+check_resumed(struct tls *t)
+{
+	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
+	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+	enum identity_match match;
+	char why[64];
+
+	t->asked_us = true; /* only sessions are kept that passed this question */
+	if (certificate == NULL)
+		return;
+	match = identity_match(certificate, s);
+	if (s->verify_chain && !identity_is_current(certificate, why, sizeof(why)))
+		blame(t, REASON_CERT_EXPIRED, "the certificate of the resumed session %s",
+		    why);
+	else if (match == IDENTITY_REFUSED)
+		blame(t, REASON_NAME_MISMATCH, "the resumed session is somebody else's");
+	else
+		return;
+	t->state = TLS_BROKEN;
+}
+
+/*
+ * The router's default certificate often fits by a wildcard, and what is sent then is
+ * read by the router.  A pod of ours asks for our certificate, the router never does.
+ */
+static void
+check_route(struct tls *t)
+{
+	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+	char names[IDENTITY_NAMES_SIZE];
+
+	if (!t->wildcard || t->asked_us || certificate == NULL)
+		return;
+	t->state = TLS_BROKEN;
+	blame(t, REASON_ROUTE_UNKNOWN,
+	    "the certificate (%s) fits our name only by its wildcard, and ours was not "
+	    "asked "
+	    "for: it is probably the router's own, which knows no passthrough route for "
+	    "our "
+	    "SNI.  If it really is the app's, write checkHost as that wildcard",
+	    identity_names(certificate, names, sizeof(names)));
+}
+
+static void
+complete(struct tls *t)
+{
+	t->state = TLS_OPEN;
+	if (SSL_session_reused(t->ssl))
+		check_resumed(t);
+	if (t->state == TLS_OPEN && !SSL_is_server(t->ssl))
+		check_route(t);
+	if (t->state == TLS_OPEN)
+		SSL_free_buffers(t->ssl);
+}
+
+enum tls_state
+tls_handshake(struct tls *t)
+{
+	struct tls_verdict verdict = {0};
+	int result;
+
+	receive(t, 32 * 1024); /* more than any flight of a peer should need */
+	t->observer.verdict = &verdict;
+	ERR_clear_error();
+	result = SSL_do_handshake(t->ssl);
+	t->observer.verdict = NULL;
+	t->wildcard |= verdict.wildcard;
+	t->asked_us |= verdict.asked_for_our_certificate;
+	if (result == 1) {
+		complete(t);
+	} else {
+		if (verdict.verify_error != X509_V_OK && verdict.text[0] != '\0')
+			blame_certificate(t, &verdict);
+		judge(t, result);
+	}
+	put_back(t);
+	tls_flush(t);
+	return t->state;
+}
+
+/* Everything that has arrived, record by record.  Returns how many bytes. */
+static size_t
+decrypt(struct tls *t)
+{
+	size_t total = 0, n;
+	int result;
+
+	do {
+		ERR_clear_error();
+		result = SSL_read_ex(
+		    t->ssl, t->reactor->plain + total, REACTOR_PLAIN - total, &n);
+		if (result != 1) {
+			judge(t, result);
+			break;
+		}
+		total += n;
+	} while (total < REACTOR_PLAIN &&
+		 (t->input_left > 0 || t->eof || SSL_has_pending(t->ssl)));
+	return total;
+}
+
+enum tls_state
+tls_take(struct tls *t, struct batch *batch)
+{
+	size_t total;
+
+	if (t->state != TLS_OPEN)
+		return t->state;
+	receive(t, REACTOR_BATCH);
+	total = decrypt(t);
+	put_back(t);
+	if (t->state == TLS_FINISHED)
+		buf_clear(&t->in);
+	if (total > 0) {
+		t->read_bytes = true;
+		batch_add(batch, t->reactor->plain, total);
+	} else if (t->state == TLS_OPEN) {
+		SSL_free_buffers(
+		    t->ssl); /* a ticket or a KeyUpdate leaves 16 KB behind */
+	}
+	if (t->scratch_used > 0)
+		tls_flush(t);
+	return t->state;
+}
+
+bool
+tls_discard(struct tls *t)
+{
+	ssize_t n;
+
+	if (t->eof)
+		return true;
+	n = recv(t->fd, t->reactor->in, REACTOR_BATCH, 0);
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return false;
+	t->eof = true;
+	if (n < 0)
+		t->deaf = true;
+	return true;
+}
+
+/* ---- writing -------------------------------------------------------------------- */
+
+size_t
+tls_room(const struct tls *t)
+{
+	return buf_length(&t->out) == 0 ? REACTOR_BATCH : 0;
+}
+
+bool
+tls_give(struct tls *t, const struct batch *batch)
+{
+	size_t n;
+	int i;
+
+	for (i = 0; i < batch->count && !t->deaf; i++) {
+		ERR_clear_error();
+		if (SSL_write_ex(t->ssl, batch->parts[i].iov_base,
+			batch->parts[i].iov_len, &n) != 1) {
+			blame_openssl(t);
+			lose_writing(t, EPROTO);
+		}
+	}
+	tls_flush(t);
+	return !t->deaf;
+}
+
+void
+tls_finish(struct tls *t)
+{
+	if (t->finished || t->aborted || t->deaf)
+		return;
+	t->finished = true;
+	t->answered = t->state == TLS_FINISHED;
+	ERR_clear_error();
+	(void)SSL_shutdown(t->ssl); /* 0 and 1 are both fine; it cannot block */
+	tls_flush(t);
+}
+
+bool
+tls_abort(struct tls *t)
+{
+	char nothing[1];
+	size_t n;
+
+	if (t->aborted || t->deaf)
+		return true;
+	if (t->finished || t->state == TLS_HANDSHAKE)
+		return false;
+	/* OpenSSL has no call for this, but answers the end of TCP with an alert. */
+	t->aborted = true;
+	t->feign_eof = true;
+	t->input_left = 0;
+	SSL_set_shutdown(t->ssl, 0);
+	ERR_clear_error();
+	(void)SSL_read_ex(t->ssl, nothing, sizeof(nothing), &n);
+	ERR_clear_error();
+	tls_flush(t);
+	return true;
+}
+
+void
+tls_probe(struct tls *t)
+{
+	if (t->finished || t->aborted || t->deaf || SSL_version(t->ssl) < TLS1_3_VERSION)
+		return;
+	ERR_clear_error();
+	if (SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+		(void)SSL_do_handshake(t->ssl);
+	ERR_clear_error();
+	tls_flush(t);
+}

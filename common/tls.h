@@ -1,0 +1,109 @@
+/*
+ * One TLS connection over one socket, worked in batches: everything that arrived is
+ * decrypted in one go, everything given is encrypted in one go and sent by one call.
+ *
+ * OpenSSL never touches the socket; a BIO of ours hands it the bytes of this turn.  So no
+ * SSL call ever blocks half-way, and the end of the TCP connection is ours to judge.
+ * Each SSL call is judged once, right behind it, and the verdict kept; nobody else
+ * calls SSL_get_error().
+ *
+ *	HANDSHAKE --done--> OPEN --close_notify came--> FINISHED
+ *	  any state --alert, bad record, TCP ended or failed--> BROKEN
+ *
+ * This is the reading side.  The writing side is open until finish, abort or `deaf`.
+ * Used by one thread.
+ */
+#ifndef COMMON_TLS_H
+#define COMMON_TLS_H
+
+#include "common/buf.h"
+#include "common/endpoint.h"
+#include "common/reactor.h"
+#include "common/tls_context.h"
+
+#include <openssl/ssl.h>
+
+enum tls_state {
+	TLS_HANDSHAKE,
+	TLS_OPEN,
+	TLS_FINISHED,
+	TLS_BROKEN
+};
+
+enum {
+	/** Room for a failure in words, with the names of a certificate in them. */
+	TLS_DETAIL_SIZE = 1024,
+};
+
+struct tls {
+	SSL *ssl;
+	struct reactor *reactor;
+	struct tls_observer observer;
+	int fd;
+	enum tls_state state;
+	/** Client: keep a session for later; NULL: none is kept.  The callee frees it. */
+	void (*keep_session)(void *keeper, SSL_SESSION *session);
+	void *keeper;
+
+	struct buf in;        /* ciphertext that came too early to be read */
+	struct buf out;       /* ciphertext that the socket did not take */
+	const uint8_t *input; /* what OpenSSL may read in this call */
+	size_t input_left;
+	size_t scratch_used; /* ciphertext in the reactor's `out`, not sent yet */
+
+	bool dry;        /* the last take left nothing in the socket */
+	bool heard;      /* some byte came from the peer */
+	bool read_bytes; /* some byte of a program came */
+	bool eof;        /* the peer's TCP FIN came */
+	bool deaf;       /* TCP takes nothing more */
+	bool finished;   /* our close_notify is written */
+	bool answered;   /* it was written behind the peer's */
+	bool aborted;    /* our fatal alert is written, or OpenSSL gave up */
+	bool alerted;    /* the peer's fatal alert came */
+	bool feign_eof;  /* tell OpenSSL that TCP ended */
+	bool wildcard;   /* the names fit through a wildcard only */
+	bool asked_us;   /* the peer asked for our certificate, now or in the session */
+	enum reason reason; /* why BROKEN or deaf */
+	char *detail;       /* the same in words; NULL: nothing to add */
+};
+
+/** Take over @fd.  False: out of memory; the descriptor is still the caller's. */
+bool tls_init(struct tls *t, struct reactor *r, SSL_CTX *context, int fd);
+
+/** Free all but the descriptor, which is left to the caller. */
+void tls_clear(struct tls *t);
+
+/** Client, before the handshake: the SNI (NULL: none) and a session to resume (or NULL).
+ */
+bool tls_prepare(struct tls *t, const char *sni, SSL_SESSION *session);
+
+/** Go on with the handshake, as far as what has arrived allows. */
+enum tls_state tls_handshake(struct tls *t);
+
+/** Decrypt what has arrived: at most a batch.  The state holds for what is behind it. */
+enum tls_state tls_take(struct tls *t, struct batch *batch);
+
+/** How much may be given now: a batch, or nothing while the socket is full. */
+size_t tls_room(const struct tls *t);
+
+/** Encrypt and send; to be called only with room.  False: deaf. */
+bool tls_give(struct tls *t, const struct batch *batch);
+
+/** Send what is kept.  True: nothing is kept any more. */
+bool tls_flush(struct tls *t);
+
+/** Write our close_notify, once.  TCP stays open. */
+void tls_finish(struct tls *t);
+
+/** Write a fatal alert behind all bytes given.  TCP stays open.  False: no alert can be
+ * sent any more, only a TCP RST will do. */
+bool tls_abort(struct tls *t);
+
+/** After the reading side ended: drop what still comes.  True: TCP has ended too. */
+bool tls_discard(struct tls *t);
+
+/** Ask whether the peer is still there, by a record that has no other effect (a
+ * KeyUpdate; TLS 1.3, RFC 8446, 4.6.3).  A dead path answers with an RST in time. */
+void tls_probe(struct tls *t);
+
+#endif
