@@ -1,0 +1,25 @@
+#include "client/client.h"
+
+#include "common/net.h"
+
+static void
+on_arrival(struct worker *worker, struct service *service, int fd,
+    const struct net_address *peer)
+{
+	stream_from_program(worker_streams(worker), service, fd, peer);
+}
+
+/* A clean EOF would look like an answer. */
+static void
+turn_away(int fd)
+{
+	net_reset(fd);
+}
+
+const struct program client_program = {
+    .name = "routeport-client",
+    .purpose = "carries plain TCP to an OpenShift passthrough route, inside TLS",
+    .role = ROLE_CLIENT,
+    .arrival = on_arrival,
+    .turn_away = turn_away,
+};

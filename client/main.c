@@ -1,0 +1,8 @@
+#include "client/client.h"
+#include "common/command.h"
+
+int
+main(int argc, char **argv)
+{
+	return command_main(&client_program, argc, argv);
+}

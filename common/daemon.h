@@ -1,0 +1,32 @@
+/*
+ * A running program, from its settings to its last stream: listening sockets, workers,
+ * signals, drain.
+ */
+#ifndef COMMON_DAEMON_H
+#define COMMON_DAEMON_H
+
+#include "common/worker.h"
+
+enum {
+	/** Beside EXIT_SUCCESS and EXIT_FAILURE: a file, or a command line, that is
+	 * wrong. */
+	EXIT_USAGE = 2,
+};
+
+/** What differs between the two programs. */
+struct program {
+	const char *name;
+	const char *purpose; /* one line for --help */
+	enum role role;
+	worker_arrival *arrival;
+	/** maxConnections is reached: end @fd so that the peer understands. */
+	void (*turn_away)(int fd);
+};
+
+/** Would @file run?  Loads certificates and keys, looks up no names, binds nothing. */
+bool daemon_check(const struct program *program, const char *file, struct err *e);
+
+/** Run @file until told to stop.  Returns the exit status. */
+int daemon_run(const struct program *program, const char *file);
+
+#endif

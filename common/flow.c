@@ -1,0 +1,172 @@
+#include "common/flow.h"
+
+#include "common/log.h"
+
+static const char *const state_names[] = {
+    [FLOW_OPEN] = "open",
+    [FLOW_DRAIN] = "drain",
+    [FLOW_FINISHED] = "finished",
+    [FLOW_RESET] = "reset",
+    [FLOW_DONE] = "done",
+};
+
+/* The only place a flow changes state.  States never go back. */
+static void
+enter(struct flow *f, enum flow_state next)
+{
+	assert(next > f->state);
+	log_debug("stream=%lu event=flow flow=%s from=%s to=%s", f->stream, f->name,
+	    state_names[f->state], state_names[next]);
+	f->state = next;
+}
+
+void
+flow_init(struct flow *f, const char *name, unsigned long stream, enum reason *reason)
+{
+	*f = (struct flow){.name = name, .stream = stream, .reason = reason};
+}
+
+void
+flow_connect(struct flow *f, struct endpoint *source, struct endpoint *sink)
+{
+	f->source = source;
+	f->sink = sink;
+}
+
+/* The first reason wins. */
+static void
+blame(struct flow *f, enum reason reason)
+{
+	if (*f->reason == REASON_NONE)
+		*f->reason = reason;
+}
+
+static void
+drop_kept(struct flow *f)
+{
+	f->dropped += buf_length(&f->kept);
+	buf_clear(&f->kept);
+}
+
+/* Keep what the sink left of a batch. */
+static void
+keep(struct flow *f, const struct batch *batch, size_t given)
+{
+	size_t skip = given;
+	int i;
+
+	for (i = 0; i < batch->count; i++) {
+		const struct iovec *part = &batch->parts[i];
+		size_t from = skip < part->iov_len ? skip : part->iov_len;
+
+		skip -= from;
+		if (!buf_append(&f->kept, (const uint8_t *)part->iov_base + from,
+			part->iov_len - from)) {
+			blame(f, REASON_NO_MEMORY);
+			f->dropped += batch->length - given;
+			f->ending = ENDING_RST;
+			buf_clear(&f->kept);
+			if (f->state == FLOW_OPEN)
+				enter(f, FLOW_DRAIN);
+			return;
+		}
+	}
+}
+
+static void
+give_kept(struct flow *f)
+{
+	struct batch batch = {0};
+	size_t n;
+
+	batch_add(&batch, buf_bytes(&f->kept), buf_length(&f->kept));
+	n = endpoint_give(f->sink, &batch);
+	f->given += n;
+	buf_consume(&f->kept, n);
+}
+
+/* One batch from the source to the sink. */
+static void
+move(struct flow *f)
+{
+	struct batch batch;
+	enum source source;
+	size_t n;
+
+	if (!f->source->readable || endpoint_room(f->sink) == 0)
+		return;
+	source = endpoint_take(f->source, &batch);
+	f->taken += batch.length;
+	if (batch.length > 0) {
+		n = endpoint_give(f->sink, &batch);
+		f->given += n;
+		if (n < batch.length)
+			keep(f, &batch, n);
+	}
+	if (source == SOURCE_OPEN || f->state != FLOW_OPEN)
+		return;
+	if (source == SOURCE_BROKEN) {
+		f->ending = ENDING_RST;
+		blame(f, f->source->reason);
+	}
+	enter(f, FLOW_DRAIN);
+}
+
+/* Tell the sink how the source ended.  A source that took an error while it was
+ * written to ends in RST, whatever its last bytes looked like. */
+static void
+tell(struct flow *f)
+{
+	if (f->source->deaf)
+		f->ending = ENDING_RST;
+	if (f->ending == ENDING_RST) {
+		blame(f, f->source->reason);
+		enter(f, FLOW_RESET);
+	} else {
+		endpoint_end(f->sink, ENDING_FIN);
+		enter(f, FLOW_FINISHED);
+	}
+}
+
+void
+flow_step(struct flow *f)
+{
+	if (f->sink->deaf) {
+		flow_cut(
+		    f); /* why is known once the other flow has read the rest from it */
+		return;
+	}
+	if (buf_length(&f->kept) > 0)
+		give_kept(f);
+	if (f->state == FLOW_OPEN && buf_length(&f->kept) == 0)
+		move(f);
+	if (f->state == FLOW_DRAIN && buf_length(&f->kept) == 0)
+		tell(f);
+	if (f->state == FLOW_FINISHED && f->source->deaf) {
+		blame(f, f->source->reason);
+		enter(f, FLOW_RESET);
+	}
+	if (f->state == FLOW_RESET && endpoint_end(f->sink, ENDING_RST))
+		enter(f, FLOW_DONE);
+}
+
+void
+flow_cut(struct flow *f)
+{
+	drop_kept(f);
+	if (f->state != FLOW_DONE)
+		enter(f, FLOW_DONE);
+}
+
+bool
+flow_wants_source(const struct flow *f)
+{
+	return f->state == FLOW_OPEN && buf_length(&f->kept) == 0 &&
+	       endpoint_room(f->sink) > 0;
+}
+
+bool
+flow_wants_sink(const struct flow *f)
+{
+	return f->state < FLOW_FINISHED && buf_length(&f->kept) > 0;
+}

@@ -1,0 +1,74 @@
+/*
+ * A flow is one direction of a stream: it takes from one endpoint and gives to the other,
+ *and keeps bytes only while the other takes none.  While it keeps any it does not take:
+ * that is the back-pressure, and it bounds the memory to one batch.
+ *
+ *	OPEN --source ended--> DRAIN --nothing kept--> FINISHED --source breaks--> RESET
+ *	  |                      |                        ^ (FIN told)              |
+ *	  |                      +--the source broke------|----------> RESET        |
+ *	  +--the sink is gone--> DONE <--------------------------------(RST told)---+
+ *
+ * States only move forward.  Bytes have positions, counted from the start of the flow.
+ */
+#ifndef COMMON_FLOW_H
+#define COMMON_FLOW_H
+
+#include "common/buf.h"
+#include "common/endpoint.h"
+
+enum flow_state {
+	FLOW_OPEN,     /* bytes may come */
+	FLOW_DRAIN,    /* no more come; what is kept is still to be given */
+	FLOW_FINISHED, /* the sink was told FIN */
+	FLOW_RESET,    /* the sink is to be told RST, once it has the bytes */
+	FLOW_DONE,     /* the sink was told RST, or is gone */
+};
+
+struct flow {
+	const char *name; /* for the log: "up" from the legacy program, "down" to it */
+	unsigned long stream;
+	struct endpoint *source;
+	struct endpoint *sink;
+	enum flow_state state;
+	enum ending ending;  /* how the source ended, once it did */
+	struct buf kept;     /* taken, not yet given */
+	uint64_t taken;      /* position: bytes taken from the source */
+	uint64_t given;      /* position: bytes the sink accepted */
+	uint64_t dropped;    /* bytes taken that the sink will never get */
+	enum reason *reason; /* of the stream; the first one stays */
+};
+
+/** @name: "up" or "down".  @reason: the stream's; all of them outlive the flow. */
+void
+flow_init(struct flow *f, const char *name, unsigned long stream, enum reason *reason);
+
+/** Between which two endpoints; before the first step. */
+void flow_connect(struct flow *f, struct endpoint *source, struct endpoint *sink);
+
+/** Move at most one batch, and the state as far as it goes. */
+void flow_step(struct flow *f);
+
+/** Nothing more will be told: the stream is being cut off. */
+void flow_cut(struct flow *f);
+
+/** Does it wait for its source to have bytes? */
+bool flow_wants_source(const struct flow *f);
+
+/** Does it wait for its sink to have room? */
+bool flow_wants_sink(const struct flow *f);
+
+/** The source has ended, one way or the other. */
+static inline bool
+flow_has_ended(const struct flow *f)
+{
+	return f->state != FLOW_OPEN;
+}
+
+/** Nothing is left to do for it, unless its source breaks after a FIN. */
+static inline bool
+flow_is_over(const struct flow *f)
+{
+	return f->state == FLOW_FINISHED || f->state == FLOW_DONE;
+}
+
+#endif

@@ -1,0 +1,337 @@
+#include "common/stream.h"
+
+#include "common/flow.h"
+#include "common/log.h"
+#include "common/plain.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stream {
+	unsigned long id;
+	struct stream_set *set;
+	struct stream *next, **link; /* of the set */
+	struct service *service;
+	char peer[NET_TEXT_SIZE];
+
+	struct opening *opening; /* NULL once the far side is reached */
+	struct plain plain;      /* its fd is -1 while there is none */
+	struct channel *channel; /* NULL while there is none */
+	struct flow out;         /* plain socket to channel */
+	struct flow in;          /* channel to plain socket */
+	enum reason reason;      /* the first one */
+
+	ev_timer limit;    /* TIMEOUTidle, or TIMEOUTclose once both flows have ended */
+	double started;    /* these two: seconds of the loop's clock */
+	double moved;      /* when bytes last moved */
+	uint64_t progress; /* the sum of positions at that time */
+};
+
+static void stream_step(struct stream *s);
+
+static struct ev_loop *
+loop_of(const struct stream *s)
+{
+	return s->set->dialer.reactor->loop;
+}
+
+/* ---- the end --------------------------------------------------------------------- */
+
+static void
+log_close(const struct stream *s)
+{
+	bool client = s->service->settings->role == ROLE_CLIENT;
+	const struct flow *up = client ? &s->out : &s->in;
+	const struct flow *down = client ? &s->in : &s->out;
+	struct channel_facts facts = {.tls = "none"};
+	const char *detail = s->channel != NULL ? channel_detail(s->channel) : NULL;
+	char service[LOG_QUOTE_SIZE], sni[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
+	char text[LOG_QUOTE_SIZE];
+
+	if (!log_is_on(LOG_LEVEL_INFO))
+		return;
+	if (s->channel != NULL)
+		channel_facts(s->channel, &facts);
+	log_info(
+	    "stream=%lu event=close why=%s service=%s peer=%s sni=%s tls=%s resumed=%s "
+	    "names=%s up=%" PRIu64 " down=%" PRIu64 " dropped=%" PRIu64 " ms=%.0f%s%s",
+	    s->id, reason_word(s->reason), log_quote(s->service->settings->name, service),
+	    s->peer, log_quote(facts.sni, sni), facts.tls, facts.resumed ? "yes" : "no",
+	    log_quote(facts.names, names), up->given, down->given,
+	    up->dropped + down->dropped, (ev_now(loop_of(s)) - s->started) * 1000,
+	    detail != NULL ? " detail=" : "",
+	    detail != NULL ? log_quote(detail, text) : "");
+}
+
+/* A refused certificate is for somebody to mend, though the handshake looked good. */
+static void
+log_refused(const struct stream *s)
+{
+	const char *detail = channel_detail(s->channel);
+	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+
+	log_cause(LOG_LEVEL_ERROR, s->service->settings->name,
+	    "event=failed why=%s service=%s detail=%s", reason_word(s->reason),
+	    log_quote(s->service->settings->name, service),
+	    log_quote(detail != NULL ? detail : reason_text(s->reason), text));
+}
+
+/* Both sides have been told how it ended. */
+static void
+reap(struct stream *s)
+{
+	struct stream_set *set = s->set;
+
+	if (s->reason == REASON_NONE)
+		s->reason = REASON_FINISHED;
+	if (s->reason == REASON_CERT_REFUSED && s->channel != NULL)
+		log_refused(s);
+	log_close(s);
+	ev_timer_stop(loop_of(s), &s->limit);
+	opening_cancel(s->opening);
+	plain_close(&s->plain);
+	if (s->channel != NULL)
+		channel_release(s->channel);
+	*s->link = s->next;
+	if (s->next != NULL)
+		s->next->link = s->link;
+	free(s);
+	set->count--;
+	set->ended(set->owner);
+}
+
+/* End it on both sides by RST. */
+static void
+cut(struct stream *s, enum reason reason)
+{
+	if (s->reason == REASON_NONE)
+		s->reason = reason;
+	flow_cut(&s->in);
+	flow_cut(&s->out);
+	plain_reset(&s->plain);
+	if (s->channel != NULL)
+		endpoint_end(&s->channel->endpoint, ENDING_RST);
+	reap(s);
+}
+
+/* ---- limits of time -------------------------------------------------------------- */
+
+static bool
+both_ended(const struct stream *s)
+{
+	return flow_has_ended(&s->in) && flow_has_ended(&s->out);
+}
+
+static void
+on_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct stream *s = timer->data;
+	const struct service_settings *settings = s->service->settings;
+	double limit = both_ended(s) ? settings->timeout_close : settings->timeout_idle;
+	double left = s->moved + limit - ev_now(loop);
+
+	(void)events;
+	if (left <= 0) {
+		cut(s, both_ended(s) ? REASON_CLOSE_TIMEOUT : REASON_IDLE);
+		return;
+	}
+	ev_timer_set(timer, left, 0);
+	ev_timer_start(loop, timer);
+}
+
+/* Bytes that move put off the limit; that costs no call to libev until it is due. */
+static void
+note_progress(struct stream *s)
+{
+	uint64_t progress = s->in.taken + s->in.given + s->out.taken + s->out.given -
+			    (uint64_t)s->plain.waiting;
+
+	if (progress != s->progress) {
+		s->progress = progress;
+		s->moved = ev_now(loop_of(s));
+	}
+}
+
+/* The limit is another one from now on, perhaps an earlier one. */
+static void
+renew_limit(struct stream *s)
+{
+	ev_timer_stop(loop_of(s), &s->limit);
+	on_limit(loop_of(s), &s->limit, 0);
+}
+
+/* ---- moving ---------------------------------------------------------------------- */
+
+/* A flow may find out that its sink is gone, which is news for the other flow. */
+static void
+step_flows(struct stream *s)
+{
+	bool deaf = s->plain.endpoint.deaf || s->channel->endpoint.deaf;
+
+	flow_step(&s->in);
+	flow_step(&s->out);
+	if (!deaf && (s->plain.endpoint.deaf || s->channel->endpoint.deaf)) {
+		flow_step(&s->in);
+		flow_step(&s->out);
+	}
+}
+
+/* The one place that takes a stream as far as it will go. */
+static void
+stream_step(struct stream *s)
+{
+	bool had_ended = both_ended(s);
+
+	step_flows(s);
+	note_progress(s);
+	if (s->reason == REASON_NO_MEMORY) {
+		cut(s, REASON_NO_MEMORY);
+		return;
+	}
+	if (flow_is_over(&s->in) && flow_is_over(&s->out)) {
+		reap(s);
+		return;
+	}
+	endpoint_wait(
+	    &s->plain.endpoint, flow_wants_source(&s->out), flow_wants_sink(&s->in));
+	endpoint_wait(
+	    &s->channel->endpoint, flow_wants_source(&s->in), flow_wants_sink(&s->out));
+	if (!had_ended && both_ended(s))
+		renew_limit(s);
+}
+
+/* Either side has news.  While the stream opens only a break is worth anything. */
+static void
+on_wake(void *owner)
+{
+	struct stream *s = owner;
+
+	if (s->opening == NULL)
+		stream_step(s);
+	else if (s->channel != NULL && s->channel->endpoint.deaf)
+		cut(s, s->channel->endpoint.reason);
+	else if (s->channel == NULL && s->plain.endpoint.deaf)
+		cut(s, REASON_PROGRAM_GONE);
+}
+
+static void
+start_moving(struct stream *s)
+{
+	s->opening = NULL;
+	flow_connect(&s->out, &s->plain.endpoint, &s->channel->endpoint);
+	flow_connect(&s->in, &s->channel->endpoint, &s->plain.endpoint);
+	s->moved = ev_now(loop_of(s));
+	ev_timer_set(&s->limit, s->service->settings->timeout_idle, 0);
+	ev_timer_start(loop_of(s), &s->limit);
+	stream_step(s);
+}
+
+/* ---- opening --------------------------------------------------------------------- */
+
+static void
+adopt_channel(struct stream *s, struct channel *channel)
+{
+	s->channel = channel;
+	channel->endpoint.wake = on_wake;
+	channel->endpoint.owner = s;
+}
+
+static void
+on_opened(void *owner, int fd, struct channel *channel)
+{
+	struct stream *s = owner;
+
+	if (channel != NULL)
+		adopt_channel(s, channel);
+	else
+		plain_init(&s->plain, s->set->dialer.reactor, fd, on_wake, s);
+	start_moving(s);
+}
+
+static void
+on_failed(void *owner, enum reason reason)
+{
+	struct stream *s = owner;
+
+	s->opening = NULL;
+	cut(s, reason);
+}
+
+static const struct opening_events opening_events = {
+    .opened = on_opened,
+    .failed = on_failed,
+};
+
+static struct stream *
+stream_new(
+    struct stream_set *set, struct service *service, const struct net_address *peer)
+{
+	bool client = service->settings->role == ROLE_CLIENT;
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	if ((s->opening = opening_start(&set->dialer, service, &opening_events, s)) ==
+	    NULL) {
+		free(s);
+		return NULL;
+	}
+	s->set = set;
+	s->service = service;
+	s->id = set->next_id;
+	set->next_id += set->id_step;
+	net_address_format(peer, s->peer, sizeof(s->peer));
+	s->plain.fd = -1;
+	flow_init(&s->out, client ? "up" : "down", s->id, &s->reason);
+	flow_init(&s->in, client ? "down" : "up", s->id, &s->reason);
+	s->started = ev_now(loop_of(s));
+	ev_init(&s->limit, on_limit);
+	s->limit.data = s;
+	if ((s->next = set->first) != NULL)
+		s->next->link = &s->next;
+	s->link = &set->first;
+	set->first = s;
+	set->count++;
+	log_debug("stream=%lu event=accept service=%s peer=%s", s->id,
+	    service->settings->name, s->peer);
+	return s;
+}
+
+void
+stream_from_program(struct stream_set *set, struct service *service, int fd,
+    const struct net_address *peer)
+{
+	struct stream *s = stream_new(set, service, peer);
+
+	if (s == NULL) {
+		net_reset(fd);
+		set->ended(set->owner);
+		return;
+	}
+	plain_init(&s->plain, set->dialer.reactor, fd, on_wake, s);
+	endpoint_wait(&s->plain.endpoint, false, false);
+}
+
+void
+stream_from_channel(struct stream_set *set, struct service *service,
+    struct channel *channel, const struct net_address *peer)
+{
+	struct stream *s = stream_new(set, service, peer);
+
+	if (s == NULL) {
+		endpoint_end(&channel->endpoint, ENDING_RST);
+		channel_release(channel);
+		set->ended(set->owner);
+		return;
+	}
+	adopt_channel(s, channel);
+	endpoint_wait(&channel->endpoint, false, false);
+}
+
+void
+stream_set_cut(struct stream_set *set, enum reason reason)
+{
+	while (set->first != NULL)
+		cut(set->first, reason);
+}

@@ -1,0 +1,284 @@
+#include "common/worker.h"
+
+#include "common/log.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Seconds for alerts to be heard, once streams were cut off. */
+static const double farewell = 1;
+
+enum order {
+	ORDER_NONE,
+	ORDER_DRAIN,
+	ORDER_STOP
+};
+
+/* A connection on its way from the main thread. */
+struct parcel {
+	struct parcel *next;
+	struct service *service;
+	int fd;
+	struct net_address peer;
+};
+
+struct worker {
+	pthread_t thread;
+	struct ev_loop *loop;
+	struct reactor reactor;
+	struct resolver *resolver;
+	struct carrier_set carriers;
+	struct stream_set streams;
+	worker_arrival *arrival;
+	ev_timer farewell;
+	enum order order; /* obeyed so far */
+
+	void (*ended)(void *owner);
+	void *owner;
+	atomic_bool over;
+	atomic_long load;
+	ev_async mail;        /* the main thread's only call into the loop */
+	pthread_mutex_t lock; /* of the inbox: taken once per connection */
+	struct parcel *inbox, **inbox_end;
+	enum order ordered;
+};
+
+static void
+leave_when_empty(struct worker *w)
+{
+	if (w->order != ORDER_NONE && w->streams.count == 0 && w->carriers.count == 0 &&
+	    atomic_load(&w->load) == 0)
+		ev_break(w->loop, EVBREAK_ALL);
+}
+
+static void
+on_emptied(void *owner)
+{
+	leave_when_empty(owner);
+}
+
+static void
+on_stream_ended(void *owner)
+{
+	worker_release(owner);
+}
+
+static void
+on_farewell(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)timer;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+obey(struct worker *w, enum order order)
+{
+	if (order <= w->order)
+		return;
+	w->order = order;
+	if (order == ORDER_STOP) {
+		stream_set_cut(&w->streams, REASON_STOPPED);
+		ev_timer_set(&w->farewell, farewell, 0);
+		ev_timer_start(w->loop, &w->farewell);
+	}
+}
+
+static void
+on_mail(struct ev_loop *loop, ev_async *mail, int events)
+{
+	struct worker *w = mail->data;
+	struct parcel *parcel, *next;
+	enum order order;
+
+	(void)loop;
+	(void)events;
+	pthread_mutex_lock(&w->lock);
+	parcel = w->inbox;
+	w->inbox = NULL;
+	w->inbox_end = &w->inbox;
+	order = w->ordered;
+	pthread_mutex_unlock(&w->lock);
+	for (; parcel != NULL; parcel = next) {
+		next = parcel->next;
+		w->arrival(w, parcel->service, parcel->fd, &parcel->peer);
+		free(parcel);
+	}
+	obey(w, order);
+	leave_when_empty(w);
+}
+
+static void *
+run(void *arg)
+{
+	struct worker *w = arg;
+
+	ev_run(w->loop, 0);
+	carrier_set_clear(&w->carriers);
+	atomic_store(&w->over, true);
+	w->ended(w->owner);
+	return NULL;
+}
+
+static void
+worker_free(struct worker *w)
+{
+	if (w->resolver != NULL)
+		resolver_free(w->resolver);
+	if (w->loop != NULL) {
+		ev_async_stop(w->loop, &w->mail);
+		ev_timer_stop(w->loop, &w->farewell);
+		reactor_clear(&w->reactor);
+		ev_loop_destroy(w->loop);
+	}
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+static void
+connect_rooms(struct worker *w, unsigned long index, unsigned long count)
+{
+	w->carriers = (struct carrier_set){
+	    .reactor = &w->reactor,
+	    .emptied = on_emptied,
+	    .owner = w,
+	};
+	w->streams = (struct stream_set){
+	    .dialer =
+		{
+		    .reactor = &w->reactor,
+		    .resolver = w->resolver,
+		    .carriers = &w->carriers,
+		},
+	    .next_id = index + 1,
+	    .id_step = count,
+	    .ended = on_stream_ended,
+	    .owner = w,
+	};
+	w->inbox_end = &w->inbox;
+	ev_async_init(&w->mail, on_mail);
+	w->mail.data = w;
+	ev_async_start(w->loop, &w->mail);
+	ev_init(&w->farewell, on_farewell);
+}
+
+/* Signals are the main thread's. */
+static bool
+start_thread(struct worker *w, struct err *e)
+{
+	sigset_t all, before;
+	int failure;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failure = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failure == 0 || err_errno(e, failure, "starting a worker's thread");
+}
+
+struct worker *
+worker_new(unsigned long index, unsigned long count, worker_arrival *arrival,
+    void (*ended)(void *owner), void *owner, struct err *e)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+
+	if (w == NULL) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	pthread_mutex_init(&w->lock, NULL);
+	w->arrival = arrival;
+	w->ended = ended;
+	w->owner = owner;
+	w->reactor.broken = -1;
+	if ((w->loop = ev_loop_new(EVFLAG_AUTO)) == NULL) {
+		err_set(e, "libev finds no way to wait for events");
+		goto fail;
+	}
+	if (!reactor_init(&w->reactor, w->loop, e))
+		goto fail;
+	if ((w->resolver = resolver_new(w->loop, e)) == NULL)
+		goto fail;
+	connect_rooms(w, index, count);
+	if (!start_thread(w, e))
+		goto fail;
+	return w;
+fail:
+	worker_free(w);
+	return NULL;
+}
+
+long
+worker_load(const struct worker *w)
+{
+	return atomic_load(&w->load);
+}
+
+static void
+post(struct worker *w, struct parcel *parcel, enum order order)
+{
+	pthread_mutex_lock(&w->lock);
+	if (parcel != NULL) {
+		*w->inbox_end = parcel;
+		w->inbox_end = &parcel->next;
+	}
+	if (order > w->ordered)
+		w->ordered = order;
+	pthread_mutex_unlock(&w->lock);
+	ev_async_send(w->loop, &w->mail);
+}
+
+bool
+worker_hand(
+    struct worker *w, struct service *service, int fd, const struct net_address *peer)
+{
+	struct parcel *parcel = malloc(sizeof(*parcel));
+
+	if (parcel == NULL)
+		return false;
+	*parcel = (struct parcel){.service = service, .fd = fd, .peer = *peer};
+	atomic_fetch_add(&w->load, 1);
+	post(w, parcel, ORDER_NONE);
+	return true;
+}
+
+void
+worker_drain(struct worker *w)
+{
+	post(w, NULL, ORDER_DRAIN);
+}
+
+void
+worker_stop(struct worker *w)
+{
+	post(w, NULL, ORDER_STOP);
+}
+
+bool
+worker_is_over(const struct worker *w)
+{
+	return atomic_load(&w->over);
+}
+
+void
+worker_join(struct worker *w)
+{
+	pthread_join(w->thread, NULL);
+	worker_free(w);
+}
+
+struct stream_set *
+worker_streams(struct worker *w)
+{
+	return &w->streams;
+}
+
+void
+worker_release(struct worker *w)
+{
+	atomic_fetch_sub(&w->load, 1);
+	leave_when_empty(w);
+}

@@ -1,0 +1,8 @@
+#include "server/server.h"
+#include "common/command.h"
+
+int
+main(int argc, char **argv)
+{
+	return command_main(&server_program, argc, argv);
+}
