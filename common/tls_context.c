@@ -10,7 +10,7 @@
 enum {
 	SECURITY_LEVEL_LEAST = 2, /* 112 bits: RSA 2048, no SHA-1 signatures */
 	SESSION_SECONDS = 300,
-	SERVER_SESSIONS = 20000, /* 6 KB each, with a small client certificate */
+	SERVER_SESSIONS = 1000, /* 6 KB each, with a small client certificate */
 };
 
 const struct service_settings *
@@ -271,7 +271,8 @@ static bool
 set_verification(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
 	bool has_rules = s->check_host.count > 0 || s->check_ip.count > 0;
-	bool looks = s->role == ROLE_CLIENT ? s->verify_chain || has_rules : s->ask_cert;
+	bool asks = s->ask_cert || s->require_cert;
+	bool looks = s->role == ROLE_CLIENT ? s->verify_chain || has_rules : asks;
 	int mode = SSL_VERIFY_NONE;
 
 	if (looks && s->verify_chain && !s->ca_file && !s->ca_path && !s->system_ca)
@@ -279,7 +280,7 @@ set_verification(SSL_CTX *context, const struct service_settings *s, struct err 
 	if (looks)
 		mode |= SSL_VERIFY_PEER;
 	if (s->role == ROLE_SERVER && s->require_cert)
-		mode |= SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(context, mode, NULL);
 	SSL_CTX_set_cert_verify_callback(context, verify, (void *)s);
 	return true;

@@ -185,7 +185,7 @@ load_own(SSL_CTX *context, const struct service_settings *s, struct err *e)
 
 /* Keep @certificate's name unless it is there already. */
 static bool
-add_name(STACK_OF(X509_NAME) * names, X509 *certificate)
+add_name(STACK_OF(X509_NAME) *names, X509 *certificate)
 {
 	X509_NAME *name = X509_get_subject_name(certificate);
 
@@ -203,7 +203,7 @@ add_name(STACK_OF(X509_NAME) * names, X509 *certificate)
  */
 static bool
 load_ca_file(SSL_CTX *context, const char *what, const char *path,
-    STACK_OF(X509_NAME) * names, struct err *e)
+    STACK_OF(X509_NAME) *names, struct err *e)
 {
 	BIO *bio = open_pem(what, path, e);
 	X509 *certificate;
@@ -292,7 +292,7 @@ load_system(SSL_CTX *context, struct err *e)
 }
 
 static bool
-are_few(const STACK_OF(X509_NAME) * names)
+are_few(const STACK_OF(X509_NAME) *names)
 {
 	int bytes = 0;
 
@@ -304,7 +304,7 @@ are_few(const STACK_OF(X509_NAME) * names)
 static bool
 load_trust(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
-	STACK_OF(X509_NAME) * names;
+	STACK_OF(X509_NAME) *names;
 
 	if (!s->ca_file && !s->ca_path)
 		return !s->system_ca || load_system(context, e);

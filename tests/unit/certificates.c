@@ -1,0 +1,201 @@
+#include "tests/unit/certificates.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The folder of the test that runs in this process; "" until it is needed. */
+static char folder[64];
+static pid_t folder_owner;
+
+static void
+remove_folder(void)
+{
+	DIR *dir = getpid() == folder_owner ? opendir(folder) : NULL;
+	const struct dirent *entry;
+
+	if (!dir) /* a fork of the test: not its to remove */
+		return;
+	while ((entry = readdir(dir)))
+		unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
+	closedir(dir);
+	rmdir(folder);
+}
+
+char *
+certificates_path(const char *name)
+{
+	char path[512];
+	char *copy;
+
+	if (!folder[0]) {
+		snprintf(folder, sizeof(folder), "/tmp/routeport-test-XXXXXX");
+		ck_assert_ptr_nonnull(mkdtemp(folder));
+		/* A test may look at its files as another user. */
+		ck_assert_int_eq(chmod(folder, 0755), 0);
+		folder_owner = getpid();
+		atexit(remove_folder);
+	}
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	copy = strdup(path);
+	ck_assert_ptr_nonnull(copy);
+	return copy;
+}
+
+static void
+add_extension(X509 *x509, X509V3_CTX *context, int nid, const char *value)
+{
+	X509_EXTENSION *extension;
+
+	if (!value)
+		return;
+	extension = X509V3_EXT_conf_nid(NULL, context, nid, value);
+	ck_assert_msg(extension != NULL, "bad extension %s: %s", OBJ_nid2sn(nid), value);
+	ck_assert_int_eq(X509_add_ext(x509, extension, -1), 1);
+	X509_EXTENSION_free(extension);
+}
+
+static void
+add_extensions(X509 *x509, const struct certificate_wish *wish)
+{
+	X509V3_CTX context;
+
+	X509V3_set_ctx(
+	    &context, wish->issuer ? wish->issuer->x509 : x509, x509, NULL, NULL, 0);
+	add_extension(x509, &context, NID_basic_constraints,
+	    wish->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
+	add_extension(x509, &context, NID_key_usage,
+	    wish->is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+	add_extension(x509, &context, NID_subject_key_identifier, "hash");
+	add_extension(x509, &context, NID_subject_alt_name, wish->names);
+	add_extension(x509, &context, NID_ext_key_usage, wish->purpose);
+}
+
+static void
+set_serial(X509 *x509)
+{
+	unsigned char bytes[8];
+	BIGNUM *number;
+
+	ck_assert_int_eq(RAND_bytes(bytes, sizeof(bytes)), 1);
+	bytes[0] &= 0x7f;
+	number = BN_bin2bn(bytes, sizeof(bytes), NULL);
+	ck_assert_ptr_nonnull(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x509)));
+	BN_free(number);
+}
+
+static void
+set_subject(X509 *x509, const char *common_name)
+{
+	X509_NAME *subject = X509_get_subject_name(x509);
+
+	if (common_name)
+		X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+		    (const unsigned char *)common_name, -1, -1, 0);
+}
+
+struct certificate
+certificate_make(const struct certificate_wish *wish)
+{
+	struct certificate c = {.x509 = X509_new()};
+	bool usual = wish->begins == 0 && wish->ends == 0;
+	const struct certificate *issuer = wish->issuer ? wish->issuer : &c;
+
+	c.key = wish->rsa_bits > 0 ? EVP_RSA_gen((unsigned)wish->rsa_bits)
+				   : EVP_EC_gen("P-256");
+	ck_assert_ptr_nonnull(c.x509);
+	ck_assert_ptr_nonnull(c.key);
+	X509_set_version(c.x509, X509_VERSION_3);
+	set_serial(c.x509);
+	X509_gmtime_adj(X509_getm_notBefore(c.x509), usual ? -3600 : wish->begins);
+	X509_gmtime_adj(X509_getm_notAfter(c.x509), usual ? 86400 : wish->ends);
+	set_subject(c.x509, wish->common_name);
+	X509_set_issuer_name(c.x509, X509_get_subject_name(issuer->x509));
+	X509_set_pubkey(c.x509, c.key);
+	add_extensions(c.x509, wish);
+	ck_assert_int_gt(X509_sign(c.x509, issuer->key, EVP_sha256()), 0);
+	return c;
+}
+
+struct certificate
+certificate_make_ca(void)
+{
+	return certificate_make(
+	    &(struct certificate_wish){.common_name = "test CA", .is_ca = true});
+}
+
+struct certificate
+certificate_make_leaf(const char *names, const struct certificate *issuer)
+{
+	return certificate_make(&(struct certificate_wish){.common_name = "leaf",
+	    .names = names,
+	    .purpose = "serverAuth,clientAuth",
+	    .issuer = issuer});
+}
+
+void
+certificate_free(struct certificate *c)
+{
+	X509_free(c->x509);
+	EVP_PKEY_free(c->key);
+	memset(c, 0, sizeof(*c));
+}
+
+static FILE *
+create(const char *path)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_msg(file != NULL, "cannot write %s", path);
+	return file;
+}
+
+char *
+certificate_write(
+    const char *name, const struct certificate *c, const struct certificate *chain)
+{
+	char *path = certificates_path(name);
+	FILE *file = create(path);
+
+	if (c)
+		ck_assert_int_eq(PEM_write_X509(file, c->x509), 1);
+	if (chain)
+		ck_assert_int_eq(PEM_write_X509(file, chain->x509), 1);
+	ck_assert_int_eq(fclose(file), 0);
+	return path;
+}
+
+char *
+certificate_write_key(const char *name, const struct certificate *c, const char *password)
+{
+	char *path = certificates_path(name);
+	FILE *file = create(path);
+
+	/* The last argument is the password's text when no callback is given. */
+	ck_assert_int_eq(
+	    PEM_write_PKCS8PrivateKey(file, c->key, password ? EVP_aes_256_cbc() : NULL,
+		NULL, 0, NULL, (void *)password),
+	    1);
+	ck_assert_int_eq(fclose(file), 0);
+	return path;
+}
+
+char *
+certificates_write_text(const char *name, const char *text)
+{
+	char *path = certificates_path(name);
+	FILE *file = create(path);
+
+	fputs(text, file);
+	ck_assert_int_eq(fclose(file), 0);
+	return path;
+}

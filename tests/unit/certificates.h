@@ -1,0 +1,54 @@
+/*
+ * Certificates for tests, made on the spot: a CA, leaves under it, files in a folder that
+ * goes away with the test.  Whatever fails here fails the test.
+ */
+#ifndef TESTS_UNIT_CERTIFICATES_H
+#define TESTS_UNIT_CERTIFICATES_H
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <stdbool.h>
+
+/** A certificate and its private key.  certificate_free() gives both back. */
+struct certificate {
+	X509 *x509;
+	EVP_PKEY *key;
+};
+
+/** What a certificate is to say; all zero is a self-signed ECDSA P-256 leaf without any
+ * name, valid from an hour ago until tomorrow. */
+struct certificate_wish {
+	const char *common_name;
+	const char *names;   /* subjectAltName as in openssl.cnf: "DNS:a,IP:127.0.0.1" */
+	const char *purpose; /* extendedKeyUsage: "serverAuth"; NULL: not written */
+	bool is_ca;
+	int rsa_bits;                     /* 0: ECDSA P-256 */
+	long begins;                      /* seconds from now; both 0: -3600 and 86400 */
+	long ends;                        /* seconds from now */
+	const struct certificate *issuer; /* NULL: self-signed */
+};
+
+struct certificate certificate_make(const struct certificate_wish *wish);
+
+/** The usual ones: a CA "CN=test CA"; a leaf under @issuer for both ends of a connection,
+ * with @names as subjectAltName. */
+struct certificate certificate_make_ca(void);
+struct certificate
+certificate_make_leaf(const char *names, const struct certificate *issuer);
+
+void certificate_free(struct certificate *c);
+
+/** The path of @name in the test's own folder, which is made at the first call and
+ * removed when the test ends.  The caller frees the text. */
+char *certificates_path(const char *name);
+
+/** Write files in that folder and return the path, which the caller frees.  A PEM file
+ * gets what is given: first @c (NULL: none), then @chain (NULL: none). */
+char *certificate_write(
+    const char *name, const struct certificate *c, const struct certificate *chain);
+/** @password NULL: not encrypted. */
+char *certificate_write_key(
+    const char *name, const struct certificate *c, const char *password);
+char *certificates_write_text(const char *name, const char *text);
+
+#endif
