@@ -24,6 +24,12 @@ SERVER := $(patsubst %.c,$(BUILD)/%.o,$(wildcard server/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_HELP := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 PROGRAMS := $(BUILD)/routeport-client $(BUILD)/routeport-server
+# A static file has neither plug-ins nor NSS: common/static/absent.c stands in for these calls.
+ABSENT := dlopen getaddrinfo freeaddrinfo getnameinfo gethostbyname getservbyname getservbyport_r
+ifneq (,$(filter -static%,$(LDMODE)))
+STATIC := $(BUILD)/common/static/absent.o
+LDSTATIC := $(ABSENT:%=-Wl,--wrap=%)
+endif
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
 
 .DELETE_ON_ERROR:
@@ -32,11 +38,11 @@ PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
 
 all: $(PROGRAMS)
 
-$(BUILD)/routeport-client: $(CLIENT) $(BUILD)/common.a
-$(BUILD)/routeport-server: $(SERVER) $(BUILD)/common.a
+$(BUILD)/routeport-client: $(CLIENT) $(STATIC) $(BUILD)/common.a
+$(BUILD)/routeport-server: $(SERVER) $(STATIC) $(BUILD)/common.a
 $(PROGRAMS):
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) $(LDMODE) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) $(LDMODE) $(LDSTATIC) -o $@ $^ $(LIBS)
 $(PROGRAMS): LDMODE ?= $(LDHARDEN)
 
 $(BUILD)/common.a: $(COMMON)
@@ -82,7 +88,7 @@ check-teeth:
 
 ## static: both programs as static files in build/static/
 static:
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/static LDMODE=-static all
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/static LDMODE='-static-pie -Wl,-z,relro,-z,now' all
 
 ## install: into $(DESTDIR)$(PREFIX)
 install: all

@@ -1,6 +1,5 @@
 #include "common/connect.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -18,8 +17,7 @@ enum {
 };
 
 /* One address. */
-struct
-try {
+struct dial {
 	struct net_address to;
 	struct connect *attempt;
 	ev_io io;
@@ -36,15 +34,15 @@ struct connect {
 	struct resolve_query *query; /* while the name is looked up */
 	ev_timer limit;              /* of the whole */
 	ev_timer next;               /* begins the next try, or reports that all failed */
-	struct try *tries;           /* `own`, or from the heap after a lookup */
+	struct dial *tries;          /* `own`, or from the heap after a lookup */
 	size_t count;
 	size_t begun;
 	size_t failed;
-	struct try own[MOST_WITHOUT_LOOKUP];
+	struct dial own[MOST_WITHOUT_LOOKUP];
 };
 
 static const char *
-error_words(const struct try *t)
+error_words(const struct dial *t)
 {
 	switch (t->error) {
 	case EMFILE:
@@ -71,7 +69,7 @@ describe(const struct connect *a, char why[WHY_SIZE])
 
 	why[0] = '\0';
 	for (size_t i = 0; i < a->begun && used < WHY_SIZE; i++) {
-		const struct try *t = &a->tries[i];
+		const struct dial *t = &a->tries[i];
 		const char *join = i == 0 ? "" : "; ";
 		int n;
 
@@ -89,7 +87,7 @@ describe(const struct connect *a, char why[WHY_SIZE])
 
 /* Let go of a try's descriptor, which is left open. */
 static int
-detach(struct try *t)
+detach(struct dial *t)
 {
 	int fd = t->fd;
 
@@ -119,7 +117,7 @@ connect_cancel(struct connect *attempt)
 
 /* The end, only reached from the loop: report @winner, or if it is NULL, @reason. */
 static void
-finish(struct connect *a, struct try *winner, enum reason reason, const char *why)
+finish(struct connect *a, struct dial *winner, enum reason reason, const char *why)
 {
 	connect_done *done = a->done;
 	void *arg = a->arg;
@@ -148,10 +146,9 @@ finish_failed(struct connect *a, enum reason reason)
  * port from which the kernel may also take the port to connect from.
  */
 static bool
-is_self_connected(const struct try *t)
+is_self_connected(const struct dial *t)
 {
-	struct net_address self = {
-	    .length = sizeof(self) - offsetof(struct net_address, any)};
+	struct net_address self = {.length = sizeof(self.un)};
 
 	if (t->to.any.sa_family == AF_UNIX)
 		return false;
@@ -161,13 +158,12 @@ is_self_connected(const struct try *t)
 		return self.in.sin_port == t->to.in.sin_port &&
 		       self.in.sin_addr.s_addr == t->to.in.sin_addr.s_addr;
 	return self.in6.sin6_port == t->to.in6.sin6_port &&
-	       memcmp(&self.in6.sin6_addr, &t->to.in6.sin6_addr,
-		   sizeof(struct in6_addr)) == 0;
+	       IN6_ARE_ADDR_EQUAL(&self.in6.sin6_addr, &t->to.in6.sin6_addr);
 }
 
 /* How a connect() ended that was under way: 0, or errno. */
 static int
-outcome(const struct try *t)
+outcome(const struct dial *t)
 {
 	int error = 0;
 	socklen_t length = sizeof(error);
@@ -180,7 +176,7 @@ outcome(const struct try *t)
 }
 
 static void
-try_fail(struct try *t, int error)
+try_fail(struct dial *t, int error)
 {
 	t->error = error;
 	t->attempt->failed++;
@@ -188,45 +184,43 @@ try_fail(struct try *t, int error)
 		close(detach(t));
 }
 
-/* Call connect().  Its success, too, is reported by the loop. */
-static void
-try_begin(struct try *t)
+/* Call connect().  False: it failed at once.  A success at once is left to the loop. */
+static bool
+try_begin(struct dial *t)
 {
-	struct ev_loop *loop = t->attempt->loop;
-
 	if ((t->fd = net_socket(&t->to)) < 0) {
 		try_fail(t, errno);
-		return;
+		return false;
+	}
+	if (connect(t->fd, &t->to.any, t->to.length) != 0 && errno != EINPROGRESS) {
+		try_fail(t, errno);
+		return false;
 	}
 	ev_io_set(&t->io, t->fd, EV_WRITE);
-	if (connect(t->fd, &t->to.any, t->to.length) == 0)
-		ev_feed_event(loop, &t->io, EV_WRITE);
-	else if (errno == EINPROGRESS)
-		ev_io_start(loop, &t->io);
-	else
-		try_fail(t, errno);
+	ev_io_start(t->attempt->loop, &t->io);
+	return true;
+}
+
+static void
+wake_in(struct connect *a, double seconds)
+{
+	ev_timer_set(&a->next, seconds, 0.);
+	ev_timer_start(a->loop, &a->next);
 }
 
 /* Begin the next try, passing over those that fail at once. */
 static void
 begin_next(struct connect *a)
 {
-	struct try *t;
+	bool waiting = false;
 
 	ev_timer_stop(a->loop, &a->next);
-	while (a->begun < a->count) {
-		t = &a->tries[a->begun++];
-		try_begin(t);
-		if (t->fd < 0)
-			continue;
-		if (a->begun < a->count) {
-			ev_timer_set(&a->next, connection_attempt_delay, 0.);
-			ev_timer_start(a->loop, &a->next);
-		}
-		return;
-	}
+	while (!waiting && a->begun < a->count)
+		waiting = try_begin(&a->tries[a->begun++]);
 	if (a->failed == a->count)
-		ev_feed_event(a->loop, &a->next, EV_TIMER);
+		wake_in(a, 0.);
+	else if (a->begun < a->count)
+		wake_in(a, connection_attempt_delay);
 }
 
 static void
@@ -245,7 +239,7 @@ on_next(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 on_writable(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct try *t = io->data;
+	struct dial *t = io->data;
 	int error = outcome(t);
 
 	(void)loop;
@@ -281,7 +275,7 @@ begin(struct connect *a, const struct net_address *addresses, size_t count)
 {
 	a->count = count;
 	for (size_t i = 0; i < count; i++) {
-		struct try *t = &a->tries[i];
+		struct dial *t = &a->tries[i];
 
 		t->to = addresses[i];
 		t->attempt = a;

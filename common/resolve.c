@@ -182,12 +182,20 @@ query_turn(struct resolve_query *query)
 		deliver_in(query, 2 * query->resolver->try_seconds);
 }
 
+static bool
+is_same_host(const struct net_address *a, const struct net_address *b)
+{
+	if (a->any.sa_family == AF_INET6)
+		return IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
+	return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+}
+
 /* Whether the half has this address already. */
 static bool
 half_has(const struct half *half, const struct net_address *address)
 {
 	for (size_t i = 0; i < half->count; i++) {
-		if (memcmp(&half->found[i], address, sizeof(*address)) == 0)
+		if (is_same_host(&half->found[i], address))
 			return true;
 	}
 	return false;

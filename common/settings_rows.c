@@ -201,7 +201,7 @@ static const struct option rows[] = {
 	.name = "CAfile",
 	.type = OPTION_TEXT,
 	.offset = OPTION_AT(service_settings, ca_file, char *),
-	.fallback_help = {"the system's store", "none"},
+	.fallback_help = {"the system's store", "needed, or CApath"},
 	.syntax = "file",
 	.help =
 	    "Trusted certificates, in PEM; with CAfile or CApath the system's store is "
@@ -241,9 +241,9 @@ static const struct option rows[] = {
 	.syntax = "host name, repeatable",
 	.help =
 	    "The peer's certificate must have one of these names (stunnel checks none "
-	    "by default). A wildcard of the certificate fits, but is told from the "
-	    "router's own only if written here as it stands there. Lines of a section "
-	    "add to those before the first section",
+	    "by default). If only a wildcard of the certificate fits, that counts where "
+	    "the server asks for our certificate, or where the wildcard itself is "
+	    "written here. Lines of a section add to those before the first section",
     },
     {
 	.name = "sslVersion",
