@@ -1,8 +1,8 @@
 #include "common/machine.h"
 
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 /* The quota in whole processors, rounded up; 0: none is set. */
@@ -14,39 +14,40 @@ in_cpus(double quota, double period)
 	return (long)((quota + period - 1) / period);
 }
 
+/* The first two numbers in a file; 0 for what is not there, or is no number ("max"). */
+static void
+read_numbers(const char *path, double numbers[2])
+{
+	FILE *file = fopen(path, "re");
+	char line[128] = "";
+	char *rest = line;
+
+	if (file != NULL) {
+		if (fgets(line, sizeof(line), file) == NULL)
+			line[0] = '\0';
+		(void)fclose(file);
+	}
+	numbers[0] = strtod(rest, &rest);
+	numbers[1] = strtod(rest, &rest);
+}
+
 static long
 quota_of_cgroup2(void)
 {
-	FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
-	double quota = 0, period = 0;
+	double numbers[2];
 
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%lf %lf", &quota, &period) != 2) /* "max 100000": no quota */
-		quota = 0;
-	(void)fclose(file);
-	return in_cpus(quota, period);
-}
-
-static double
-number_in(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	double number = 0;
-
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%lf", &number) != 1)
-		number = 0;
-	(void)fclose(file);
-	return number;
+	read_numbers("/sys/fs/cgroup/cpu.max", numbers);
+	return in_cpus(numbers[0], numbers[1]);
 }
 
 static long
 quota_of_cgroup1(void)
 {
-	return in_cpus(number_in("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-	    number_in("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
+	double quota[2], period[2];
+
+	read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota);
+	read_numbers("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period);
+	return in_cpus(quota[0], period[0]);
 }
 
 long

@@ -13,6 +13,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum {
+	/* More bytes than any flight of a peer should need. */
+	HANDSHAKE_BATCH = 32 * 1024,
+};
+
 /* ---- words ---------------------------------------------------------------------- */
 
 /* The first reason wins. */
@@ -51,11 +56,19 @@ is_about_certificate(int alert)
 	}
 }
 
+/* OpenSSL 3.0 has no word for the newest ones. */
+static const char *
+alert_text(int alert)
+{
+	return alert == SSL_AD_CERTIFICATE_REQUIRED ? "certificate required"
+						    : SSL_alert_desc_string_long(alert);
+}
+
 /* The peer sent a fatal alert. */
 static void
 blame_alert(struct tls *t, int alert)
 {
-	const char *text = SSL_alert_desc_string_long(alert);
+	const char *text = alert_text(alert);
 
 	t->alerted = true;
 	if (!t->read_bytes && is_about_certificate(alert))
@@ -472,7 +485,7 @@ tls_handshake(struct tls *t)
 	struct tls_verdict verdict = {0};
 	int result;
 
-	receive(t, 32 * 1024); /* more than any flight of a peer should need */
+	receive(t, HANDSHAKE_BATCH);
 	t->observer.verdict = &verdict;
 	ERR_clear_error();
 	result = SSL_do_handshake(t->ssl);

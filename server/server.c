@@ -48,7 +48,8 @@ on_failed(void *owner, enum reason reason, const char *detail)
 
 	net_address_format(&in->peer, peer, sizeof(peer));
 	if (in->peer.any.sa_family != AF_UNIX)
-		*strrchr(peer, ':') = '\0'; /* the port would make every failure a new cause */
+		*strrchr(peer, ':') =
+		    '\0'; /* the port would make every failure a new cause */
 	log_cause(level_of(reason), service,
 	    "event=failed why=%s service=%s peer=%s detail=%s", reason_word(reason),
 	    log_quote(service, name), peer,
