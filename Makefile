@@ -30,7 +30,7 @@ ifneq (,$(filter -static%,$(LDMODE)))
 STATIC := $(BUILD)/common/static/absent.o
 LDSTATIC := $(ABSENT:%=-Wl,--wrap=%)
 endif
-PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider
+PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 6
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,12 +1,14 @@
 #include "common/ini.h"
 
-#include "common/log.h"
-
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+	SHOWN_MAX = 200, /* bytes of a line in an error */
+};
 
 /* A file being read. */
 struct reader {
@@ -37,14 +39,27 @@ copy_trimmed(const char *text, size_t length)
 	return strndup(text, length);
 }
 
+/* The line as an error shows it: no control characters, and not too much of it. */
+static void
+show_line(const char *text, char out[SHOWN_MAX + sizeof("...")])
+{
+	size_t n = 0;
+
+	for (; n < SHOWN_MAX && text[n] != '\0'; n++) {
+		out[n] = text[n];
+		if ((unsigned char)text[n] < ' ' || text[n] == 127)
+			out[n] = text[n] == '\t' ? ' ' : '?';
+	}
+	snprintf(out + n, sizeof("..."), "%s", text[n] == '\0' ? "" : "...");
+}
+
 bool
 ini_blame(const struct ini *ini, int line, const char *text, struct err *e)
 {
-	char quoted[LOG_QUOTE_SIZE];
+	char shown[SHOWN_MAX + sizeof("...")];
 
-	log_quote(text, quoted);
-	return err_prefix(
-	    e, quoted[0] == '"' ? "%s:%d: %s" : "%s:%d: \"%s\"", ini->file, line, quoted);
+	show_line(text, shown);
+	return err_prefix(e, "%s:%d: \"%s\"", ini->file, line, shown);
 }
 
 static bool
@@ -205,7 +220,7 @@ next_line(char *out, int size, void *arg)
 {
 	struct reader *r = arg;
 
-	while (read_line(r)) {
+	while (!r->failed && read_line(r)) {
 		trim(r);
 		if (*r->text == '\0' || *r->text == '#' || *r->text == ';')
 			continue;

@@ -51,7 +51,8 @@ plain_take(struct endpoint *e, struct batch *batch)
 
 	n = recv(p->fd, space, REACTOR_BATCH, 0);
 	if (n > 0) {
-		e->readable = n == REACTOR_BATCH;
+		e->readable =
+		    n == REACTOR_BATCH || e->deaf; /* then an end is behind it */
 		batch_add(batch, space, (size_t)n);
 		return SOURCE_OPEN;
 	}

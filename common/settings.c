@@ -50,7 +50,6 @@ read_globals(
     struct settings *settings, const struct ini *ini, enum role role, struct err *e)
 {
 	const struct ini_section *head = &ini->sections[0];
-	const struct ini_entry *entry;
 	const struct option *o;
 
 	for (size_t i = 0; i < settings_rows.count; i++) {
@@ -59,7 +58,9 @@ read_globals(
 		    !option_set_fallback(o, settings, role, e))
 			return false;
 	}
-	for (entry = head->entries; entry < head->entries + head->count; entry++) {
+	for (size_t i = 0; i < head->count; i++) {
+		const struct ini_entry *entry = &head->entries[i];
+
 		o = option_find(&settings_rows, entry->name, e);
 		if (o == NULL || (o->scope == OPTION_GLOBAL &&
 				     !option_set(o, settings, entry->value, e)))
@@ -72,10 +73,11 @@ read_globals(
 static bool
 take_entries(struct draft *d, const struct ini_section *section, struct err *e)
 {
-	const struct ini_entry *entry = section->entries;
 	const struct option *o;
 
-	for (; entry < section->entries + section->count; entry++) {
+	for (size_t i = 0; i < section->count; i++) {
+		const struct ini_entry *entry = &section->entries[i];
+
 		if ((o = option_find(&settings_rows, entry->name, e)) == NULL)
 			return settings_blame(d, entry, e);
 		if (o->scope == OPTION_GLOBAL) {

@@ -213,7 +213,7 @@ check_sni(const struct draft *d, struct err *e)
 	if (d->s->sni == NULL && given(d, "sni") == NULL)
 		warn(d,
 		    "connect is an address and there is no sni, so none is sent and no "
-		    "route can match: add \"sni = HOST\" of the route");
+		    "route can match: add sni = HOST of the route");
 	if (d->s->sni != NULL && !judge_sni(d->s->sni, e)) {
 		if (given(d, "sni") == NULL)
 			err_prefix(e, "%s cannot be sent as SNI", d->s->sni);
@@ -285,7 +285,7 @@ warn_of_open_doors(const struct draft *d)
 	if (everywhere)
 		warn(d,
 		    "accept listens everywhere, so whoever reaches this port enters as "
-		    "this host: write \"accept = 127.0.0.1:PORT\" if the programs run "
+		    "this host: write accept = 127.0.0.1:PORT if the programs run "
 		    "here");
 	if (!d->s->verify_chain)
 		warn(d, "verifyChain = no: the server may be anybody");

@@ -22,7 +22,8 @@ struct stream {
 	struct flow in;          /* channel to plain socket */
 	enum reason reason;      /* the first one */
 
-	ev_timer limit;    /* TIMEOUTidle, or TIMEOUTclose once both flows have ended */
+	ev_timer limit;    /* TIMEOUTidle, or TIMEOUTclose once it is ending */
+	bool ending;       /* the limit is TIMEOUTclose */
 	double started;    /* these two: seconds of the loop's clock */
 	double moved;      /* when bytes last moved */
 	uint64_t progress; /* the sum of positions at that time */
@@ -101,12 +102,24 @@ reap(struct stream *s)
 	set->ended(set->owner);
 }
 
+/* The first reason: of a side that is gone already, if one is. */
+static void
+blame(struct stream *s, enum reason reason)
+{
+	if (s->reason != REASON_NONE)
+		return;
+	if (s->opening == NULL && s->plain.endpoint.deaf)
+		reason = s->plain.endpoint.reason;
+	else if (s->opening == NULL && s->channel != NULL && s->channel->endpoint.deaf)
+		reason = s->channel->endpoint.reason;
+	s->reason = reason;
+}
+
 /* End it on both sides by RST. */
 static void
 cut(struct stream *s, enum reason reason)
 {
-	if (s->reason == REASON_NONE)
-		s->reason = reason;
+	blame(s, reason);
 	flow_cut(&s->in);
 	flow_cut(&s->out);
 	plain_reset(&s->plain);
@@ -117,10 +130,13 @@ cut(struct stream *s, enum reason reason)
 
 /* ---- limits of time -------------------------------------------------------------- */
 
+/* Nothing new can come, or nobody is left on one side; only the rest is to be delivered.
+ */
 static bool
-both_ended(const struct stream *s)
+is_ending(const struct stream *s)
 {
-	return flow_has_ended(&s->in) && flow_has_ended(&s->out);
+	return (flow_has_ended(&s->in) && flow_has_ended(&s->out)) ||
+	       s->plain.endpoint.deaf || s->channel->endpoint.deaf;
 }
 
 static void
@@ -128,12 +144,12 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct stream *s = timer->data;
 	const struct service_settings *settings = s->service->settings;
-	double limit = both_ended(s) ? settings->timeout_close : settings->timeout_idle;
+	double limit = s->ending ? settings->timeout_close : settings->timeout_idle;
 	double left = s->moved + limit - ev_now(loop);
 
 	(void)events;
 	if (left <= 0) {
-		cut(s, both_ended(s) ? REASON_CLOSE_TIMEOUT : REASON_IDLE);
+		cut(s, s->ending ? REASON_CLOSE_TIMEOUT : REASON_IDLE);
 		return;
 	}
 	ev_timer_set(timer, left, 0);
@@ -157,6 +173,7 @@ note_progress(struct stream *s)
 static void
 renew_limit(struct stream *s)
 {
+	s->ending = true;
 	ev_timer_stop(loop_of(s), &s->limit);
 	on_limit(loop_of(s), &s->limit, 0);
 }
@@ -181,8 +198,6 @@ step_flows(struct stream *s)
 static void
 stream_step(struct stream *s)
 {
-	bool had_ended = both_ended(s);
-
 	step_flows(s);
 	note_progress(s);
 	if (s->reason == REASON_NO_MEMORY) {
@@ -197,7 +212,7 @@ stream_step(struct stream *s)
 	    &s->plain.endpoint, flow_wants_source(&s->out), flow_wants_sink(&s->in));
 	endpoint_wait(
 	    &s->channel->endpoint, flow_wants_source(&s->in), flow_wants_sink(&s->out));
-	if (!had_ended && both_ended(s))
+	if (!s->ending && is_ending(s))
 		renew_limit(s);
 }
 

@@ -18,6 +18,9 @@ enum {
 	HANDSHAKE_BATCH = 32 * 1024,
 };
 
+/* Seconds within which a refusal of our certificate must have come. */
+static const double refusal_limit = 5;
+
 /* ---- words ---------------------------------------------------------------------- */
 
 /* The first reason wins. */
@@ -354,6 +357,7 @@ receive(struct tls *t, size_t most)
 	if (n > 0) {
 		t->input_left = (size_t)n;
 		t->heard = true;
+		t->heard_since = t->state != TLS_HANDSHAKE;
 		t->dry = (size_t)n < most;
 	} else if (n == 0) {
 		t->eof = true;
@@ -378,6 +382,17 @@ put_back(struct tls *t)
 	t->input_left = 0;
 }
 
+/*
+ * Has the server taken our certificate?  In TLS 1.3 it judges it only after our handshake
+ * is done; if it is content it sends a ticket, as a rule, and else it closes very soon.
+ */
+static bool
+is_accepted(const struct tls *t)
+{
+	return SSL_version(t->ssl) < TLS1_3_VERSION || SSL_session_reused(t->ssl) ||
+	       t->heard_since || ev_now(t->reactor->loop) > t->opened + refusal_limit;
+}
+
 /* TCP ended before TLS did, or failed. */
 static void
 break_off(struct tls *t)
@@ -393,7 +408,7 @@ break_off(struct tls *t)
 		    how);
 	else if (t->state == TLS_HANDSHAKE)
 		blame(t, REASON_TLS_FAILED, "%s in the middle of the handshake", how);
-	else if (client && !t->read_bytes)
+	else if (client && !is_accepted(t))
 		blame(t, REASON_CERT_REFUSED,
 		    "%s right after the handshake, probably our certificate was refused",
 		    how);
@@ -471,6 +486,7 @@ static void
 complete(struct tls *t)
 {
 	t->state = TLS_OPEN;
+	t->opened = ev_now(t->reactor->loop);
 	if (SSL_session_reused(t->ssl))
 		check_resumed(t);
 	if (t->state == TLS_OPEN && !SSL_is_server(t->ssl))

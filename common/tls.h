@@ -51,19 +51,21 @@ struct tls {
 	size_t input_left;
 	size_t scratch_used; /* ciphertext in the reactor's `out`, not sent yet */
 
-	bool dry;        /* the last take left nothing in the socket */
-	bool heard;      /* some byte came from the peer */
-	bool read_bytes; /* some byte of a program came */
-	bool eof;        /* the peer's TCP FIN came */
-	bool deaf;       /* TCP takes nothing more */
-	bool finished;   /* our close_notify is written */
-	bool answered;   /* it was written behind the peer's */
-	bool aborted;    /* our fatal alert is written, or OpenSSL gave up */
-	bool alerted;    /* the peer's fatal alert came */
-	bool feign_eof;  /* tell OpenSSL that TCP ended */
-	bool wildcard;   /* the names fit through a wildcard only */
-	bool asked_us;   /* the peer asked for our certificate, now or in the session */
+	bool dry;         /* the last take left nothing in the socket */
+	bool heard;       /* some byte came from the peer */
+	bool heard_since; /* the same, since the handshake was done */
+	bool read_bytes;  /* some byte of a program came */
+	bool eof;         /* the peer's TCP FIN came */
+	bool deaf;        /* TCP takes nothing more */
+	bool finished;    /* our close_notify is written */
+	bool answered;    /* it was written behind the peer's */
+	bool aborted;     /* our fatal alert is written, or OpenSSL gave up */
+	bool alerted;     /* the peer's fatal alert came */
+	bool feign_eof;   /* tell OpenSSL that TCP ended */
+	bool wildcard;    /* the names fit through a wildcard only */
+	bool asked_us;    /* the peer asked for our certificate, now or in the session */
 	enum reason reason; /* why BROKEN or deaf */
+	double opened;      /* when the handshake was done, by the loop's clock */
 	char *detail;       /* the same in words; NULL: nothing to add */
 };
 

@@ -23,6 +23,7 @@ packages() {
 		libsubunit-dev      | subunit-devel       | Check links with it
 		python3             | python3             | integration tests, the demo's tap
 		python3-pytest      | python3-pytest      | integration tests
+		python3-pytest-xdist | python3-pytest-xdist | several of them at once
 		python3-yaml        | python3-pyyaml      | reads examples/openshift in the tests
 		openssl             | openssl             | certificates; s_client and s_server as peers
 		haproxy             | haproxy             | stands in for the OpenShift router
