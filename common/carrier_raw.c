@@ -38,7 +38,7 @@ struct carrier_raw {
 	double close_by;
 
 	struct carrier_set *set;
-	struct carrier_raw *next, **link; /* of the set */
+	LIST_ENTRY(carrier_raw) entry; /* of the set */
 	struct service *service;
 	struct target *target;
 	const struct carrier_events *events;
@@ -73,9 +73,7 @@ reap(struct carrier_raw *c, bool reset)
 		net_reset(fd);
 	else
 		close(fd);
-	*c->link = c->next;
-	if (c->next != NULL)
-		c->next->link = c->link;
+	LIST_REMOVE(c, entry);
 	free(c);
 	if (--set->count == 0 && set->emptied != NULL)
 		set->emptied(set->owner);
@@ -434,10 +432,7 @@ carrier_raw_new(struct carrier_set *set, struct service *service, struct target 
 	c->target = target;
 	c->events = events;
 	c->owner = owner;
-	if ((c->next = set->first) != NULL)
-		c->next->link = &c->next;
-	c->link = &set->first;
-	set->first = c;
+	LIST_INSERT_HEAD(&set->carriers, c, entry);
 	set->count++;
 	watch_init(&c->watch, set->reactor, fd, on_ready, c);
 	ev_timer_init(&c->timer, on_timer, seconds, 0);
@@ -462,6 +457,6 @@ void
 carrier_set_clear(struct carrier_set *set)
 {
 	set->emptied = NULL;
-	while (set->first != NULL)
-		reap(set->first, false);
+	while (!LIST_EMPTY(&set->carriers))
+		reap(LIST_FIRST(&set->carriers), false);
 }

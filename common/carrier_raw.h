@@ -19,12 +19,14 @@
 #include "common/reactor.h"
 #include "common/service.h"
 
+#include <sys/queue.h>
+
 struct carrier_raw;
 
 /** All carriers of a worker, so that it can wait for them and end them. */
 struct carrier_set {
 	struct reactor *reactor;
-	struct carrier_raw *first;
+	LIST_HEAD(, carrier_raw) carriers;
 	size_t count;
 	void (*emptied)(void *owner); /* the last one is gone; called from the loop */
 	void *owner;

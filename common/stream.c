@@ -11,7 +11,7 @@
 struct stream {
 	unsigned long id;
 	struct stream_set *set;
-	struct stream *next, **link; /* of the set */
+	LIST_ENTRY(stream) entry; /* of the set */
 	struct service *service;
 	char peer[NET_TEXT_SIZE];
 
@@ -94,9 +94,7 @@ reap(struct stream *s)
 	plain_close(&s->plain);
 	if (s->channel != NULL)
 		channel_release(s->channel);
-	*s->link = s->next;
-	if (s->next != NULL)
-		s->next->link = s->link;
+	LIST_REMOVE(s, entry);
 	free(s);
 	set->count--;
 	set->ended(set->owner);
@@ -303,10 +301,7 @@ stream_new(
 	s->started = ev_now(loop_of(s));
 	ev_init(&s->limit, on_limit);
 	s->limit.data = s;
-	if ((s->next = set->first) != NULL)
-		s->next->link = &s->next;
-	s->link = &set->first;
-	set->first = s;
+	LIST_INSERT_HEAD(&set->streams, s, entry);
 	set->count++;
 	log_debug("stream=%lu event=accept service=%s peer=%s", s->id,
 	    service->settings->name, s->peer);
@@ -347,6 +342,6 @@ stream_from_channel(struct stream_set *set, struct service *service,
 void
 stream_set_cut(struct stream_set *set, enum reason reason)
 {
-	while (set->first != NULL)
-		cut(set->first, reason);
+	while (!LIST_EMPTY(&set->streams))
+		cut(LIST_FIRST(&set->streams), reason);
 }

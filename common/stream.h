@@ -12,12 +12,14 @@
 
 #include "common/opening.h"
 
+#include <sys/queue.h>
+
 struct stream;
 
 /** All streams of a worker. */
 struct stream_set {
 	struct dialer dialer;
-	struct stream *first;
+	LIST_HEAD(, stream) streams;
 	size_t count;
 	unsigned long next_id, id_step; /* ids are unique among workers */
 	void (*ended)(void *owner);     /* one is gone; called from the loop */

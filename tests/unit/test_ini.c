@@ -251,16 +251,15 @@ START_TEST(a_line_that_says_nothing_is_an_error)
 	    ":1: \"two words\": there is no \"=\" in it: write NAME = VALUE");
 	refuses("= value\n", ":1: \"= value\": no name stands before the \"=\"");
 	refuses("[]\n", ":1: \"[]\": a section needs a name");
-	refuses("[ \t]\n", ":1: \"[ \\x09]\": a section needs a name");
+	refuses("[ \t]\n", ":1: \"[  ]\": a section needs a name");
 }
 END_TEST
 
 START_TEST(control_characters_are_an_error_and_are_not_passed_on)
 {
-	refuses("a = b\rc = d\n",
-	    ":1: \"a = b\\x0dc = d\": there are control characters in it");
 	refuses(
-	    "a = \x1b[2J\n", ":1: \"a = \\x1b[2J\": there are control characters in it");
+	    "a = b\rc = d\n", ":1: \"a = b?c = d\": there are control characters in it");
+	refuses("a = \x1b[2J\n", ":1: \"a = ?[2J\": there are control characters in it");
 }
 END_TEST
 
