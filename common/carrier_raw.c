@@ -1,48 +1,16 @@
 #include "common/carrier_raw.h"
 
-#include "common/log.h"
-#include "common/net.h"
-#include "common/tls.h"
-
-#include <assert.h>
-#include <linux/sockios.h>
-#include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-enum state {
-	HANDSHAKE,
-	OPEN,
-	CLOSING
-};
-
-/* Seconds. */
-static const double refused_wait = 1;  /* for the peer to read why it was refused */
-static const double probe_after = 1.5; /* a router gives up a half-closed pair after 1 */
-static const double empty_look = 0.005;
+/* Seconds; a router gives up a half-closed pair after 1. */
+static const double probe_after = 1.5;
 
 struct carrier_raw {
 	struct channel channel;
-	struct tls tls;
-	struct watch watch;
-	ev_timer timer; /* HANDSHAKE: the limit; OPEN: the probe; CLOSING: the limit */
-	enum state state;
-	bool want_read; /* the stream takes bytes */
-	bool refused;   /* the handshake failed */
-	bool must_rst;  /* no alert could be sent */
-	bool shut;      /* our TCP FIN is sent */
-	double close_by;
-
-	struct carrier_set *set;
-	LIST_ENTRY(carrier_raw) entry; /* of the set */
-	struct service *service;
-	struct target *target;
-	const struct carrier_events *events;
-	void *owner; /* of the handshake */
+	struct link *link;
+	bool abort; /* the stream ended in an RST */
 };
 
 static struct carrier_raw *
@@ -52,212 +20,80 @@ carrier_of(const struct endpoint *e)
 				      offsetof(struct carrier_raw, channel.endpoint));
 }
 
-static struct ev_loop *
-loop_of(const struct carrier_raw *c)
-{
-	return c->set->reactor->loop;
-}
-
-/* ---- the end of a carrier -------------------------------------------------------- */
-
-static void
-reap(struct carrier_raw *c, bool reset)
-{
-	struct carrier_set *set = c->set;
-	int fd = c->tls.fd;
-
-	watch_stop(&c->watch);
-	ev_timer_stop(loop_of(c), &c->timer);
-	tls_clear(&c->tls);
-	if (reset)
-		net_reset(fd);
-	else
-		close(fd);
-	LIST_REMOVE(c, entry);
-	free(c);
-	if (--set->count == 0 && set->emptied != NULL)
-		set->emptied(set->owner);
-}
-
-static void
-set_timer(struct carrier_raw *c, double seconds)
-{
-	ev_timer_stop(loop_of(c), &c->timer);
-	ev_timer_set(&c->timer, seconds, 0);
-	ev_timer_start(loop_of(c), &c->timer);
-}
-
-/* Does TCP have nothing more to wait for? */
-static bool
-is_over(const struct carrier_raw *c)
-{
-	const struct tls *t = &c->tls;
-
-	return t->eof || t->deaf || t->alerted;
-}
-
-/* Is it for us to close TCP first?  After a clean end, if we read the second
- * close_notify; and when we refused the peer. */
-static bool
-closes_first(const struct carrier_raw *c)
-{
-	const struct tls *t = &c->tls;
-
-	return c->refused || (t->finished && t->state == TLS_FINISHED && !t->answered);
-}
-
-/* Send an RST as soon as the bytes before it have left. */
-static void
-reset_when_empty(struct carrier_raw *c)
-{
-	int n = 0;
-
-	if (ioctl(c->tls.fd, SIOCOUTQ, &n) < 0 || n == 0 ||
-	    ev_now(loop_of(c)) >= c->close_by)
-		reap(c, true);
-	else
-		set_timer(c, empty_look);
-}
-
-static void
-closing_step(struct carrier_raw *c)
-{
-	struct tls *t = &c->tls;
-	bool sent = tls_flush(t);
-
-	tls_discard(t);
-	if (is_over(c)) {
-		reap(c, c->must_rst);
-		return;
-	}
-	watch_wait(&c->watch, EV_READ | (sent ? 0 : EV_WRITE));
-	if (sent && c->must_rst) {
-		reset_when_empty(c);
-	} else if (sent && closes_first(c) && !c->shut) {
-		c->shut = true;
-		shutdown(t->fd, SHUT_WR);
-	}
-}
-
-static void
-enter_closing(struct carrier_raw *c, double seconds)
-{
-	assert(c->state != CLOSING);
-	c->state = CLOSING;
-	c->close_by = ev_now(loop_of(c)) + seconds;
-	set_timer(c, seconds);
-	closing_step(c);
-}
-
-/* ---- the handshake --------------------------------------------------------------- */
-
-static void
-refuse(struct carrier_raw *c, enum reason reason, const char *detail)
-{
-	const struct carrier_events *events = c->events;
-
-	c->refused = true;
-	if (events != NULL)
-		events->failed(c->owner, reason, detail);
-	enter_closing(c, refused_wait);
-}
-
-static void
-handshake_step(struct carrier_raw *c)
-{
-	struct tls *t = &c->tls;
-
-	if (t->state == TLS_HANDSHAKE)
-		tls_handshake(t);
-	if (t->state == TLS_HANDSHAKE) {
-		watch_wait(&c->watch, EV_READ | (tls_room(t) > 0 ? 0 : EV_WRITE));
-	} else if (t->state == TLS_BROKEN) {
-		refuse(c, t->reason, t->detail);
-	} else {
-		c->state = OPEN;
-		c->channel.endpoint.readable = true;
-		ev_timer_stop(loop_of(c), &c->timer);
-		c->events->opened(c->owner, &c->channel);
-	}
-}
-
-/* ---- the channel ----------------------------------------------------------------- */
-
-/* What to wait for follows from the state alone. */
-static void
-wait_open(struct carrier_raw *c)
-{
-	struct tls *t = &c->tls;
-	int events = 0;
-
-	if (t->state == TLS_OPEN ? c->want_read : t->state == TLS_FINISHED && !t->eof)
-		events |= EV_READ;
-	if (tls_room(t) == 0)
-		events |= EV_WRITE;
-	watch_wait(&c->watch, events);
-}
-
-/* TCP broke while nobody was reading it. */
-static bool
-is_tcp_broken(const struct carrier_raw *c)
-{
-	struct pollfd look = {.fd = c->tls.fd};
-
-	return poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP));
-}
+/* ---- the link's news ------------------------------------------------------------- */
 
 /*
  * Behind close_notify only the end of TCP can come.  From a foreign peer a FIN there
- * still is a half-close; but a pod's RST arrives as FIN too, so ask once whether anybody
- * is there.
+ * still is a half-close; but a pod's RST arrives as FIN too, so ask once whether
+ * anybody is there.
  */
 static void
 watch_for_tcp_end(struct carrier_raw *c)
 {
-	struct tls *t = &c->tls;
+	struct tls *t = &c->link->tls;
 
 	if (t->eof || !tls_discard(t))
 		return;
 	if (!t->deaf)
-		set_timer(c, probe_after);
+		link_set_timer(c->link, probe_after);
 }
 
-/* Tell the endpoint what the connection has come to. */
+/* Tell the endpoint what the connection has come to.  Once both close_notifies are out,
+ * and nothing is kept, how TCP ends says nothing any more. */
 static void
 mirror(struct carrier_raw *c)
 {
 	struct endpoint *e = &c->channel.endpoint;
-	struct tls *t = &c->tls;
+	struct tls *t = &c->link->tls;
 
-	e->deaf = t->deaf || t->state == TLS_BROKEN;
+	e->deaf = t->state == TLS_BROKEN || (t->deaf && !tls_is_complete(t));
 	if (e->deaf)
 		e->reason = t->reason != REASON_NONE ? t->reason : REASON_CARRIER_LOST;
 }
 
 static void
-open_step(struct carrier_raw *c, int events)
+on_ready(void *owner, int events)
 {
+	struct carrier_raw *c = owner;
 	struct endpoint *e = &c->channel.endpoint;
+	struct tls *t = &c->link->tls;
 
 	if (events & EV_WRITE)
-		tls_flush(&c->tls);
-	if (events & (EV_READ | WATCH_BROKEN))
+		tls_flush(t);
+	if (events & (EV_READ | WATCH_BROKEN)) {
 		e->readable = true;
-	if (c->tls.state == TLS_FINISHED && (events & (EV_READ | WATCH_BROKEN)))
-		watch_for_tcp_end(c);
-	if ((events & WATCH_BROKEN) && is_tcp_broken(c))
-		c->tls.deaf = true;
+		if (t->state == TLS_FINISHED)
+			watch_for_tcp_end(c);
+	}
+	if (events & WATCH_BROKEN)
+		link_check(c->link);
 	mirror(c);
 	e->wake(e->owner);
 }
+
+static void
+on_timer(void *owner)
+{
+	struct carrier_raw *c = owner;
+
+	tls_probe(&c->link->tls);
+}
+
+static const struct link_carrier link_carrier = {
+    .ready = on_ready,
+    .timer = on_timer,
+};
+
+/* ---- the channel ----------------------------------------------------------------- */
 
 static enum source
 raw_take(struct endpoint *e, struct batch *batch)
 {
 	struct carrier_raw *c = carrier_of(e);
-	enum tls_state state = tls_take(&c->tls, batch);
+	struct tls *t = &c->link->tls;
+	enum tls_state state = tls_take(t, batch);
 
-	e->readable = !c->tls.dry && state == TLS_OPEN;
+	e->readable = !t->dry && state == TLS_OPEN;
 	mirror(c);
 	if (state == TLS_OPEN)
 		return SOURCE_OPEN;
@@ -267,7 +103,7 @@ raw_take(struct endpoint *e, struct batch *batch)
 static size_t
 raw_room(const struct endpoint *e)
 {
-	return tls_room(&carrier_of(e)->tls);
+	return tls_room(&carrier_of(e)->link->tls);
 }
 
 static size_t
@@ -275,7 +111,7 @@ raw_give(struct endpoint *e, const struct batch *batch)
 {
 	struct carrier_raw *c = carrier_of(e);
 
-	if (!e->deaf && tls_give(&c->tls, batch))
+	if (!e->deaf && tls_give(&c->link->tls, batch))
 		return batch->length;
 	mirror(c);
 	e->readable = true; /* an alert may be there, ahead of the reset */
@@ -288,45 +124,34 @@ raw_end(struct endpoint *e, enum ending ending)
 	struct carrier_raw *c = carrier_of(e);
 
 	if (ending == ENDING_FIN)
-		tls_finish(&c->tls);
+		tls_finish(&c->link->tls);
 	else
-		c->must_rst = !tls_abort(&c->tls);
+		c->abort = true;
 	return true;
 }
 
+/* Behind close_notify the socket is watched for the end of TCP. */
 static void
 raw_wait(struct endpoint *e, bool readable, bool writable)
 {
 	struct carrier_raw *c = carrier_of(e);
+	const struct tls *t = &c->link->tls;
 
 	(void)writable; /* it always says when it is */
-	c->want_read = readable;
-	wait_open(c);
+	link_wait(c->link,
+	    t->state == TLS_OPEN ? readable : t->state == TLS_FINISHED && !t->eof);
 }
 
 static void
-raw_facts(const struct channel *channel, struct channel_facts *facts)
+raw_facts(const struct channel *channel, struct link_facts *facts)
 {
-	const struct carrier_raw *c = carrier_of(&channel->endpoint);
-	const char *sni = c->target != NULL
-			      ? c->service->settings->sni
-			      : SSL_get_servername(c->tls.ssl, TLSEXT_NAMETYPE_host_name);
-	X509 *certificate = SSL_get0_peer_certificate(c->tls.ssl);
-
-	*facts = (struct channel_facts){
-	    .tls = SSL_get_version(c->tls.ssl),
-	    .resumed = SSL_session_reused(c->tls.ssl),
-	};
-	if (sni != NULL)
-		strncat(facts->sni, sni, sizeof(facts->sni) - 1);
-	if (certificate != NULL)
-		identity_names(certificate, facts->names, sizeof(facts->names));
+	link_facts(carrier_of(&channel->endpoint)->link, facts);
 }
 
 static const char *
 raw_detail(const struct channel *channel)
 {
-	return carrier_of(&channel->endpoint)->tls.detail;
+	return carrier_of(&channel->endpoint)->link->tls.detail;
 }
 
 static void
@@ -334,7 +159,8 @@ raw_release(struct channel *channel)
 {
 	struct carrier_raw *c = carrier_of(&channel->endpoint);
 
-	enter_closing(c, c->service->settings->timeout_close);
+	link_close(c->link, c->abort);
+	free(c);
 }
 
 static const struct endpoint_ops endpoint_ops = {
@@ -351,112 +177,20 @@ static const struct channel_ops channel_ops = {
     .release = raw_release,
 };
 
-/* ---- life ------------------------------------------------------------------------ */
-
-static void
-on_ready(void *owner, int events)
-{
-	struct carrier_raw *c = owner;
-
-	switch (c->state) {
-	case HANDSHAKE:
-		handshake_step(c);
-		break;
-	case OPEN:
-		open_step(c, events);
-		break;
-	case CLOSING:
-		closing_step(c);
-		break;
-	}
-}
-
-static void
-on_timer(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct carrier_raw *c = timer->data;
-
-	(void)events;
-	switch (c->state) {
-	case HANDSHAKE:
-		refuse(c, REASON_OPEN_TIMEOUT, "no answer to the TLS handshake in time");
-		break;
-	case OPEN:
-		tls_probe(&c->tls);
-		break;
-	case CLOSING:
-		if (c->must_rst && ev_now(loop) < c->close_by)
-			closing_step(c);
-		else
-			reap(c, c->must_rst || tls_room(&c->tls) == 0);
-		break;
-	}
-}
-
-static void
-keep_session(void *keeper, SSL_SESSION *session)
-{
-	target_keep_session(keeper, session);
-}
-
-/* The client speaks first. */
-static bool
-say_hello(struct carrier_raw *c)
-{
-	SSL_SESSION *session = target_session(c->target);
-	bool ok = tls_prepare(&c->tls, c->service->settings->sni, session);
-
-	SSL_SESSION_free(session);
-	c->tls.keep_session = keep_session;
-	c->tls.keeper = c->target;
-	if (ok && tls_handshake(&c->tls) != TLS_HANDSHAKE)
-		ev_feed_event(loop_of(c), &c->watch.io, EV_READ); /* told from the loop */
-	return ok;
-}
-
-struct carrier_raw *
-carrier_raw_new(struct carrier_set *set, struct service *service, struct target *target,
-    int fd, double seconds, const struct carrier_events *events, void *owner)
+struct channel *
+carrier_raw_new(struct link *link)
 {
 	struct carrier_raw *c = calloc(1, sizeof(*c));
 
-	if (c == NULL || !tls_init(&c->tls, set->reactor, service->context, fd)) {
-		free(c);
-		close(fd);
+	if (c == NULL) {
+		link_close(link, true);
 		return NULL;
 	}
-	c->channel =
-	    (struct channel){.endpoint = {.ops = &endpoint_ops}, .ops = &channel_ops};
-	c->set = set;
-	c->service = service;
-	c->target = target;
-	c->events = events;
-	c->owner = owner;
-	LIST_INSERT_HEAD(&set->carriers, c, entry);
-	set->count++;
-	watch_init(&c->watch, set->reactor, fd, on_ready, c);
-	ev_timer_init(&c->timer, on_timer, seconds, 0);
-	c->timer.data = c;
-	ev_timer_start(loop_of(c), &c->timer);
-	if (target != NULL && !say_hello(c)) {
-		reap(c, false);
-		return NULL;
-	}
-	watch_wait(&c->watch, EV_READ | (tls_room(&c->tls) > 0 ? 0 : EV_WRITE));
-	return c;
-}
-
-void
-carrier_raw_cancel(struct carrier_raw *c)
-{
-	assert(c->state == HANDSHAKE);
-	reap(c, true);
-}
-
-void
-carrier_set_clear(struct carrier_set *set)
-{
-	set->emptied = NULL;
-	while (!LIST_EMPTY(&set->carriers))
-		reap(LIST_FIRST(&set->carriers), false);
+	c->channel = (struct channel){
+	    .endpoint = {.ops = &endpoint_ops, .readable = true},
+	    .ops = &channel_ops,
+	};
+	c->link = link;
+	link_adopt(link, &link_carrier, c);
+	return &c->channel;
 }

@@ -6,20 +6,12 @@
 #define COMMON_CHANNEL_H
 
 #include "common/endpoint.h"
-#include "common/identity.h"
-
-/** What the log says about the far side. */
-struct channel_facts {
-	const char *tls; /* "TLSv1.3" */
-	bool resumed;
-	char sni[256]; /* "" for none */
-	char names[IDENTITY_NAMES_SIZE];
-};
+#include "common/link.h"
 
 struct channel;
 
 struct channel_ops {
-	void (*facts)(const struct channel *, struct channel_facts *);
+	void (*facts)(const struct channel *, struct link_facts *);
 	const char *(*detail)(const struct channel *);
 	void (*release)(struct channel *);
 };
@@ -31,7 +23,7 @@ struct channel {
 
 /** Who is at the other end. */
 static inline void
-channel_facts(const struct channel *c, struct channel_facts *facts)
+channel_facts(const struct channel *c, struct link_facts *facts)
 {
 	c->ops->facts(c, facts);
 }

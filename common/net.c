@@ -297,6 +297,16 @@ net_socket(const struct net_address *address)
 	    address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+bool
+net_is_unix(int fd)
+{
+	int domain = 0;
+	socklen_t length = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
+	       domain == AF_UNIX;
+}
+
 static void
 set_option(int fd, int level, int option, int value)
 {

@@ -82,6 +82,9 @@ int net_listen(const struct net_address *address, struct err *e);
  */
 int net_socket(const struct net_address *address);
 
+/** Is it a Unix socket? */
+bool net_is_unix(int fd);
+
 /** What every stream socket gets: TCP_NODELAY, and SO_KEEPALIVE if @keepalive.
  * Unix sockets have neither.  Never fails. */
 void net_tune(int fd, bool keepalive);

@@ -13,21 +13,15 @@ struct opening {
 	struct service *service;
 	const struct opening_events *events;
 	void *owner;
-	size_t index;                /* of the target being tried */
-	double deadline;             /* of the whole */
-	double share_ends;           /* of this target */
-	struct connect *dial;        /* NULL unless it is connecting */
-	struct carrier_raw *carrier; /* NULL unless it is in the handshake */
-	enum reason reason;          /* the first failure */
+	size_t index;         /* of the target being tried */
+	double deadline;      /* of the whole */
+	double share_ends;    /* of this target */
+	struct connect *dial; /* NULL unless it is connecting */
+	struct link *link;    /* NULL unless it is in the handshake */
+	enum reason reason;   /* the first failure */
 };
 
 static bool try_target(struct opening *o);
-
-static double
-now(const struct opening *o)
-{
-	return ev_now(o->dialer->reactor->loop);
-}
 
 static bool
 is_client(const struct opening *o)
@@ -52,7 +46,8 @@ target_failed(struct opening *o, enum reason reason, const char *detail)
 {
 	const struct target *target = &o->service->targets[o->index];
 	const char *service = o->service->settings->name;
-	bool last = o->index + 1 == o->service->target_count || now(o) >= o->deadline;
+	bool last =
+	    o->index + 1 == o->service->target_count || reactor_now() >= o->deadline;
 	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
 	if (o->reason == REASON_NONE)
@@ -77,23 +72,30 @@ opened(struct opening *o, int fd, struct channel *channel)
 }
 
 static void
-on_carrier_opened(void *owner, struct channel *channel)
+on_link_opened(void *owner, struct link *link)
 {
-	opened(owner, -1, channel);
+	struct opening *o = owner;
+	struct channel *channel = carrier_raw_new(link);
+
+	o->link = NULL;
+	if (channel != NULL)
+		opened(o, -1, channel);
+	else
+		target_failed(o, REASON_NO_MEMORY, NULL);
 }
 
 static void
-on_carrier_failed(void *owner, enum reason reason, const char *detail)
+on_link_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct opening *o = owner;
 
-	o->carrier = NULL;
+	o->link = NULL;
 	target_failed(o, reason, detail);
 }
 
-static const struct carrier_events carrier_events = {
-    .opened = on_carrier_opened,
-    .failed = on_carrier_failed,
+static const struct link_events link_events = {
+    .opened = on_link_opened,
+    .failed = on_link_failed,
 };
 
 static void
@@ -113,10 +115,9 @@ on_connected(
 		opened(o, fd, NULL);
 		return;
 	}
-	o->carrier = carrier_raw_new(o->dialer->carriers, o->service,
-	    &o->service->targets[o->index], fd, o->share_ends - now(o), &carrier_events,
-	    o);
-	if (o->carrier == NULL)
+	o->link = link_new(o->dialer->links, o->service, &o->service->targets[o->index],
+	    fd, o->share_ends - reactor_now(), &link_events, o);
+	if (o->link == NULL)
 		target_failed(o, REASON_NO_MEMORY, NULL);
 }
 
@@ -124,11 +125,11 @@ static bool
 try_target(struct opening *o)
 {
 	size_t left = o->service->target_count - o->index;
-	double share = (o->deadline - now(o)) / (double)left;
+	double share = (o->deadline - reactor_now()) / (double)left;
 
 	if (share < least_share)
 		share = least_share;
-	o->share_ends = now(o) + share;
+	o->share_ends = reactor_now() + share;
 	o->dial = connect_start(o->dialer->reactor->loop, o->dialer->resolver,
 	    o->service->targets[o->index].name, share, on_connected, o);
 	return o->dial != NULL;
@@ -148,7 +149,7 @@ opening_start(const struct dialer *dialer, struct service *service,
 	    .events = events,
 	    .owner = owner,
 	};
-	o->deadline = now(o) + service->settings->timeout_connect;
+	o->deadline = reactor_now() + service->settings->timeout_connect;
 	if (!try_target(o)) {
 		free(o);
 		return NULL;
@@ -162,7 +163,7 @@ opening_cancel(struct opening *o)
 	if (o == NULL)
 		return;
 	connect_cancel(o->dial);
-	if (o->carrier != NULL)
-		carrier_raw_cancel(o->carrier);
+	if (o->link != NULL)
+		link_cancel(o->link);
 	free(o);
 }

@@ -15,7 +15,7 @@
 struct dialer {
 	struct reactor *reactor;
 	struct resolver *resolver;
-	struct carrier_set *carriers;
+	struct link_set *links;
 };
 
 struct opening_events {

@@ -39,7 +39,8 @@ is_reset(const struct plain *p)
 		return true;
 	if (poll(&look, 1, 0) < 1)
 		return false;
-	return (look.revents & POLLERR) || (!p->shut && (look.revents & POLLHUP));
+	return (look.revents & POLLERR) ||
+	       (!p->shut && !p->is_unix && (look.revents & POLLHUP));
 }
 
 static enum source
@@ -185,6 +186,7 @@ plain_init(
 		.readable = true},
 	    .fd = fd,
 	};
+	p->is_unix = net_is_unix(fd);
 	watch_init(&p->watch, r, fd, on_ready, p);
 	ev_init(&p->drain, on_drain);
 	p->drain.data = p;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 /* One break at a time: the callback may free what another break in a list would point to.
@@ -57,6 +58,15 @@ reactor_clear(struct reactor *r)
 	free(r->in);
 	free(r->out);
 	*r = (struct reactor){.broken = -1};
+}
+
+double
+reactor_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void

@@ -39,6 +39,9 @@ struct reactor {
 bool reactor_init(struct reactor *r, struct ev_loop *loop, struct err *e);
 void reactor_clear(struct reactor *r);
 
+/** Seconds on a clock that never jumps. */
+double reactor_now(void);
+
 enum {
 	/** Beside EV_READ and EV_WRITE: the socket reported an error, or both directions
 	 * of it are shut. */

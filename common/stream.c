@@ -24,7 +24,7 @@ struct stream {
 
 	ev_timer limit;    /* TIMEOUTidle, or TIMEOUTclose once it is ending */
 	bool ending;       /* the limit is TIMEOUTclose */
-	double started;    /* these two: seconds of the loop's clock */
+	double started;    /* these two: by reactor_now() */
 	double moved;      /* when bytes last moved */
 	uint64_t progress; /* the sum of positions at that time */
 };
@@ -45,7 +45,7 @@ log_close(const struct stream *s)
 	bool client = s->service->settings->role == ROLE_CLIENT;
 	const struct flow *up = client ? &s->out : &s->in;
 	const struct flow *down = client ? &s->in : &s->out;
-	struct channel_facts facts = {.tls = "none"};
+	struct link_facts facts = {.tls = "none"};
 	const char *detail = s->channel != NULL ? channel_detail(s->channel) : NULL;
 	char service[LOG_QUOTE_SIZE], sni[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
 	char text[LOG_QUOTE_SIZE];
@@ -60,7 +60,7 @@ log_close(const struct stream *s)
 	    s->id, reason_word(s->reason), log_quote(s->service->settings->name, service),
 	    s->peer, log_quote(facts.sni, sni), facts.tls, facts.resumed ? "yes" : "no",
 	    log_quote(facts.names, names), up->given, down->given,
-	    up->dropped + down->dropped, (ev_now(loop_of(s)) - s->started) * 1000,
+	    up->dropped + down->dropped, (reactor_now() - s->started) * 1000,
 	    detail != NULL ? " detail=" : "",
 	    detail != NULL ? log_quote(detail, text) : "");
 }
@@ -143,7 +143,7 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	struct stream *s = timer->data;
 	const struct service_settings *settings = s->service->settings;
 	double limit = s->ending ? settings->timeout_close : settings->timeout_idle;
-	double left = s->moved + limit - ev_now(loop);
+	double left = s->moved + limit - reactor_now();
 
 	(void)events;
 	if (left <= 0) {
@@ -163,7 +163,7 @@ note_progress(struct stream *s)
 
 	if (progress != s->progress) {
 		s->progress = progress;
-		s->moved = ev_now(loop_of(s));
+		s->moved = reactor_now();
 	}
 }
 
@@ -172,6 +172,7 @@ static void
 renew_limit(struct stream *s)
 {
 	s->ending = true;
+	s->moved = reactor_now();
 	ev_timer_stop(loop_of(s), &s->limit);
 	on_limit(loop_of(s), &s->limit, 0);
 }
@@ -214,18 +215,29 @@ stream_step(struct stream *s)
 		renew_limit(s);
 }
 
-/* Either side has news.  While the stream opens only a break is worth anything. */
+/* While the stream opens only a break is worth anything. */
+static void
+on_wake_while_opening(struct stream *s)
+{
+	struct endpoint *e =
+	    s->channel != NULL ? &s->channel->endpoint : &s->plain.endpoint;
+
+	if (e->deaf)
+		cut(s, s->channel != NULL ? e->reason : REASON_PROGRAM_GONE);
+	else
+		endpoint_wait(e, false, false);
+}
+
+/* Either side has news. */
 static void
 on_wake(void *owner)
 {
 	struct stream *s = owner;
 
-	if (s->opening == NULL)
+	if (s->opening != NULL)
+		on_wake_while_opening(s);
+	else
 		stream_step(s);
-	else if (s->channel != NULL && s->channel->endpoint.deaf)
-		cut(s, s->channel->endpoint.reason);
-	else if (s->channel == NULL && s->plain.endpoint.deaf)
-		cut(s, REASON_PROGRAM_GONE);
 }
 
 static void
@@ -234,7 +246,7 @@ start_moving(struct stream *s)
 	s->opening = NULL;
 	flow_connect(&s->out, &s->plain.endpoint, &s->channel->endpoint);
 	flow_connect(&s->in, &s->channel->endpoint, &s->plain.endpoint);
-	s->moved = ev_now(loop_of(s));
+	s->moved = reactor_now();
 	ev_timer_set(&s->limit, s->service->settings->timeout_idle, 0);
 	ev_timer_start(loop_of(s), &s->limit);
 	stream_step(s);
@@ -298,7 +310,7 @@ stream_new(
 	s->plain.fd = -1;
 	flow_init(&s->out, client ? "up" : "down", s->id, &s->reason);
 	flow_init(&s->in, client ? "down" : "up", s->id, &s->reason);
-	s->started = ev_now(loop_of(s));
+	s->started = reactor_now();
 	ev_init(&s->limit, on_limit);
 	s->limit.data = s;
 	LIST_INSERT_HEAD(&set->streams, s, entry);

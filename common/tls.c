@@ -74,7 +74,8 @@ blame_alert(struct tls *t, int alert)
 	const char *text = alert_text(alert);
 
 	t->alerted = true;
-	if (!t->read_bytes && is_about_certificate(alert))
+	if (!t->read_bytes && (is_about_certificate(alert) ||
+				  (t->asked_us && alert == SSL_AD_DECRYPT_ERROR)))
 		blame(t, REASON_CERT_REFUSED, "the far end refuses our certificate: %s",
 		    text);
 	else if (t->state == TLS_HANDSHAKE)
@@ -218,13 +219,19 @@ make_bio_method(void)
 	BIO_meth_set_ctrl(bio_method, bio_control);
 }
 
-static void
-lose_writing(struct tls *t, int errnum)
+void
+tls_lose(struct tls *t)
 {
 	t->deaf = true;
+	t->lost |= t->scratch_used > 0 || buf_length(&t->out) > 0;
 	buf_clear(&t->out);
 	t->scratch_used = 0;
-	log_debug("event=tls fd=%d send=\"%s\"", t->fd, strerror(errnum));
+}
+
+bool
+tls_is_complete(const struct tls *t)
+{
+	return t->finished && t->state == TLS_FINISHED && !t->lost;
 }
 
 /* Send from memory, what is left over is the caller's. */
@@ -236,7 +243,7 @@ send_some(struct tls *t, const uint8_t *bytes, size_t length)
 	if (n >= 0)
 		return (size_t)n;
 	if (errno != EAGAIN && errno != EINTR)
-		lose_writing(t, errno);
+		tls_lose(t);
 	return 0;
 }
 
@@ -255,12 +262,12 @@ tls_flush(struct tls *t)
 			   : 0;
 		if (!t->deaf &&
 		    !buf_append(&t->out, t->reactor->out + sent, t->scratch_used - sent))
-			lose_writing(t, ENOMEM);
+			tls_lose(t);
 		t->scratch_used = 0;
 		return buf_length(&t->out) == 0;
 	}
 	if (!put_aside(t)) {
-		lose_writing(t, ENOMEM);
+		tls_lose(t);
 		return true;
 	}
 	sent = send_some(t, buf_bytes(&t->out), buf_length(&t->out));
@@ -278,13 +285,16 @@ on_session(struct tls_observer *observer, SSL_SESSION *session)
 {
 	struct tls *t = (struct tls *)((char *)observer - offsetof(struct tls, observer));
 	const struct tls_verdict *v = observer->verdict;
+	SSL_SESSION *copy;
 	bool wildcard = t->wildcard || (v != NULL && v->wildcard);
 	bool asked_us = t->asked_us || (v != NULL && v->asked_for_our_certificate);
 
 	if (t->keep_session == NULL || (wildcard && !asked_us))
 		return false;
-	t->keep_session(t->keeper, session);
-	return true;
+	/* A copy: OpenSSL goes on writing to the one that a connection uses. */
+	if ((copy = SSL_SESSION_dup(session)) != NULL)
+		t->keep_session(t->keeper, copy);
+	return false;
 }
 
 bool
@@ -363,7 +373,7 @@ receive(struct tls *t, size_t most)
 		t->eof = true;
 	} else if (errno != EAGAIN && errno != EINTR) {
 		t->eof = true;
-		t->deaf = true;
+		tls_lose(t);
 	}
 }
 
@@ -390,7 +400,7 @@ static bool
 is_accepted(const struct tls *t)
 {
 	return SSL_version(t->ssl) < TLS1_3_VERSION || SSL_session_reused(t->ssl) ||
-	       t->heard_since || ev_now(t->reactor->loop) > t->opened + refusal_limit;
+	       t->heard_since || reactor_now() > t->opened + refusal_limit;
 }
 
 /* TCP ended before TLS did, or failed. */
@@ -458,6 +468,9 @@ check_resumed(struct tls *t)
 	else
 		return;
 	t->state = TLS_BROKEN;
+	if (t->keep_session != NULL)
+		t->keep_session(t->keeper, NULL); /* the next handshake is a full one */
+	SSL_CTX_remove_session(SSL_get_SSL_CTX(t->ssl), SSL_get_session(t->ssl));
 }
 
 /*
@@ -486,7 +499,7 @@ static void
 complete(struct tls *t)
 {
 	t->state = TLS_OPEN;
-	t->opened = ev_now(t->reactor->loop);
+	t->opened = reactor_now();
 	if (SSL_session_reused(t->ssl))
 		check_resumed(t);
 	if (t->state == TLS_OPEN && !SSL_is_server(t->ssl))
@@ -536,6 +549,7 @@ decrypt(struct tls *t)
 			break;
 		}
 		total += n;
+		t->read_bytes = true;
 	} while (total < REACTOR_PLAIN &&
 		 (t->input_left > 0 || t->eof || SSL_has_pending(t->ssl)));
 	return total;
@@ -553,13 +567,10 @@ tls_take(struct tls *t, struct batch *batch)
 	put_back(t);
 	if (t->state == TLS_FINISHED)
 		buf_clear(&t->in);
-	if (total > 0) {
-		t->read_bytes = true;
+	if (total > 0)
 		batch_add(batch, t->reactor->plain, total);
-	} else if (t->state == TLS_OPEN) {
-		SSL_free_buffers(
-		    t->ssl); /* a ticket or a KeyUpdate leaves 16 KB behind */
-	}
+	if (t->state == TLS_OPEN)
+		SSL_free_buffers(t->ssl); /* a ticket leaves 16 KB behind */
 	if (t->scratch_used > 0)
 		tls_flush(t);
 	return t->state;
@@ -577,7 +588,7 @@ tls_discard(struct tls *t)
 		return false;
 	t->eof = true;
 	if (n < 0)
-		t->deaf = true;
+		tls_lose(t);
 	return true;
 }
 
@@ -600,7 +611,7 @@ tls_give(struct tls *t, const struct batch *batch)
 		if (SSL_write_ex(t->ssl, batch->parts[i].iov_base,
 			batch->parts[i].iov_len, &n) != 1) {
 			blame_openssl(t);
-			lose_writing(t, EPROTO);
+			tls_lose(t);
 		}
 	}
 	tls_flush(t);
@@ -644,11 +655,13 @@ tls_abort(struct tls *t)
 void
 tls_probe(struct tls *t)
 {
-	if (t->finished || t->aborted || t->deaf || SSL_version(t->ssl) < TLS1_3_VERSION)
+	if (t->finished || t->aborted || t->deaf || tls_room(t) == 0 ||
+	    SSL_version(t->ssl) < TLS1_3_VERSION)
 		return;
 	ERR_clear_error();
 	if (SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
 		(void)SSL_do_handshake(t->ssl);
+	SSL_free_buffers(t->ssl);
 	ERR_clear_error();
 	tls_flush(t);
 }

@@ -57,6 +57,7 @@ struct tls {
 	bool read_bytes;  /* some byte of a program came */
 	bool eof;         /* the peer's TCP FIN came */
 	bool deaf;        /* TCP takes nothing more */
+	bool lost;        /* bytes of ours were kept then */
 	bool finished;    /* our close_notify is written */
 	bool answered;    /* it was written behind the peer's */
 	bool aborted;     /* our fatal alert is written, or OpenSSL gave up */
@@ -65,7 +66,7 @@ struct tls {
 	bool wildcard;    /* the names fit through a wildcard only */
 	bool asked_us;    /* the peer asked for our certificate, now or in the session */
 	enum reason reason; /* why BROKEN or deaf */
-	double opened;      /* when the handshake was done, by the loop's clock */
+	double opened;      /* when the handshake was done, by reactor_now() */
 	char *detail;       /* the same in words; NULL: nothing to add */
 };
 
@@ -93,6 +94,12 @@ bool tls_give(struct tls *t, const struct batch *batch);
 
 /** Send what is kept.  True: nothing is kept any more. */
 bool tls_flush(struct tls *t);
+
+/** TCP broke, as somebody else found out: deaf from now on. */
+void tls_lose(struct tls *t);
+
+/** Both close_notifies have passed, and all our bytes have left. */
+bool tls_is_complete(const struct tls *t);
 
 /** Write our close_notify, once.  TCP stays open. */
 void tls_finish(struct tls *t);

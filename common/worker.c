@@ -30,7 +30,7 @@ struct worker {
 	struct ev_loop *loop;
 	struct reactor reactor;
 	struct resolver *resolver;
-	struct carrier_set carriers;
+	struct link_set links;
 	struct stream_set streams;
 	worker_arrival *arrival;
 	ev_timer farewell;
@@ -49,7 +49,7 @@ struct worker {
 static void
 leave_when_empty(struct worker *w)
 {
-	if (w->order != ORDER_NONE && w->streams.count == 0 && w->carriers.count == 0 &&
+	if (w->order != ORDER_NONE && w->streams.count == 0 && w->links.count == 0 &&
 	    atomic_load(&w->load) == 0)
 		ev_break(w->loop, EVBREAK_ALL);
 }
@@ -117,7 +117,7 @@ run(void *arg)
 	struct worker *w = arg;
 
 	ev_run(w->loop, 0);
-	carrier_set_clear(&w->carriers);
+	link_set_clear(&w->links);
 	atomic_store(&w->over, true);
 	w->ended(w->owner);
 	return NULL;
@@ -141,7 +141,7 @@ worker_free(struct worker *w)
 static void
 connect_rooms(struct worker *w, unsigned long index, unsigned long count)
 {
-	w->carriers = (struct carrier_set){
+	w->links = (struct link_set){
 	    .reactor = &w->reactor,
 	    .emptied = on_emptied,
 	    .owner = w,
@@ -151,7 +151,7 @@ connect_rooms(struct worker *w, unsigned long index, unsigned long count)
 		{
 		    .reactor = &w->reactor,
 		    .resolver = w->resolver,
-		    .carriers = &w->carriers,
+		    .links = &w->links,
 		},
 	    .next_id = index + 1,
 	    .id_step = count,

@@ -15,11 +15,16 @@ struct incoming {
 };
 
 static void
-on_opened(void *owner, struct channel *channel)
+on_opened(void *owner, struct link *link)
 {
 	struct incoming *in = owner;
+	struct channel *channel = carrier_raw_new(link);
 
-	stream_from_channel(worker_streams(in->worker), in->service, channel, &in->peer);
+	if (channel != NULL)
+		stream_from_channel(
+		    worker_streams(in->worker), in->service, channel, &in->peer);
+	else
+		worker_release(in->worker);
 	free(in);
 }
 
@@ -58,7 +63,7 @@ on_failed(void *owner, enum reason reason, const char *detail)
 	free(in);
 }
 
-static const struct carrier_events events = {
+static const struct link_events events = {
     .opened = on_opened,
     .failed = on_failed,
 };
@@ -67,7 +72,7 @@ static void
 on_arrival(struct worker *worker, struct service *service, int fd,
     const struct net_address *peer)
 {
-	struct carrier_set *carriers = worker_streams(worker)->dialer.carriers;
+	struct link_set *links = worker_streams(worker)->dialer.links;
 	struct incoming *in = malloc(sizeof(*in));
 
 	if (in == NULL) {
@@ -76,8 +81,8 @@ on_arrival(struct worker *worker, struct service *service, int fd,
 		return;
 	}
 	*in = (struct incoming){.worker = worker, .service = service, .peer = *peer};
-	if (carrier_raw_new(carriers, service, NULL, fd, service->settings->timeout_busy,
-		&events, in) == NULL) {
+	if (link_new(links, service, NULL, fd, service->settings->timeout_busy, &events,
+		in) == NULL) {
 		free(in);
 		worker_release(worker);
 	}

@@ -1,0 +1,310 @@
+#include "common/link.h"
+
+#include "common/net.h"
+
+#include <assert.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Seconds. */
+static const double refused_wait = 1;   /* for the peer to read why it was refused */
+static const double empty_look = 0.005; /* between two looks at an emptying socket */
+
+static struct ev_loop *
+loop_of(const struct link *l)
+{
+	return l->set->reactor->loop;
+}
+
+void
+link_set_timer(struct link *l, double seconds)
+{
+	ev_timer_stop(loop_of(l), &l->timer);
+	if (seconds > 0) {
+		ev_timer_set(&l->timer, seconds, 0);
+		ev_timer_start(loop_of(l), &l->timer);
+	}
+}
+
+/* ---- the end --------------------------------------------------------------------- */
+
+static void
+reap(struct link *l, bool reset)
+{
+	struct link_set *set = l->set;
+	int fd = l->tls.fd;
+
+	watch_stop(&l->watch);
+	ev_timer_stop(loop_of(l), &l->timer);
+	tls_clear(&l->tls);
+	if (reset)
+		net_reset(fd);
+	else
+		close(fd);
+	LIST_REMOVE(l, entry);
+	free(l);
+	if (--set->count == 0 && set->emptied != NULL)
+		set->emptied(set->owner);
+}
+
+/* Does TCP have nothing more to wait for?  @sent: nothing of ours is kept. */
+static bool
+is_over(const struct link *l, bool sent)
+{
+	const struct tls *t = &l->tls;
+
+	return t->deaf || t->alerted || (t->eof && sent && !l->must_rst);
+}
+
+/* Is it for us to close TCP first?  After a clean end, if we read the second
+ * close_notify; and when we refused the peer. */
+static bool
+closes_first(const struct link *l)
+{
+	const struct tls *t = &l->tls;
+
+	return l->refused || (t->finished && t->state == TLS_FINISHED && !t->answered);
+}
+
+/* Send an RST as soon as the bytes before it have left. */
+static void
+reset_when_empty(struct link *l)
+{
+	int n = 0;
+
+	if (ioctl(l->tls.fd, SIOCOUTQ, &n) < 0 || n == 0 || reactor_now() >= l->close_by)
+		reap(l, true);
+	else
+		link_set_timer(l, empty_look);
+}
+
+static void
+closing_step(struct link *l)
+{
+	struct tls *t = &l->tls;
+	bool sent = tls_flush(t);
+
+	tls_discard(t);
+	if (is_over(l, sent)) {
+		reap(l, l->must_rst);
+		return;
+	}
+	link_wait(l, !t->eof);
+	if (sent && l->must_rst) {
+		reset_when_empty(l);
+	} else if (sent && closes_first(l) && !l->shut) {
+		l->shut = true;
+		shutdown(t->fd, SHUT_WR);
+	}
+}
+
+static void
+enter_closing(struct link *l, double seconds)
+{
+	assert(l->state != LINK_CLOSING);
+	l->state = LINK_CLOSING;
+	l->close_by = reactor_now() + seconds;
+	link_set_timer(l, seconds);
+	closing_step(l);
+}
+
+void
+link_close(struct link *l, bool abort)
+{
+	if (abort)
+		l->must_rst = !tls_abort(&l->tls);
+	enter_closing(l, l->service->settings->timeout_close);
+}
+
+/* ---- the handshake --------------------------------------------------------------- */
+
+static void
+refuse(struct link *l, enum reason reason, const char *detail)
+{
+	l->refused = true;
+	l->events->failed(l->owner, reason, detail);
+	enter_closing(l, refused_wait);
+}
+
+static void
+handshake_step(struct link *l)
+{
+	struct tls *t = &l->tls;
+
+	if (t->state == TLS_HANDSHAKE)
+		tls_handshake(t);
+	if (t->state == TLS_HANDSHAKE) {
+		link_wait(l, true);
+	} else if (t->state == TLS_BROKEN) {
+		refuse(l, t->reason, t->detail);
+	} else {
+		l->state = LINK_OPEN;
+		link_set_timer(l, 0);
+		l->events->opened(l->owner, l);
+	}
+}
+
+void
+link_facts(const struct link *l, struct link_facts *facts)
+{
+	SSL *ssl = l->tls.ssl;
+	const char *sni = l->target != NULL
+			      ? l->service->settings->sni
+			      : SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	X509 *certificate = SSL_get0_peer_certificate(ssl);
+
+	*facts = (struct link_facts){
+	    .tls = SSL_get_version(ssl),
+	    .resumed = SSL_session_reused(ssl),
+	};
+	if (sni != NULL)
+		strncat(facts->sni, sni, sizeof(facts->sni) - 1);
+	if (certificate != NULL)
+		identity_names(certificate, facts->names, sizeof(facts->names));
+}
+
+/* ---- waiting --------------------------------------------------------------------- */
+
+void
+link_adopt(struct link *l, const struct link_carrier *carrier, void *owner)
+{
+	l->carrier = carrier;
+	l->owner = owner;
+}
+
+void
+link_wait(struct link *l, bool readable)
+{
+	watch_wait(
+	    &l->watch, (readable ? EV_READ : 0) | (tls_room(&l->tls) > 0 ? 0 : EV_WRITE));
+}
+
+void
+link_check(struct link *l)
+{
+	struct pollfd look = {.fd = l->tls.fd};
+
+	if (poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)))
+		tls_lose(&l->tls);
+}
+
+static void
+on_ready(void *owner, int events)
+{
+	struct link *l = owner;
+
+	switch (l->state) {
+	case LINK_HANDSHAKE:
+		handshake_step(l);
+		break;
+	case LINK_OPEN:
+		l->carrier->ready(l->owner, events);
+		break;
+	case LINK_CLOSING:
+		closing_step(l);
+		break;
+	}
+}
+
+static void
+on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct link *l = timer->data;
+
+	(void)loop;
+	(void)events;
+	switch (l->state) {
+	case LINK_HANDSHAKE:
+		refuse(l, REASON_OPEN_TIMEOUT, "no answer to the TLS handshake in time");
+		break;
+	case LINK_OPEN:
+		l->carrier->timer(l->owner);
+		break;
+	case LINK_CLOSING:
+		if (tls_room(&l->tls) == 0)
+			reap(l, true);
+		else if (l->must_rst)
+			reset_when_empty(l);
+		else
+			reap(l, false);
+		break;
+	}
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static void
+keep_session(void *keeper, SSL_SESSION *session)
+{
+	target_keep_session(keeper, session);
+}
+
+/* The client speaks first. */
+static bool
+say_hello(struct link *l)
+{
+	SSL_SESSION *session = target_session(l->target);
+	bool ok = tls_prepare(&l->tls, l->service->settings->sni, session);
+
+	SSL_SESSION_free(session);
+	l->tls.keep_session = keep_session;
+	l->tls.keeper = l->target;
+	if (ok && tls_handshake(&l->tls) != TLS_HANDSHAKE)
+		ev_feed_event(loop_of(l), &l->watch.io, EV_READ); /* told from the loop */
+	return ok;
+}
+
+struct link *
+link_new(struct link_set *set, struct service *service, struct target *target, int fd,
+    double seconds, const struct link_events *events, void *owner)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL || !tls_init(&l->tls, set->reactor, service->context, fd)) {
+		free(l);
+		close(fd);
+		return NULL;
+	}
+	l->set = set;
+	l->service = service;
+	l->target = target;
+	l->events = events;
+	l->owner = owner;
+	LIST_INSERT_HEAD(&set->links, l, entry);
+	set->count++;
+	watch_init(&l->watch, set->reactor, fd, on_ready, l);
+	ev_init(&l->timer, on_timer);
+	l->timer.data = l;
+	link_set_timer(l, seconds);
+	if (target != NULL && !say_hello(l)) {
+		reap(l, false);
+		return NULL;
+	}
+	link_wait(l, true);
+	return l;
+}
+
+void
+link_cancel(struct link *l)
+{
+	assert(l->state == LINK_HANDSHAKE);
+	reap(l, true);
+}
+
+void
+link_set_clear(struct link_set *set)
+{
+	struct link *l;
+
+	set->emptied = NULL;
+	while ((l = LIST_FIRST(&set->links)) != NULL) {
+		if (l->state == LINK_HANDSHAKE)
+			l->events->failed(l->owner, REASON_STOPPED, NULL);
+		reap(l, false);
+	}
+}

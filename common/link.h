@@ -1,0 +1,118 @@
+/*
+ * A link: one TLS connection on a loop, from its handshake to the last byte of TCP.  In
+ * between it belongs to a carrier, which decides what its bytes mean.
+ *
+ *	HANDSHAKE --good--> OPEN --link_close()--> CLOSING --> freed
+ *	    |                                         ^
+ *	    +--refused, timed out, cancelled----------+
+ *
+ * CLOSING outlives the carrier: the bytes given and the end behind them must pass the
+ * router, which throws away what it holds when TCP ends too early.  So
+ *   - after a clean end, who read the second close_notify closes TCP, who wrote it waits;
+ *   - after our alert, TCP stays open until the far end closes it;
+ *   - where no alert can be sent any more, an RST follows once the bytes have left;
+ * each for at most TIMEOUTclose.
+ */
+#ifndef COMMON_LINK_H
+#define COMMON_LINK_H
+
+#include "common/service.h"
+#include "common/tls.h"
+
+#include <sys/queue.h>
+
+struct link;
+
+/** All links of a worker, so that it can wait for them and end them. */
+struct link_set {
+	struct reactor *reactor;
+	LIST_HEAD(, link) links;
+	size_t count;
+	void (*emptied)(void *owner); /* the last one is gone; called from the loop */
+	void *owner;
+};
+
+struct link_events {
+	/** The handshake is good; @link is the callee's until link_close(). */
+	void (*opened)(void *owner, struct link *link);
+	/** It is not; the link ends by itself.  @detail, perhaps NULL, only for the call.
+	 */
+	void (*failed)(void *owner, enum reason reason, const char *detail);
+};
+
+/** What an open link tells its carrier.  Each may end the link and the carrier. */
+struct link_carrier {
+	/** @events: EV_READ, EV_WRITE or WATCH_BROKEN. */
+	void (*ready)(void *owner, int events);
+	/** The time set by link_set_timer() is over. */
+	void (*timer)(void *owner);
+};
+
+enum link_state {
+	LINK_HANDSHAKE,
+	LINK_OPEN,
+	LINK_CLOSING
+};
+
+struct link {
+	struct tls tls;
+	struct watch watch;
+	ev_timer timer; /* HANDSHAKE, CLOSING: the limit; OPEN: the carrier's */
+	enum link_state state;
+	struct link_set *set;
+	LIST_ENTRY(link) entry;
+	struct service *service;
+	struct target *target; /* the client's; NULL in the server */
+
+	const struct link_events *events; /* of the handshake */
+	const struct link_carrier *carrier;
+	void *owner; /* of either */
+
+	bool refused;    /* the handshake failed */
+	bool must_rst;   /* no alert could be sent */
+	bool shut;       /* our TCP FIN is sent */
+	double close_by; /* by reactor_now() */
+};
+
+/**
+ * Start TLS over @fd, which is the link's from now on even on failure.  @target: the
+ * client's, NULL in the server.  Exactly one event comes, from the loop, within
+ * @seconds, unless link_cancel() comes first.  NULL: out of memory.
+ */
+struct link *
+link_new(struct link_set *set, struct service *service, struct target *target, int fd,
+    double seconds, const struct link_events *events, void *owner);
+
+/** Nobody waits for the handshake any more.  Not for use inside an event. */
+void link_cancel(struct link *link);
+
+/** An open link gets a carrier. */
+void link_adopt(struct link *link, const struct link_carrier *carrier, void *owner);
+
+/** What to wait for beside the room to send what is kept, which always is waited for. */
+void link_wait(struct link *link, bool readable);
+
+/** Call the carrier's timer in @seconds, instead of any time set before; 0: never. */
+void link_set_timer(struct link *link, double seconds);
+
+/** The carrier is done with it.  @abort: tell the far end by a fatal alert behind the
+ * bytes, or, where none can be sent any more, by an RST. */
+void link_close(struct link *link, bool abort);
+
+/** Look whether TCP broke while nobody was reading it; the connection is then deaf. */
+void link_check(struct link *link);
+
+/** What the log says about the far end. */
+struct link_facts {
+	const char *tls; /* "TLSv1.3" */
+	bool resumed;
+	char sni[256]; /* "" for none */
+	char names[IDENTITY_NAMES_SIZE];
+};
+
+void link_facts(const struct link *link, struct link_facts *facts);
+
+/** Close every link now; for the end of a worker. */
+void link_set_clear(struct link_set *set);
+
+#endif

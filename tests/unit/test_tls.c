@@ -1,0 +1,1241 @@
+#include "common/tls.h"
+
+#include "tests/unit/tls_bench.h"
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	MUCH = 1024 * 1024,
+};
+
+static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+/* Two struct tls that meet over a socket pair; `bench` says who they are. */
+struct scene {
+	struct bench bench;
+	struct ev_loop *loop;
+	struct reactor reactor;
+	SSL_CTX *client_context, *server_context;
+	struct tls client, server;
+	int fds[2];           /* the client's, the server's */
+	SSL_SESSION *session; /* the newest that the client was given */
+	int sessions;
+};
+
+static void
+keep_session(void *keeper, SSL_SESSION *session)
+{
+	struct scene *s = keeper;
+
+	SSL_SESSION_free(s->session);
+	s->session = session;
+	s->sessions++;
+}
+
+static void
+scene_init(struct scene *s, int version)
+{
+	struct err e = {""};
+
+	*s = (struct scene){.loop = ev_loop_new(EVFLAG_AUTO)};
+	ck_assert_ptr_nonnull(s->loop);
+	ck_assert(reactor_init(&s->reactor, s->loop, &e));
+	bench_init(&s->bench);
+	s->bench.server.tls_max = s->bench.client.tls_max = version;
+}
+
+/* New connections of the same two services. */
+static void
+open_ends(struct scene *s, SSL_SESSION *session)
+{
+	if (s->client_context == NULL) {
+		s->client_context = bench_context(&s->bench.client);
+		s->server_context = bench_context(&s->bench.server);
+	}
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s->fds), 0);
+	ck_assert(tls_init(&s->client, &s->reactor, s->client_context, s->fds[0]));
+	ck_assert(tls_init(&s->server, &s->reactor, s->server_context, s->fds[1]));
+	s->client.keep_session = keep_session;
+	s->client.keeper = s;
+	ck_assert(tls_prepare(&s->client, "orders.apps.example", session));
+}
+
+static void
+close_ends(struct scene *s)
+{
+	tls_clear(&s->client);
+	tls_clear(&s->server);
+	close(s->fds[0]);
+	close(s->fds[1]);
+}
+
+static void
+scene_clear(struct scene *s)
+{
+	close_ends(s);
+	SSL_SESSION_free(s->session);
+	SSL_CTX_free(s->client_context);
+	SSL_CTX_free(s->server_context);
+	bench_clear(&s->bench);
+	reactor_clear(&s->reactor);
+	ev_loop_destroy(s->loop);
+}
+
+/* As far as both come.  No scratch space may be left in use between two calls. */
+static void
+shake(struct scene *s)
+{
+	for (int i = 0; i < 20; i++) {
+		if (s->client.state == TLS_HANDSHAKE)
+			tls_handshake(&s->client);
+		ck_assert_uint_eq(s->client.scratch_used, 0);
+		if (s->server.state == TLS_HANDSHAKE)
+			tls_handshake(&s->server);
+		ck_assert_uint_eq(s->server.scratch_used, 0);
+	}
+}
+
+static void
+meet(struct scene *s, SSL_SESSION *session)
+{
+	open_ends(s, session);
+	shake(s);
+	ck_assert_msg(s->client.state == TLS_OPEN, "%s",
+	    s->client.detail ? s->client.detail : "no detail");
+	ck_assert_msg(s->server.state == TLS_OPEN, "%s",
+	    s->server.detail ? s->server.detail : "no detail");
+}
+
+static void
+give(struct tls *t, const void *bytes, size_t length)
+{
+	struct batch batch = {0};
+
+	ck_assert_uint_gt(tls_room(t), 0);
+	batch_add(&batch, bytes, length);
+	ck_assert(tls_give(t, &batch));
+	ck_assert_uint_eq(t->scratch_used, 0);
+}
+
+static enum tls_state
+take(struct tls *t, const char *bytes)
+{
+	struct batch batch = {0};
+	enum tls_state state = tls_take(t, &batch);
+
+	ck_assert_uint_eq(batch.length, strlen(bytes));
+	if (batch.length > 0)
+		ck_assert_int_eq(memcmp(batch.parts[0].iov_base, bytes, batch.length), 0);
+	ck_assert_uint_eq(t->scratch_used, 0);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	return state;
+}
+
+static void
+expect_words(const struct tls *t, enum reason reason, const char *words)
+{
+	ck_assert_int_eq(t->state, TLS_BROKEN);
+	ck_assert_msg(t->reason == reason, "%s instead of %s: %s", reason_word(t->reason),
+	    reason_word(reason), t->detail ? t->detail : "no detail");
+	ck_assert_ptr_nonnull(t->detail);
+	ck_assert_msg(
+	    strstr(t->detail, words) != NULL, "\"%s\" in \"%s\"", words, t->detail);
+}
+
+/* ---- bytes ---------------------------------------------------------------------- */
+
+START_TEST(two_ends_meet_and_talk)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		ck_assert_int_eq(SSL_version(s.client.ssl), versions[i]);
+		give(&s.client, "question", 8);
+		ck_assert_int_eq(take(&s.server, "question"), TLS_OPEN);
+		give(&s.server, "answer", 6);
+		ck_assert_int_eq(take(&s.client, "answer"), TLS_OPEN);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+		ck_assert(s.client.dry && s.server.read_bytes && !s.client.eof);
+		ck_assert_ptr_null(s.client.in.memory);
+		ck_assert_ptr_null(s.client.out.memory);
+		ck_assert_int_eq(s.client.reason, REASON_NONE);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_batch_has_several_parts)
+{
+	struct scene s;
+	struct batch batch = {0};
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	batch_add(&batch, "one ", 4);
+	batch_add(&batch, "two", 3);
+	ck_assert(tls_give(&s.client, &batch));
+	ck_assert_int_eq(take(&s.server, "one two"), TLS_OPEN);
+	scene_clear(&s);
+}
+END_TEST
+
+/* Push @from's mebibyte to @to, which reads now and then.  Both ends may be full. */
+static void
+carry_much(struct tls *from, struct tls *to, const uint8_t *much)
+{
+	size_t given = 0, got = 0;
+	struct batch batch;
+
+	for (int turn = 0; got < MUCH && turn < 10000; turn++) {
+		if (tls_flush(from) && given < MUCH) {
+			size_t n =
+			    MUCH - given < REACTOR_BATCH ? MUCH - given : REACTOR_BATCH;
+
+			give(from, much + given, n);
+			given += n;
+		}
+		batch = (struct batch){0};
+		ck_assert_int_eq(tls_take(to, &batch), TLS_OPEN);
+		for (int i = 0; i < batch.count; i++) {
+			ck_assert_uint_le(got + batch.parts[i].iov_len, MUCH);
+			ck_assert_int_eq(memcmp(much + got, batch.parts[i].iov_base,
+					     batch.parts[i].iov_len),
+			    0);
+			got += batch.parts[i].iov_len;
+		}
+	}
+	ck_assert_uint_eq(got, MUCH);
+	ck_assert_ptr_null(from->out.memory);
+	ck_assert_ptr_null(to->in.memory);
+}
+
+START_TEST(a_mebibyte_passes_in_both_directions)
+{
+	uint8_t *much = malloc(MUCH);
+
+	ck_assert_ptr_nonnull(much);
+	for (size_t i = 0; i < MUCH; i++)
+		much[i] = (uint8_t)(i * 2654435761U >> 13);
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		carry_much(&s.client, &s.server, much);
+		carry_much(&s.server, &s.client, much);
+		scene_clear(&s);
+	}
+	free(much);
+}
+END_TEST
+
+START_TEST(what_a_full_socket_does_not_take_is_kept_and_sent_later)
+{
+	static const char zeros[REACTOR_BATCH];
+	struct scene s;
+	struct batch batch = {0};
+	size_t given = 0, got = 0;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	while (tls_room(&s.client) > 0) {
+		give(&s.client, zeros, sizeof(zeros));
+		given += sizeof(zeros);
+	}
+	ck_assert_uint_gt(buf_length(&s.client.out), 0);
+	ck_assert(!tls_flush(&s.client));
+	for (int turn = 0; got < given && turn < 1000; turn++) {
+		batch = (struct batch){0};
+		ck_assert_int_eq(tls_take(&s.server, &batch), TLS_OPEN);
+		got += batch.length;
+		tls_flush(&s.client);
+	}
+	ck_assert_uint_eq(got, given);
+	ck_assert(tls_flush(&s.client));
+	ck_assert_uint_gt(tls_room(&s.client), 0);
+	ck_assert_ptr_null(s.client.out.memory);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(bytes_right_behind_the_handshake_are_not_lost)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	tls_handshake(&s.client);
+	tls_handshake(&s.server);
+	ck_assert_int_eq(tls_handshake(&s.client), TLS_OPEN);
+	give(&s.client, "early", 5);
+	tls_finish(&s.client);
+	ck_assert_int_eq(tls_handshake(&s.server), TLS_OPEN);
+	ck_assert_int_eq(take(&s.server, "early"), TLS_FINISHED);
+	ck_assert_ptr_null(s.server.in.memory);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_record_that_came_in_part_waits_for_its_rest)
+{
+	struct scene s;
+	char record[256];
+	ssize_t n;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	give(&s.client, "question", 8);
+	n = recv(s.fds[1], record, sizeof(record), 0);
+	ck_assert_int_gt(n, 10);
+	for (ssize_t i = 0; i < n - 1; i++) {
+		ck_assert_int_eq(send(s.fds[0], record + i, 1, 0), 1);
+		ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	}
+	ck_assert_int_eq(send(s.fds[0], record + n - 1, 1, 0), 1);
+	ck_assert_int_eq(take(&s.server, "question"), TLS_OPEN);
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- ends ----------------------------------------------------------------------- */
+
+START_TEST(close_notify_is_a_half_close)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		give(&s.client, "last", 4);
+		tls_finish(&s.client);
+		tls_finish(&s.client);
+		ck_assert(s.client.finished && !s.client.answered);
+		ck_assert_int_eq(take(&s.server, "last"), TLS_FINISHED);
+		ck_assert(!s.server.eof && !s.server.deaf);
+		ck_assert_int_eq(take(&s.server, ""), TLS_FINISHED);
+		give(&s.server, "answer", 6);
+		ck_assert_int_eq(take(&s.client, "answer"), TLS_OPEN);
+		give(&s.server, "more", 4);
+		tls_finish(&s.server);
+		ck_assert(s.server.answered);
+		ck_assert_int_eq(take(&s.client, "more"), TLS_FINISHED);
+		ck_assert(!s.client.aborted && !s.server.aborted);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(nothing_behind_close_notify_is_taken)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		give(&s.client, "last", 4);
+		tls_finish(&s.client);
+		ck_assert_int_eq(send(s.fds[0], "junk", 4, 0), 4);
+		ck_assert_int_eq(take(&s.server, "last"), TLS_FINISHED);
+		ck_assert_int_eq(send(s.fds[0], "more junk", 9, 0), 9);
+		ck_assert_int_eq(take(&s.server, ""), TLS_FINISHED);
+		ck_assert_ptr_null(s.server.in.memory);
+		ck_assert(!tls_discard(&s.server));
+		shutdown(s.fds[0], SHUT_WR);
+		ck_assert(tls_discard(&s.server));
+		ck_assert(s.server.eof);
+		give(&s.server, "answer", 6);
+		ck_assert_int_eq(take(&s.client, "answer"), TLS_OPEN);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(an_abort_is_an_alert_behind_the_bytes_and_never_a_clean_end)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		give(&s.client, "last", 4);
+		ck_assert(tls_abort(&s.client));
+		ck_assert(tls_abort(&s.client));
+		ck_assert(s.client.aborted);
+		tls_finish(&s.client);
+		ck_assert(!s.client.finished);
+		ck_assert_int_eq(take(&s.server, "last"), TLS_BROKEN);
+		expect_words(&s.server, REASON_FAR_RESET, "aborted the stream");
+		ck_assert(s.server.alerted && !s.server.eof);
+		ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+		ck_assert_int_eq(SSL_get_shutdown(s.client.ssl) & SSL_SENT_SHUTDOWN, 0);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(an_abort_works_when_the_peer_has_finished)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		tls_finish(&s.server);
+		ck_assert_int_eq(take(&s.client, ""), TLS_FINISHED);
+		give(&s.client, "last", 4);
+		ck_assert(tls_abort(&s.client));
+		ck_assert_int_eq(take(&s.server, "last"), TLS_BROKEN);
+		ck_assert_int_eq(s.server.reason, REASON_FAR_RESET);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(an_abort_works_in_the_middle_of_a_record)
+{
+	struct scene s;
+	char record[256];
+	ssize_t n;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	give(&s.server, "answer", 6);
+	n = recv(s.fds[0], record, sizeof(record), 0);
+	/* A session ticket is in front. */
+	ck_assert_int_eq(send(s.fds[1], record, (size_t)n - 3, 0), n - 3);
+	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	ck_assert(tls_abort(&s.client));
+	ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+	ck_assert_int_eq(s.server.reason, REASON_FAR_RESET);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(an_abort_waits_its_turn_behind_kept_bytes)
+{
+	static const char zeros[REACTOR_BATCH];
+	struct scene s;
+	struct batch batch;
+	size_t given = 0, got = 0;
+	enum tls_state state = TLS_OPEN;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	while (tls_room(&s.client) > 0) {
+		give(&s.client, zeros, sizeof(zeros));
+		given += sizeof(zeros);
+	}
+	ck_assert(tls_abort(&s.client));
+	for (int turn = 0; state == TLS_OPEN && turn < 1000; turn++) {
+		batch = (struct batch){0};
+		state = tls_take(&s.server, &batch);
+		got += batch.length;
+		tls_flush(&s.client);
+	}
+	ck_assert_uint_eq(got, given);
+	expect_words(&s.server, REASON_FAR_RESET, "aborted the stream");
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(after_close_notify_no_alert_can_be_sent)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	tls_finish(&s.client);
+	ck_assert(!tls_abort(&s.client));
+	ck_assert(!s.client.aborted);
+	scene_clear(&s);
+}
+END_TEST
+
+/* The words must not send people to the server's log for nothing. */
+START_TEST(an_abort_behind_the_first_bytes_is_not_called_one_before_them)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	give(&s.server, "answer", 6);
+	ck_assert(tls_abort(&s.server));
+	ck_assert_int_eq(take(&s.client, "answer"), TLS_BROKEN);
+	ck_assert_int_eq(s.client.reason, REASON_FAR_RESET);
+	ck_assert_msg(strstr(s.client.detail, "before its first byte") == NULL, "%s",
+	    s.client.detail);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_cut_stream_never_looks_complete)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		give(&s.client, "last", 4);
+		shutdown(s.fds[0], SHUT_WR);
+		ck_assert_int_eq(take(&s.server, "last"), TLS_OPEN);
+		ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+		expect_words(
+		    &s.server, REASON_CARRIER_LOST, "closed without close_notify");
+		ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_stream_cut_inside_a_record_gives_what_was_whole_before_it)
+{
+	struct scene s;
+	char record[256];
+	ssize_t n;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	give(&s.client, "whole", 5);
+	give(&s.client, "torn", 4);
+	n = recv(s.fds[1], record, sizeof(record), 0);
+	ck_assert_int_eq(send(s.fds[0], record, (size_t)n - 1, 0), n - 1);
+	shutdown(s.fds[0], SHUT_WR);
+	ck_assert_int_eq(take(&s.server, "whole"), TLS_OPEN);
+	ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+	ck_assert_int_eq(s.server.reason, REASON_CARRIER_LOST);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_forged_record_breaks_the_stream_behind_the_bytes_before_it)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+		char record[256];
+		ssize_t n;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		give(&s.client, "whole", 5);
+		give(&s.client, "forged", 6);
+		n = recv(s.fds[1], record, sizeof(record), 0);
+		record[n - 1] ^= 1;
+		ck_assert_int_eq(send(s.fds[0], record, (size_t)n, 0), n);
+		ck_assert_int_eq(take(&s.server, "whole"), TLS_BROKEN);
+		expect_words(&s.server, REASON_CARRIER_LOST, "TLS: ");
+		ck_assert(tls_abort(&s.server)); /* it has written an alert */
+		ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+		ck_assert(s.client.alerted);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(garbage_behind_the_handshake_breaks_the_stream)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert_int_eq(send(s.fds[0], "SSH-2.0-OpenSSH_9\r\n", 19, 0), 19);
+	ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+	ck_assert_int_eq(s.server.reason, REASON_CARRIER_LOST);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_lost_socket_holds_nothing_back)
+{
+	static const char zeros[REACTOR_BATCH];
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	while (tls_room(&s.client) > 0)
+		give(&s.client, zeros, sizeof(zeros));
+	close(s.fds[1]); /* with bytes unread: ECONNRESET */
+	s.fds[1] = open("/dev/null", O_RDONLY);
+	ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+	ck_assert(s.client.deaf);
+	ck_assert(tls_flush(&s.client));
+	/* With bytes kept it would wait for a writable socket, which a broken one always
+	 * is. */
+	ck_assert_msg(buf_length(&s.client.out) == 0, "%zu bytes are kept for nobody",
+	    buf_length(&s.client.out));
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_write_to_a_lost_socket_makes_it_deaf)
+{
+	struct scene s;
+	struct batch batch = {0};
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	shutdown(s.fds[1], SHUT_RDWR);
+	batch_add(&batch, "x", 1);
+	ck_assert(!tls_give(&s.client, &batch));
+	ck_assert(s.client.deaf);
+	ck_assert_uint_eq(s.client.scratch_used, 0);
+	ck_assert(tls_abort(&s.client));
+	tls_finish(&s.client);
+	tls_probe(&s.client);
+	ck_assert_uint_eq(s.client.scratch_used, 0);
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- before the stream ---------------------------------------------------------- */
+
+START_TEST(eof_before_server_hello_means_no_pod)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	ck_assert_int_eq(tls_handshake(&s.client), TLS_HANDSHAKE);
+	shutdown(s.fds[1], SHUT_RDWR);
+	ck_assert_int_eq(tls_handshake(&s.client), TLS_BROKEN);
+	expect_words(&s.client, REASON_NO_POD, "closed before ServerHello");
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(eof_before_client_hello_is_a_probe)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	shutdown(s.fds[0], SHUT_RDWR);
+	ck_assert_int_eq(tls_handshake(&s.server), TLS_BROKEN);
+	ck_assert_int_eq(s.server.reason, REASON_PROBE);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(eof_in_the_middle_of_the_handshake_says_so)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	tls_handshake(&s.client);
+	ck_assert_int_eq(tls_handshake(&s.server), TLS_HANDSHAKE);
+	shutdown(s.fds[0], SHUT_RDWR);
+	ck_assert_int_eq(tls_handshake(&s.server), TLS_BROKEN);
+	expect_words(&s.server, REASON_TLS_FAILED, "middle of the handshake");
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_peer_without_tls_is_named_so)
+{
+	static const char *const words[] = {
+	    "HTTP/1.1 400 Bad request\r\n\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, TLS1_3_VERSION);
+		open_ends(&s, NULL);
+		tls_handshake(&s.client);
+		ck_assert_int_gt(send(s.fds[1], words[i], strlen(words[i]), 0), 0);
+		ck_assert_int_eq(tls_handshake(&s.client), TLS_BROKEN);
+		expect_words(&s.client, REASON_NOT_TLS, "does not speak TLS");
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_client_without_tls_is_named_so)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	ck_assert_int_eq(send(s.fds[0], "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
+	ck_assert_int_eq(tls_handshake(&s.server), TLS_BROKEN);
+	expect_words(&s.server, REASON_NOT_TLS, "does not speak TLS");
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_client_that_shows_no_certificate_is_refused)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		free(s.bench.client.cert);
+		free(s.bench.client.key);
+		s.bench.client.cert = s.bench.client.key = NULL;
+		open_ends(&s, NULL);
+		shake(&s);
+		expect_words(
+		    &s.server, REASON_CERT_MISSING, "the client shows no certificate");
+		if (versions[i] == TLS1_3_VERSION) {
+			ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+			expect_words(
+			    &s.client, REASON_CERT_REFUSED, "refuses our certificate");
+		} else {
+			expect_words(&s.client, REASON_TLS_FAILED, "handshake");
+		}
+		ck_assert_int_eq(s.sessions, 0);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+static struct certificate
+make_other_ca(void)
+{
+	return certificate_make(
+	    &(struct certificate_wish){.common_name = "other CA", .is_ca = true});
+}
+
+START_TEST(a_client_certificate_of_another_ca_is_refused)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+		struct certificate other = make_other_ca();
+
+		scene_init(&s, versions[i]);
+		bench_give_certificate(&s.bench.client, "DNS:stranger.example", &other);
+		open_ends(&s, NULL);
+		shake(&s);
+		expect_words(&s.server, REASON_UNKNOWN_CA, "DNS:stranger.example");
+		if (versions[i] == TLS1_3_VERSION)
+			ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+		expect_words(&s.client, REASON_CERT_REFUSED, "refuses our certificate");
+		ck_assert_int_eq(s.sessions, 0);
+		certificate_free(&other);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_server_that_has_another_name_is_refused_and_its_names_are_told)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		bench_give_certificate(
+		    &s.bench.server, "DNS:console.apps.example", &s.bench.ca);
+		open_ends(&s, NULL);
+		shake(&s);
+		expect_words(&s.client, REASON_NAME_MISMATCH, "DNS:console.apps.example");
+		expect_words(&s.client, REASON_NAME_MISMATCH, "orders.apps.example");
+		ck_assert_int_eq(s.server.state, TLS_BROKEN);
+		ck_assert(s.server.alerted);
+		ck_assert_int_eq(s.sessions, 0);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_server_of_an_unknown_ca_is_refused)
+{
+	struct scene s;
+	struct certificate other = make_other_ca();
+
+	scene_init(&s, TLS1_3_VERSION);
+	bench_give_certificate(&s.bench.server, "DNS:orders.apps.example", &other);
+	open_ends(&s, NULL);
+	shake(&s);
+	expect_words(&s.client, REASON_UNKNOWN_CA, "not trusted");
+	certificate_free(&other);
+	scene_clear(&s);
+}
+END_TEST
+
+/* As when the certificates were made anew on one side alone. */
+START_TEST(a_ca_of_the_same_name_and_another_key_is_told_as_an_unknown_one)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+		struct certificate other = certificate_make_ca();
+
+		scene_init(&s, versions[i]);
+		bench_give_certificate(&s.bench.client, "DNS:stranger.example", &other);
+		open_ends(&s, NULL);
+		shake(&s);
+		ck_assert_int_eq(s.server.reason, REASON_UNKNOWN_CA);
+		if (versions[i] == TLS1_3_VERSION)
+			ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+		expect_words(&s.client, REASON_CERT_REFUSED, "refuses our certificate");
+		certificate_free(&other);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(an_expired_server_is_refused)
+{
+	struct scene s;
+	struct certificate old;
+
+	scene_init(&s, TLS1_3_VERSION);
+	old = certificate_make(
+	    &(struct certificate_wish){.names = "DNS:orders.apps.example",
+		.purpose = "serverAuth",
+		.begins = -7200,
+		.ends = -3600,
+		.issuer = &s.bench.ca});
+	free(s.bench.server.cert);
+	free(s.bench.server.key);
+	s.bench.server.cert = certificate_write("old.crt", &old, NULL);
+	s.bench.server.key = certificate_write_key("old.key", &old, NULL);
+	open_ends(&s, NULL);
+	shake(&s);
+	expect_words(&s.client, REASON_CERT_EXPIRED, "expired on");
+	certificate_free(&old);
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- what an end without words means -------------------------------------------- */
+
+START_TEST(eof_right_behind_the_handshake_is_put_down_to_our_certificate)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	tls_handshake(&s.client);
+	tls_handshake(&s.server);
+	ck_assert_int_eq(tls_handshake(&s.client), TLS_OPEN);
+	shutdown(s.fds[1], SHUT_RDWR);
+	ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+	expect_words(&s.client, REASON_CERT_REFUSED, "probably our certificate");
+	scene_clear(&s);
+}
+END_TEST
+
+/* In TLS 1.2 the server judges our certificate before it says that it is done. */
+START_TEST(eof_after_a_handshake_of_tls_1_2_is_not_about_our_certificate)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_2_VERSION);
+	meet(&s, NULL);
+	shutdown(s.fds[1], SHUT_RDWR);
+	ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+	expect_words(&s.client, REASON_CARRIER_LOST, "closed without close_notify");
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(eof_from_a_server_that_never_asked_is_not_about_our_certificate)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	s.bench.server.ask_cert = s.bench.server.require_cert = false;
+	meet(&s, NULL);
+	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	shutdown(s.fds[1], SHUT_RDWR);
+	ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+	expect_words(&s.client, REASON_CARRIER_LOST, "closed without close_notify");
+	scene_clear(&s);
+}
+END_TEST
+
+/* A server that gives a ticket has let us in. */
+START_TEST(eof_after_a_ticket_is_not_about_our_certificate)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	ck_assert_int_eq(s.sessions, 1);
+	shutdown(s.fds[1], SHUT_RDWR);
+	ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+	expect_words(&s.client, REASON_CARRIER_LOST, "closed without close_notify");
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- the router's wildcard ------------------------------------------------------ */
+
+START_TEST(a_wildcard_without_a_question_for_our_certificate_is_the_router)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		bench_give_certificate(
+		    &s.bench.server, "DNS:*.apps.example", &s.bench.ca);
+		s.bench.server.ask_cert = s.bench.server.require_cert = false;
+		open_ends(&s, NULL);
+		shake(&s);
+		expect_words(&s.client, REASON_ROUTE_UNKNOWN, "DNS:*.apps.example");
+		ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+		ck_assert_int_eq(s.sessions, 0); /* else it would pass as resumed */
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_wildcard_with_a_question_for_our_certificate_is_the_pod)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		bench_give_certificate(
+		    &s.bench.server, "DNS:*.apps.example", &s.bench.ca);
+		meet(&s, NULL);
+		ck_assert(s.client.wildcard && s.client.asked_us);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+		ck_assert_int_eq(s.sessions, 1);
+		close_ends(&s);
+		meet(&s, s.session);
+		ck_assert(SSL_session_reused(s.client.ssl));
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_wildcard_that_is_the_rule_itself_is_good_enough)
+{
+	static char rule[] = "*.apps.example";
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	bench_give_certificate(&s.bench.server, "DNS:*.apps.example", &s.bench.ca);
+	s.bench.server.ask_cert = s.bench.server.require_cert = false;
+	s.bench.host = rule;
+	s.bench.client.check_host.items = &s.bench.host;
+	meet(&s, NULL);
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- resumption ----------------------------------------------------------------- */
+
+START_TEST(a_session_is_resumed)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+		SSL_SESSION *copy;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		ck_assert(!SSL_session_reused(s.client.ssl));
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+		ck_assert_int_eq(s.sessions, 1);
+		tls_finish(&s.client);
+		tls_finish(&s.server);
+		close_ends(&s);
+		for (int round = 0; round < 3; round++) {
+			copy = SSL_SESSION_dup(s.session);
+			meet(&s, copy);
+			SSL_SESSION_free(copy);
+			ck_assert(SSL_session_reused(s.client.ssl));
+			ck_assert(SSL_session_reused(s.server.ssl));
+			give(&s.server, "answer", 6);
+			ck_assert_int_eq(take(&s.client, "answer"), TLS_OPEN);
+			ck_assert_int_eq(s.sessions, 1);
+			if (round < 2)
+				close_ends(&s); /* without close_notify */
+		}
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+/* The far end forgets it, as RFC 8446, 6.2 asks; but the copy is ours alone, since other
+ * workers look at it. */
+static void
+expect_session_survives_abort(bool by_server)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+		ck_assert_int_eq(s.sessions, 1);
+		ck_assert(tls_abort(by_server ? &s.server : &s.client));
+		ck_assert_int_eq(take(by_server ? &s.client : &s.server, ""), TLS_BROKEN);
+		close_ends(&s);
+		ck_assert_msg(SSL_SESSION_is_resumable(s.session),
+		    "the session that was kept is marked bad");
+		scene_clear(&s);
+	}
+}
+
+START_TEST(an_abort_by_the_client_leaves_the_session_good)
+{
+	expect_session_survives_abort(false);
+}
+END_TEST
+
+START_TEST(an_abort_by_the_server_leaves_the_session_good)
+{
+	expect_session_survives_abort(true);
+}
+END_TEST
+
+START_TEST(who_resumes_is_judged_by_today_s_rules)
+{
+	static char other[] = "billing.apps.example";
+
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+		close_ends(&s);
+		s.bench.host = other;
+		open_ends(&s, s.session);
+		shake(&s);
+		ck_assert(SSL_session_reused(s.client.ssl));
+		expect_words(&s.client, REASON_NAME_MISMATCH, "somebody else's");
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(the_server_judges_who_resumes_too)
+{
+	static char other_name[] = "other.legacy.example";
+	static char *other = other_name;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+		close_ends(&s);
+		s.bench.server.check_host.items = &other;
+		s.bench.server.check_host.count = 1;
+		open_ends(&s, s.session);
+		shake(&s);
+		expect_words(&s.server, REASON_NAME_MISMATCH, "somebody else's");
+		s.bench.server.check_host.count = 0;
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+/* ---- the probe ------------------------------------------------------------------ */
+
+START_TEST(a_probe_changes_nothing)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		tls_probe(&s.client);
+		tls_probe(&s.server);
+		ck_assert_uint_eq(s.client.scratch_used, 0);
+		ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+		give(&s.client, "question", 8);
+		ck_assert_int_eq(take(&s.server, "question"), TLS_OPEN);
+		give(&s.server, "answer", 6);
+		ck_assert_int_eq(take(&s.client, "answer"), TLS_OPEN);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_probe_behind_the_peer_s_close_notify_is_sent)
+{
+	struct scene s;
+	char record[256];
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	tls_finish(&s.server);
+	ck_assert_int_eq(take(&s.client, ""), TLS_FINISHED);
+	tls_probe(&s.client);
+	ck_assert_int_gt(recv(s.fds[1], record, sizeof(record), MSG_PEEK), 0);
+	ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	give(&s.client, "more", 4);
+	ck_assert_int_eq(take(&s.server, "more"), TLS_OPEN);
+	tls_finish(&s.client);
+	ck_assert_int_eq(take(&s.server, ""), TLS_FINISHED);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(after_our_own_close_notify_there_is_no_probe)
+{
+	struct scene s;
+	char record[256];
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	tls_finish(&s.client);
+	ck_assert_int_eq(take(&s.server, ""), TLS_FINISHED);
+	tls_probe(&s.client);
+	ck_assert_int_eq(recv(s.fds[1], record, sizeof(record), 0), -1);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(there_is_no_probe_while_bytes_wait)
+{
+	static const char zeros[REACTOR_BATCH];
+	struct scene s;
+	size_t kept;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	while (tls_room(&s.client) > 0)
+		give(&s.client, zeros, sizeof(zeros));
+	kept = buf_length(&s.client.out);
+	tls_probe(&s.client);
+	ck_assert_uint_eq(buf_length(&s.client.out), kept);
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- memory --------------------------------------------------------------------- */
+
+static long in_use; /* bytes of OpenSSL's in blocks as large as a record */
+
+static void *
+count_malloc(size_t size, const char *file, int line)
+{
+	size_t *block = malloc(size + 16);
+
+	(void)file;
+	(void)line;
+	if (block == NULL)
+		return NULL;
+	*block = size;
+	in_use += size >= 16384 ? (long)size : 0;
+	return (char *)block + 16;
+}
+
+static void
+count_free(void *bytes, const char *file, int line)
+{
+	size_t *block;
+
+	(void)file;
+	(void)line;
+	if (bytes == NULL)
+		return;
+	block = (size_t *)(void *)((char *)bytes - 16);
+	in_use -= *block >= 16384 ? (long)*block : 0;
+	free(block);
+}
+
+static void *
+count_realloc(void *bytes, size_t size, const char *file, int line)
+{
+	void *grown = count_malloc(size, file, line);
+	size_t before;
+
+	if (bytes == NULL || grown == NULL)
+		return grown;
+	before = *(size_t *)(void *)((char *)bytes - 16);
+	memcpy(grown, bytes, before < size ? before : size);
+	count_free(bytes, file, line);
+	return grown;
+}
+
+/* Before OpenSSL has taken any memory: only where each case has its own process. */
+static bool
+count_memory(void)
+{
+	return CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) == 1;
+}
+
+START_TEST(an_idle_connection_holds_no_record_buffers)
+{
+	struct scene s;
+	struct batch batch = {0};
+
+	if (!count_memory())
+		return;
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert_int_eq(in_use, 0);
+	/* The client gets a ticket and a greeting at once, and never writes. */
+	give(&s.server, "greeting", 8);
+	tls_take(&s.client, &batch);
+	ck_assert_uint_eq(batch.length, 8);
+	ck_assert_msg(in_use == 0, "%ld bytes behind a ticket and a greeting", in_use);
+	tls_probe(&s.server);
+	ck_assert_msg(in_use == 0, "%ld bytes behind a probe", in_use);
+	batch = (struct batch){0};
+	tls_take(&s.client, &batch);
+	ck_assert_msg(in_use == 0, "%ld bytes behind a heartbeat", in_use);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_probe_leaves_no_buffer_behind)
+{
+	struct scene s;
+
+	if (!count_memory())
+		return;
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	ck_assert_int_eq(in_use, 0);
+	tls_probe(&s.server);
+	ck_assert_msg(in_use == 0, "%ld bytes behind a probe", in_use);
+	scene_clear(&s);
+}
+END_TEST
+
+UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
+    a_probe_leaves_no_buffer_behind, two_ends_meet_and_talk, a_batch_has_several_parts,
+    a_mebibyte_passes_in_both_directions,
+    what_a_full_socket_does_not_take_is_kept_and_sent_later,
+    bytes_right_behind_the_handshake_are_not_lost,
+    a_record_that_came_in_part_waits_for_its_rest, close_notify_is_a_half_close,
+    nothing_behind_close_notify_is_taken,
+    an_abort_is_an_alert_behind_the_bytes_and_never_a_clean_end,
+    an_abort_works_when_the_peer_has_finished, an_abort_works_in_the_middle_of_a_record,
+    an_abort_waits_its_turn_behind_kept_bytes, after_close_notify_no_alert_can_be_sent,
+    an_abort_behind_the_first_bytes_is_not_called_one_before_them,
+    a_cut_stream_never_looks_complete,
+    a_stream_cut_inside_a_record_gives_what_was_whole_before_it,
+    a_forged_record_breaks_the_stream_behind_the_bytes_before_it,
+    garbage_behind_the_handshake_breaks_the_stream, a_lost_socket_holds_nothing_back,
+    a_write_to_a_lost_socket_makes_it_deaf, eof_before_server_hello_means_no_pod,
+    eof_before_client_hello_is_a_probe, eof_in_the_middle_of_the_handshake_says_so,
+    a_peer_without_tls_is_named_so, a_client_without_tls_is_named_so,
+    a_client_that_shows_no_certificate_is_refused,
+    a_client_certificate_of_another_ca_is_refused,
+    a_server_that_has_another_name_is_refused_and_its_names_are_told,
+    a_server_of_an_unknown_ca_is_refused,
+    a_ca_of_the_same_name_and_another_key_is_told_as_an_unknown_one,
+    an_expired_server_is_refused,
+    eof_right_behind_the_handshake_is_put_down_to_our_certificate,
+    eof_after_a_handshake_of_tls_1_2_is_not_about_our_certificate,
+    eof_from_a_server_that_never_asked_is_not_about_our_certificate,
+    eof_after_a_ticket_is_not_about_our_certificate,
+    a_wildcard_without_a_question_for_our_certificate_is_the_router,
+    a_wildcard_with_a_question_for_our_certificate_is_the_pod,
+    a_wildcard_that_is_the_rule_itself_is_good_enough, a_session_is_resumed,
+    an_abort_by_the_client_leaves_the_session_good,
+    an_abort_by_the_server_leaves_the_session_good,
+    who_resumes_is_judged_by_today_s_rules, the_server_judges_who_resumes_too,
+    a_probe_changes_nothing, a_probe_behind_the_peer_s_close_notify_is_sent,
+    after_our_own_close_notify_there_is_no_probe, there_is_no_probe_while_bytes_wait)
