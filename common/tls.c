@@ -59,6 +59,16 @@ is_about_certificate(int alert)
 	}
 }
 
+/* As TLS 1.2 has it: a vague alert, but our certificate was asked for just before. */
+static bool
+is_probably_about_certificate(const struct tls *t, int alert)
+{
+	if (!t->asked_us || t->state != TLS_HANDSHAKE)
+		return false;
+	return alert == SSL_AD_DECRYPT_ERROR ||
+	       (alert == SSL_AD_HANDSHAKE_FAILURE && SSL_get_certificate(t->ssl) == NULL);
+}
+
 /* OpenSSL 3.0 has no word for the newest ones. */
 static const char *
 alert_text(int alert)
@@ -74,8 +84,8 @@ blame_alert(struct tls *t, int alert)
 	const char *text = alert_text(alert);
 
 	t->alerted = true;
-	if (!t->read_bytes && (is_about_certificate(alert) ||
-				  (t->asked_us && alert == SSL_AD_DECRYPT_ERROR)))
+	if (!t->read_bytes &&
+	    (is_about_certificate(alert) || is_probably_about_certificate(t, alert)))
 		blame(t, REASON_CERT_REFUSED, "the far end refuses our certificate: %s",
 		    text);
 	else if (t->state == TLS_HANDSHAKE)
@@ -576,6 +586,28 @@ tls_take(struct tls *t, struct batch *batch)
 	return t->state;
 }
 
+/*
+ * When both ends abort at once neither decrypts any more, and each would wait for the
+ * other to close.  So behind our alert goes one in the clear, which nobody can mistake:
+ * whoever read the first needs no second one.
+ */
+static const uint8_t farewell[] = {
+    SSL3_RT_ALERT, 3, 3, 0, 2, SSL3_AL_FATAL, SSL_AD_DECODE_ERROR};
+
+/* Does what was received in our own closing end in the peer's farewell?  It may come in
+ * pieces. */
+static bool
+ends_in_farewell(struct tls *t, const uint8_t *bytes, size_t n)
+{
+	uint8_t tail[2 * sizeof(farewell)];
+	size_t take = n < sizeof(farewell) ? n : sizeof(farewell);
+
+	memcpy(tail, t->tail, sizeof(farewell));
+	memcpy(tail + sizeof(farewell), bytes + n - take, take);
+	memcpy(t->tail, tail + take, sizeof(farewell));
+	return memcmp(t->tail, farewell, sizeof(farewell)) == 0;
+}
+
 bool
 tls_discard(struct tls *t)
 {
@@ -584,6 +616,9 @@ tls_discard(struct tls *t)
 	if (t->eof)
 		return true;
 	n = recv(t->fd, t->reactor->in, REACTOR_BATCH, 0);
+	if (n > 0)
+		t->alerted |=
+		    t->aborted && ends_in_farewell(t, t->reactor->in, (size_t)n);
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return false;
 	t->eof = true;
@@ -648,6 +683,7 @@ tls_abort(struct tls *t)
 	ERR_clear_error();
 	(void)SSL_read_ex(t->ssl, nothing, sizeof(nothing), &n);
 	ERR_clear_error();
+	(void)BIO_write(SSL_get_wbio(t->ssl), farewell, sizeof(farewell));
 	tls_flush(t);
 	return true;
 }

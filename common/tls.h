@@ -63,6 +63,7 @@ struct tls {
 	bool aborted;     /* our fatal alert is written, or OpenSSL gave up */
 	bool alerted;     /* the peer's fatal alert came */
 	bool feign_eof;   /* tell OpenSSL that TCP ended */
+	uint8_t tail[7];  /* the last bytes that came behind our own alert */
 	bool wildcard;    /* the names fit through a wildcard only */
 	bool asked_us;    /* the peer asked for our certificate, now or in the session */
 	enum reason reason; /* why BROKEN or deaf */
