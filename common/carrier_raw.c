@@ -187,7 +187,7 @@ carrier_raw_new(struct link *link)
 		return NULL;
 	}
 	c->channel = (struct channel){
-	    .endpoint = {.ops = &endpoint_ops, .readable = true},
+	    .endpoint = {.ops = &endpoint_ops, .readable = !link->tls.dry},
 	    .ops = &channel_ops,
 	};
 	c->link = link;

@@ -59,14 +59,16 @@ is_about_certificate(int alert)
 	}
 }
 
-/* As TLS 1.2 has it: a vague alert, but our certificate was asked for just before. */
+/* Vague alerts, but it had asked for our certificate: a CA of the same name with another
+ * key, or in TLS 1.2 no certificate at all. */
 static bool
 is_probably_about_certificate(const struct tls *t, int alert)
 {
-	if (!t->asked_us || t->state != TLS_HANDSHAKE)
+	if (!t->asked_us)
 		return false;
 	return alert == SSL_AD_DECRYPT_ERROR ||
-	       (alert == SSL_AD_HANDSHAKE_FAILURE && SSL_get_certificate(t->ssl) == NULL);
+	       (alert == SSL_AD_HANDSHAKE_FAILURE && t->state == TLS_HANDSHAKE &&
+		   SSL_get_certificate(t->ssl) == NULL);
 }
 
 /* OpenSSL 3.0 has no word for the newest ones. */

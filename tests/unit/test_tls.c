@@ -685,13 +685,9 @@ START_TEST(a_client_that_shows_no_certificate_is_refused)
 		shake(&s);
 		expect_words(
 		    &s.server, REASON_CERT_MISSING, "the client shows no certificate");
-		if (versions[i] == TLS1_3_VERSION) {
+		if (versions[i] == TLS1_3_VERSION)
 			ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
-			expect_words(
-			    &s.client, REASON_CERT_REFUSED, "refuses our certificate");
-		} else {
-			expect_words(&s.client, REASON_TLS_FAILED, "handshake");
-		}
+		expect_words(&s.client, REASON_CERT_REFUSED, "refuses our certificate");
 		ck_assert_int_eq(s.sessions, 0);
 		scene_clear(&s);
 	}
