@@ -267,10 +267,12 @@ on_opened(void *owner, int fd, struct channel *channel)
 {
 	struct stream *s = owner;
 
-	if (channel != NULL)
+	if (channel != NULL) {
 		adopt_channel(s, channel);
-	else
+	} else {
 		plain_init(&s->plain, s->set->dialer.reactor, fd, on_wake, s);
+		s->channel->endpoint.readable = true; /* by now there usually are bytes */
+	}
 	start_moving(s);
 }
 

@@ -292,8 +292,7 @@ has_ended(const struct scene *s)
 static bool
 is_empty(const struct scene *s)
 {
-	return has_ended(s) && s->client.links.count == 0 &&
-	       s->server.links.count == 0;
+	return has_ended(s) && s->client.links.count == 0 && s->server.links.count == 0;
 }
 
 static void
