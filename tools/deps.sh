@@ -38,6 +38,7 @@ packages() {
 		iproute2            | iproute             | ss
 		procps              | procps-ng           | ps, pgrep
 		util-linux          | util-linux          | setpriv, unshare, taskset
+		binutils            | binutils            | readelf
 		clang               | clang               | lint: the second compiler
 		clang-format        | clang-tools-extra   | lint: how the code looks
 		clang-tidy          | clang-tools-extra   | lint

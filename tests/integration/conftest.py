@@ -1,0 +1,156 @@
+"""Fixtures: what stands around a test.  See harness/ for what they are made of."""
+
+import contextlib
+import functools
+import pathlib
+import resource
+import signal
+import tempfile
+
+import pytest
+
+from harness import pairs, programs, waiting
+from harness.certificates import HOST, Certificates
+from harness.ports import Ports
+from harness.processes import Processes
+from harness.programs import App
+from harness.router import Router
+
+SANITIZERS = r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed"
+
+CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--pair", default="routeport", choices=("routeport", "stunnel"), help="whose pair is tested for its endings"
+    )
+
+
+def pytest_configure(config):
+    raise_descriptor_limit(4096)  # a thousand streams have two thousand ends here
+    if config.getoption("--pair") == "stunnel":
+        waiting.LIMIT = 5  # its failures are expected, and some of them are waits
+    elif not pairs.routeport("client").exists():
+        raise pytest.UsageError(f"no routeport-client in {pairs.BUILD}: run make, or set ROUTEPORT_BUILD")
+
+
+def raise_descriptor_limit(least):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < least:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (least, hard))
+
+
+def pytest_generate_tests(metafunc):
+    """Tests of the pair run with one worker and with three, unless their module says that
+    the number makes no difference to them."""
+    if "workers" in metafunc.fixturenames:
+        counts = getattr(metafunc.module, "WORKERS", [1, 3])
+        if metafunc.config.getoption("--pair") == "stunnel":
+            counts = [1]
+        metafunc.parametrize("workers", counts, ids=lambda count: f"workers-{count}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure shows the logs of all processes that the test had."""
+    report = (yield).get_result()
+    place = getattr(item, "funcargs", {}).get("place")
+    if place and report.failed:
+        for process in place.processes.all:
+            report.sections.append((f"log of {process.name}", "\n".join(process.lines[-60:])))
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def place(tmp_path, certificates):
+    """Where the test happens; what was started there is ended afterwards."""
+    with contextlib.closing(Ports()) as ports, contextlib.closing(Processes()) as processes:
+        yield pairs.Place(tmp_path, certificates, processes, ports)
+        programs.close_all()
+    for process in processes.all:
+        assert not process.lines_with(SANITIZERS), f"{process.name} has a bug"
+        assert process.wait_exit() not in CRASHES, f"{process.name} crashed"
+
+
+@pytest.fixture
+def short_folder():
+    """For Unix sockets, whose paths must be short."""
+    with tempfile.TemporaryDirectory(prefix="routeport-") as path:
+        yield pathlib.Path(path)
+
+
+@pytest.fixture
+def pod_port(place):
+    """Where the router finds the server."""
+    return place.ports.reserve()
+
+
+@pytest.fixture
+def make_router(place):
+    def make(routes, **settings):
+        number = len(place.processes.all)
+        default = settings.pop("default", place.certificates.wildcard)
+        folder = place.folder / f"router-{number}"
+        return Router(place.processes, folder, place.ports.reserve(), default=default, routes=routes, **settings)
+
+    return make
+
+
+@pytest.fixture
+def router(make_router, pod_port):
+    """A router with one route, which leads to `pod_port`."""
+    return make_router({HOST: [pod_port]})
+
+
+@pytest.fixture
+def app(place):
+    with contextlib.closing(App(place.ports.reserve())) as app:
+        yield app
+
+
+@pytest.fixture
+def start_client(request, place, workers):
+    """Starts the client end that is tested, towards a port, with options."""
+    start = pairs.stunnel_client if request.config.getoption("--pair") == "stunnel" else pairs.routeport_client
+    return functools.partial(start, place, workers=workers)
+
+
+@pytest.fixture
+def start_server(request, place, workers, pod_port):
+    """Starts the server end that is tested, before an app, with options."""
+    start = pairs.stunnel_server if request.config.getoption("--pair") == "stunnel" else pairs.routeport_server
+    return functools.partial(start, place, workers=workers, port=pod_port)
+
+
+@pytest.fixture
+def make_pair(start_client, start_server, router, app):
+    """Starts the pair that is tested, with options for both ends or for one of them."""
+
+    def make(client=None, server=None, **both):
+        server_end = start_server(app.address, **both, **(server or {}))
+        client_end = start_client(router.port, **both, **(client or {}))
+        return pairs.Pair(client_end, server_end, app)
+
+    return make
+
+
+@pytest.fixture
+def pair(make_pair):
+    """The pair with its usual options."""
+    return make_pair()
+
+
+@pytest.fixture(params=["legacy program", "app"])
+def acts(request):
+    """Which of the two programs acts; the other one watches."""
+    return request.param
+
+
+@pytest.fixture
+def stream(pair, acts):
+    return pair.open(acts)

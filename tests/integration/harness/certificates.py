@@ -1,0 +1,114 @@
+"""Certificates, made with the openssl command: an authority of the test's own, and whom it
+vouches for."""
+
+import dataclasses
+import pathlib
+import subprocess
+
+# The same for every certificate; `openssl ca` alone can date one into the past.
+SETTINGS = """
+[req]
+distinguished_name = name
+prompt = no
+[name]
+CN = {name}
+[ca]
+default_ca = authority
+[authority]
+database = {folder}/index.txt
+new_certs_dir = {folder}
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = any
+email_in_dn = no
+[any]
+commonName = supplied
+[authority_extensions]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[extensions]
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth, clientAuth
+subjectAltName = DNS:{host}
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    certificate: pathlib.Path
+    key: pathlib.Path
+
+    @property
+    def both(self):
+        """Certificate and key in one file, as haproxy wants them."""
+        path = self.certificate.with_suffix(".both.pem")
+        path.write_bytes(self.certificate.read_bytes() + self.key.read_bytes())
+        return path
+
+
+def openssl(*words):
+    return subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, text=True).stdout
+
+
+class Authority:
+    """A certificate authority in a folder of its own."""
+
+    def __init__(self, folder, name):
+        self._folder = folder
+        folder.mkdir()
+        (folder / "index.txt").touch()
+        self._own = self._new_key("authority")
+        self.certificate = self._own.certificate
+        openssl(
+            *("req", "-x509", "-new", "-key", self._own.key, "-out", self.certificate, "-days", "3650"),
+            *("-config", self._settings(name, name), "-extensions", "authority_extensions"),
+        )
+
+    def _new_key(self, name):
+        identity = Identity(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", identity.key)
+        return identity
+
+    def _settings(self, name, host):
+        path = self._folder / "openssl.cnf"
+        path.write_text(SETTINGS.format(name=name, host=host, folder=self._folder), encoding="ascii")
+        return path
+
+    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z"):
+        """A key and a certificate for `host`, in files called `name`."""
+        identity = self._new_key(name)
+        settings = self._settings(name, host or name)
+        request = self._folder / f"{name}.csr"
+        openssl("req", "-new", "-key", identity.key, "-out", request, "-config", settings)
+        openssl(
+            *("ca", "-batch", "-notext", "-config", settings, "-extensions", "extensions"),
+            *("-cert", self.certificate, "-keyfile", self._own.key),
+            *("-in", request, "-out", identity.certificate, "-startdate", start, "-enddate", end),
+        )
+        return identity
+
+
+HOST = "app.apps.test"
+WILDCARD = "*.apps.test"
+
+
+class Certificates:
+    """All that the tests need, made once."""
+
+    def __init__(self, folder):
+        ours = Authority(folder / "ours", "routeport test CA")
+        theirs = Authority(folder / "theirs", "another CA")
+        past = {"start": "20200101000000Z", "end": "20210101000000Z"}
+        self.authority = ours.certificate
+        self.other_authority = theirs.certificate
+        self.server = ours.issue("server", HOST)
+        self.elsewhere = ours.issue("elsewhere", "elsewhere.test")
+        self.wildcard = ours.issue("wildcard", WILDCARD)
+        self.expired_server = ours.issue("expired-server", HOST, **past)
+        self.stranger_server = theirs.issue("stranger-server", HOST)
+        self.client = ours.issue("client", "legacy.test")
+        self.expired_client = ours.issue("expired-client", "legacy.test", **past)
+        self.stranger_client = theirs.issue("stranger-client", "legacy.test")

@@ -1,0 +1,118 @@
+"""What the two programs say to whoever calls them by hand."""
+
+import subprocess
+
+import pytest
+
+from harness import pairs
+from harness.pairs import write_ini
+
+
+@pytest.fixture(params=["client", "server"])
+def role(request):
+    return request.param
+
+
+@pytest.fixture
+def call(role):
+    def call(*words):
+        return subprocess.run(
+            [pairs.routeport(role), *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture
+def good_file(role, place):
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    return write_ini(place.folder / "good.ini", {}, {"accept": "127.0.0.1:1", **options})
+
+
+def test_version_names_the_libraries(call, role):
+    result = call("--version")
+    assert result.returncode == 0
+    for word in (f"routeport-{role}", "OpenSSL", "libev", "c-ares"):
+        assert word in result.stdout
+    assert result.stderr == ""
+
+
+def test_help_names_every_way_to_call(call):
+    result = call("--help")
+    assert result.returncode == 0
+    for word in ("--check", "--options", "--help", "--version"):
+        assert word in result.stdout
+
+
+def test_options_are_all_there(call):
+    result = call("--options")
+    assert result.returncode == 0
+    for name in ("accept", "connect", "cert", "CAfile", "verifyChain", "TIMEOUTidle", "TIMEOUTdrain", "workers"):
+        assert name in result.stdout
+
+
+def test_check_of_a_good_file(call, good_file):
+    result = call("--check", good_file)
+    assert result.returncode == 0, result.stderr
+
+
+def test_check_binds_nothing_and_looks_up_nothing(call, role, place):
+    """The port is privileged, or not of this machine, and the name does not exist."""
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    options |= {"accept": "192.0.2.1:443", "connect": "nowhere.invalid:443"}
+    assert call("--check", write_ini(place.folder / "good.ini", {}, options)).returncode == 0
+
+
+def expect_error(result, *words):
+    assert result.returncode == 2
+    assert result.stdout == ""
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["one", "two"], ["--no-such-option"], ["--check"]])
+def test_wrong_call_says_how_to_call(call, role, words):
+    expect_error(call(*words), f"routeport-{role}", "--help")
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
+def test_file_that_is_not_there(call, place, check):
+    expect_error(call(*check, place.folder / "nowhere.ini"), "nowhere.ini", "No such file")
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
+@pytest.mark.parametrize(
+    "line, why",
+    [
+        ("conect = 1.2.3.4:5", "connect"),  # the nearest option is named
+        ("exec = /bin/sh", "exec"),
+        ("verifyChain = maybe", "yes"),
+        ("TIMEOUTidle = -1", "TIMEOUTidle"),
+        ("no equals sign", "="),
+    ],
+)
+def test_wrong_line_is_named_with_file_and_number(call, good_file, check, line, why):
+    text = good_file.read_text(encoding="utf-8") + line + "\n"
+    good_file.write_text(text, encoding="utf-8")
+    number = len(text.splitlines())
+    expect_error(call(*check, good_file), f'{good_file}:{number}: "{line}": ', why)
+
+
+def test_file_without_a_service_of_this_role(call, good_file, role):
+    other = {"client": "no", "server": "yes"}[role]
+    good_file.write_text(f"client = {other}\n" + good_file.read_text(encoding="utf-8"), encoding="utf-8")
+    expect_error(call("--check", good_file), str(good_file))
+
+
+def test_server_that_would_let_anyone_in_does_not_start(place):
+    options = pairs.server_options(place, 6379) | {"accept": "127.0.0.1:1", "CAfile": None}
+    path = write_ini(place.folder / "open.ini", {}, options)
+    result = subprocess.run(
+        [pairs.routeport("server"), "--check", path], capture_output=True, text=True, timeout=10, check=False
+    )
+    expect_error(result, "CAfile")

@@ -1,0 +1,343 @@
+"""What goes wrong is said in clear words, once per cause; what is nobody's fault is not
+said at all.
+
+The word is that of the close line and of one line at level error or warning; the README's
+table of log words says what to do about each.
+"""
+
+import pytest
+
+from harness import pairs, waiting
+from harness.certificates import HOST, WILDCARD
+from harness.pairs import Pair, parse_line, write_ini
+from harness.programs import Connection, Ending, is_reset, legacy_program, listen, random_bytes
+from harness.tls_peer import tls_client
+
+WORDS = random_bytes(5000)
+WORKERS = [1]
+TIMES = 3  # how often a cause comes up: its words are to come once
+
+
+def expect_words(end, why, *details):
+    """`TIMES` close lines say `why`, and one line in all says it in words."""
+    for _ in range(TIMES):
+        end.expect_close(why)
+    (line,) = end.complaints()
+    fields = parse_line(line)
+    assert (fields["event"], fields["why"]) == ("failed", why)
+    assert " " in fields["detail"], "no words for a person"
+    for detail in details:
+        assert detail in line
+
+
+def expect_refusal(client):
+    """Programs that meet a failure see a reset, and never an end that looks clean."""
+    for _ in range(TIMES):
+        assert is_reset(client.port, WORDS)
+
+
+# The way to the pod
+
+
+def test_route_unknown(start_client, make_router):
+    client = start_client(make_router({}).port)
+    expect_refusal(client)
+    expect_words(client, "route-unknown", WILDCARD)
+
+
+def test_no_pod(start_client, make_router):
+    client = start_client(make_router({HOST: []}).port)
+    expect_refusal(client)
+    expect_words(client, "no-pod")
+
+
+def test_connect_failed(start_client, place):
+    port = place.ports.reserve()
+    client = start_client(port)
+    expect_refusal(client)
+    expect_words(client, "connect-failed", f"127.0.0.1:{port}")
+
+
+def test_open_timeout(start_client, place):
+    with listen(place.ports.reserve()) as silent:
+        client = start_client(silent.getsockname()[1], TIMEOUTconnect=1)
+        programs = [legacy_program(client.port) for _ in range(TIMES)]
+        for program in programs:
+            assert program.receive_to_end() == (b"", Ending.RST)
+        expect_words(client, "open-timeout")
+
+
+def test_not_tls(start_client, place):
+    """As behind a route that is not passthrough, or with the wrong targetPort."""
+    with listen(place.ports.reserve()) as listener:
+        client = start_client(listener.getsockname()[1])
+        for _ in range(TIMES):
+            program = legacy_program(client.port)
+            far_end = Connection(listener.accept()[0])
+            far_end.send(b"220 mail.example ESMTP ready\r\n")
+            assert program.receive_to_end() == (b"", Ending.RST)
+            far_end.close()
+        expect_words(client, "not-tls")
+
+
+# Certificates
+
+
+def test_name_mismatch(make_pair, certificates):
+    identity = certificates.elsewhere
+    pair = make_pair(server={"cert": identity.certificate, "key": identity.key})
+    expect_refusal(pair.client)
+    expect_words(pair.client, "name-mismatch", "elsewhere.test", HOST)
+
+
+def test_unknown_ca_of_the_server(make_pair, certificates):
+    identity = certificates.stranger_server
+    pair = make_pair(server={"cert": identity.certificate, "key": identity.key})
+    expect_refusal(pair.client)
+    expect_words(pair.client, "unknown-ca")
+
+
+def test_expired_server(make_pair, certificates):
+    identity = certificates.expired_server
+    pair = make_pair(server={"cert": identity.certificate, "key": identity.key})
+    expect_refusal(pair.client)
+    expect_words(pair.client, "cert-expired")
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize(
+    "identity, why",
+    [(None, "cert-missing"), ("stranger_client", "unknown-ca"), ("expired_client", "cert-expired")],
+    ids=["missing", "unknown CA", "expired"],
+)
+def test_client_certificate_is_refused(make_pair, app, certificates, identity, why, version):
+    shown = getattr(certificates, identity) if identity else None
+    options = {"cert": shown and shown.certificate, "key": shown and shown.key}
+    pair = make_pair(client=options, sslVersion=version)
+    expect_refusal(pair.client)
+    expect_words(pair.client, "cert-refused")
+    (line,) = pair.server.complaints()
+    fields = parse_line(line)
+    assert (fields["event"], fields["why"]) == ("failed", why)
+    assert not app.has_visitor()
+
+
+# The app
+
+
+def test_app_unreachable(make_pair, app):
+    pair = make_pair()
+    app.close()
+    expect_refusal(pair.client)
+    expect_words(pair.server, "app-unreachable", f"127.0.0.1:{app.address}")
+
+
+# Once per cause
+
+
+def test_another_cause_is_said_although_one_was_said_already(start_client, make_router):
+    router = make_router({HOST: []})
+    client = start_client(router.port)
+    expect_refusal(client)
+    router.reload({})
+    expect_refusal(client)
+    assert [parse_line(line)["why"] for line in client.complaints()] == ["no-pod", "route-unknown"]
+
+
+# The wildcard trap: the router's own certificate is valid for the very name
+
+
+@pytest.fixture
+def reader(place):
+    """Gets all that the router decrypts."""
+    with listen(place.ports.reserve()) as reader:
+        yield reader
+
+
+@pytest.fixture
+def trap(make_router, reader):
+    return make_router({}, decrypted_to=reader.getsockname()[1])
+
+
+def read_by_the_router(certificates, trap, reader):
+    """All bytes that the router has decrypted.  A client that is content with its
+    certificate comes last, so that there is an end to wait for, and a sign that bytes
+    would have been seen."""
+    peer = tls_client(certificates, trap.port)
+    peer.send(b"content")
+    peer.end_with_fin()
+    read = []
+    while not read or read[-1] != b"content":
+        read.append(Connection(reader.accept()[0]).receive_to_end()[0])
+    return b"".join(read[:-1])
+
+
+def test_not_one_byte_reaches_a_router_without_the_route(start_client, trap, reader, certificates):
+    client = start_client(trap.port)
+    expect_refusal(client)
+    expect_words(client, "route-unknown", WILDCARD)
+    assert read_by_the_router(certificates, trap, reader) == b""
+
+
+def test_not_one_byte_reaches_a_router_that_lost_the_route(
+    start_client, start_server, make_router, reader, pod_port, app, certificates
+):
+    """The client then has a session of the real server to resume."""
+    router = make_router({HOST: [pod_port]}, decrypted_to=reader.getsockname()[1])
+    pair = Pair(start_client(router.port), start_server(app.address), app)
+    stream = pair.open()
+    stream.other.send(WORDS)
+    assert stream.one.receive(len(WORDS)) == WORDS
+    stream.one.close()
+    stream.other.close()
+    pair.client.expect_close("finished")
+    router.reload({})
+    expect_refusal(pair.client)
+    expect_words(pair.client, "route-unknown", WILDCARD)
+    assert read_by_the_router(certificates, router, reader) == b""
+
+
+def test_wildcard_certificate_of_a_server_that_asks_for_ours_is_good(make_pair, certificates):
+    identity = certificates.wildcard
+    stream = make_pair(server={"cert": identity.certificate, "key": identity.key}).open()
+    stream.one.send(WORDS)
+    assert stream.other.receive(len(WORDS)) == WORDS
+
+
+def test_wildcard_certificate_of_a_server_that_asks_for_none_is_not(make_pair, certificates):
+    identity = certificates.wildcard
+    pair = make_pair(server={"cert": identity.certificate, "key": identity.key, "requireCert": "no", "CAfile": None})
+    expect_refusal(pair.client)
+    expect_words(pair.client, "route-unknown", WILDCARD)
+
+
+def test_wildcard_written_as_check_host_is_good(make_pair, certificates):
+    identity = certificates.wildcard
+    server = {"cert": identity.certificate, "key": identity.key, "requireCert": "no", "CAfile": None}
+    stream = make_pair(server=server, client={"checkHost": WILDCARD}).open()
+    stream.one.send(WORDS)
+    assert stream.other.receive(len(WORDS)) == WORDS
+
+
+# Visitors that want nothing
+
+
+def connect_and_close(port):
+    legacy_program(port).close()
+
+
+def connect_and_reset(port):
+    legacy_program(port).reset()
+
+
+@pytest.fixture
+def expect_only_a_stream(app):
+    """Opens and ends a stream: all visitors before it were seen then.  Its own two lines
+    are all that the server has logged above debug, and nobody else came to the app."""
+
+    def expect(pair, descriptors):
+        stream = pair.open()
+        stream.one.send(b"a stream")
+        assert stream.other.receive(8) == b"a stream"
+        stream.one.close()
+        stream.other.close()
+        pair.server.expect_close("finished")
+        server = pair.server.process
+        waiting.until(lambda: server.open_descriptors() == descriptors, "the server has closed all")
+        assert len([line for line in server.lines if " debug " not in line]) == len(["ready", "close"])
+        assert not app.has_visitor()
+
+    return expect
+
+
+@pytest.mark.parametrize("probe", [connect_and_close, connect_and_reset])
+def test_probe_leaves_no_word_and_never_reaches_the_app(make_pair, expect_only_a_stream, probe):
+    pair = make_pair()
+    descriptors = pair.server.process.open_descriptors()
+    for _ in range(20):
+        probe(pair.server.port)
+    expect_only_a_stream(pair, descriptors)
+
+
+def test_health_check_of_the_router_leaves_no_word_and_never_reaches_the_app(
+    start_client, start_server, make_router, place, app, pod_port, expect_only_a_stream
+):
+    server = start_server(app.address)
+    descriptors = server.process.open_descriptors()
+    dead_pod = place.ports.reserve()
+    router = make_router({HOST: [pod_port, dead_pod]})
+    router.process.wait_line(f"Health check for server .*/pod:{pod_port} succeeded")
+    router.process.wait_line(f"Server .*/pod:{dead_pod} is DOWN")
+    expect_only_a_stream(Pair(start_client(router.port), server, app), descriptors)
+
+
+@pytest.mark.parametrize("words", [b"GET / HTTP/1.0\r\n\r\n", b"SSH-2.0-scanner\r\n", bytes(100)])
+def test_port_scan_leaves_no_error_and_never_reaches_the_app(start_server, app, words):
+    server = start_server(app.address)
+    scanner = legacy_program(server.port)
+    scanner.send(words)
+    scanner.receive_to_end()
+    assert server.process.lines_with(r"^\S+ error ") == []
+    assert not app.has_visitor()
+
+
+# At the start
+
+
+@pytest.fixture(params=["client", "server"])
+def role(request):
+    return request.param
+
+
+@pytest.fixture
+def usual(role, place, pod_port, app):
+    """The usual options of a client or a server."""
+    accept = {"accept": f"127.0.0.1:{place.ports.reserve()}"}
+    options = pairs.client_options(place, pod_port) if role == "client" else pairs.server_options(place, app.address)
+    return {**accept, **options}
+
+
+@pytest.fixture
+def fails_at_the_start(role, usual, place):
+    """Runs a program that cannot start; returns what it says about it.  `--check` says it
+    too, unless only starting can tell."""
+
+    def run(options, checkable=True):
+        path = write_ini(place.folder / f"{role}.ini", {}, {**usual, **options})
+        program = pairs.routeport(role)
+        process = place.processes.start([program, path], name=f"routeport-{role}")
+        assert process.wait_exit() in (1, 2)
+        (line,) = process.lines_with(r"^\S+ error ")
+        check = place.processes.start([program, "--check", path], name="check")
+        assert check.wait_exit() == (2 if checkable else 0)
+        return line
+
+    return run
+
+
+def test_port_taken(fails_at_the_start, usual):
+    with listen(int(usual["accept"].rpartition(":")[2])):
+        line = fails_at_the_start({}, checkable=False)
+    assert usual["accept"] in line
+    assert "in use" in line
+
+
+@pytest.mark.parametrize("option", ["cert", "key", "CAfile"])
+def test_file_that_is_not_there(fails_at_the_start, place, option):
+    line = fails_at_the_start({option: place.folder / "nowhere.pem"})
+    assert "nowhere.pem" in line
+    assert "No such file" in line
+
+
+@pytest.mark.parametrize("option", ["cert", "key", "CAfile"])
+def test_file_with_something_else_in_it(fails_at_the_start, place, option):
+    path = place.folder / "shopping-list.pem"
+    path.write_text("milk\nbread\n", encoding="ascii")
+    assert "shopping-list.pem" in fails_at_the_start({option: path})
+
+
+def test_key_of_another_certificate(fails_at_the_start, certificates):
+    key = certificates.wildcard.key
+    line = fails_at_the_start({"key": key})
+    assert str(key) in line
+    assert "match" in line
