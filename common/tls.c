@@ -133,6 +133,14 @@ blame_openssl(struct tls *t)
 	ERR_clear_error();
 }
 
+static const char *
+sni_of(const struct tls *t)
+{
+	const char *sni = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
+
+	return sni != NULL ? sni : "no SNI";
+}
+
 /* Chain or names were refused inside the handshake. */
 static void
 blame_certificate(struct tls *t, const struct tls_verdict *v)
@@ -148,10 +156,10 @@ blame_certificate(struct tls *t, const struct tls_verdict *v)
 		blame(t, reason, "client certificate refused: %s", v->text);
 	else
 		blame(t, reason,
-		    "%s; if these are the router's own names, the router knows no "
+		    "%s; if this is the router's own certificate, it knows no "
 		    "passthrough "
-		    "route for our SNI",
-		    v->text);
+		    "route for %s",
+		    v->text, sni_of(t));
 }
 
 /* ---- bytes ---------------------------------------------------------------------- */
@@ -500,11 +508,10 @@ check_route(struct tls *t)
 	t->state = TLS_BROKEN;
 	blame(t, REASON_ROUTE_UNKNOWN,
 	    "the certificate (%s) fits our name only by its wildcard, and ours was not "
-	    "asked "
-	    "for: it is probably the router's own, which knows no passthrough route for "
-	    "our "
-	    "SNI.  If it really is the app's, write checkHost as that wildcard",
-	    identity_names(certificate, names, sizeof(names)));
+	    "asked for: it is probably the router's own, which knows no passthrough "
+	    "route "
+	    "for %s.  If it really is the app's, write checkHost as that wildcard",
+	    identity_names(certificate, names, sizeof(names)), sni_of(t));
 }
 
 static void
