@@ -174,6 +174,8 @@ static void
 scene_clear(struct scene *s)
 {
 	end_peer(s, false);
+	if (s->channel != NULL)
+		channel_release(s->channel);
 	link_set_clear(&s->set);
 	SSL_SESSION_free(s->target.session);
 	pthread_mutex_destroy(&s->target.lock);
