@@ -1,14 +1,11 @@
-#include "common/tls.h"
+#include "common/tls_inside.h"
 
 #include "common/identity.h"
 #include "common/log.h"
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <pthread.h>
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,226 +15,7 @@ enum {
 	HANDSHAKE_BATCH = 32 * 1024,
 };
 
-/* Seconds within which a refusal of our certificate must have come. */
-static const double refusal_limit = 5;
-
-/* ---- words ---------------------------------------------------------------------- */
-
-/* The first reason wins. */
-static void __attribute__((format(printf, 3, 4)))
-blame(struct tls *t, enum reason reason, const char *format, ...)
-{
-	va_list args;
-
-	if (t->reason != REASON_NONE)
-		return;
-	t->reason = reason;
-	if ((t->detail = malloc(TLS_DETAIL_SIZE)) == NULL)
-		return;
-	va_start(args, format);
-	vsnprintf(t->detail, TLS_DETAIL_SIZE, format, args);
-	va_end(args);
-}
-
-/* The alerts by which a peer says that it does not want our certificate (RFC 8446, 6.2).
- */
-static bool
-is_about_certificate(int alert)
-{
-	switch (alert) {
-	case SSL_AD_BAD_CERTIFICATE:
-	case SSL_AD_UNSUPPORTED_CERTIFICATE:
-	case SSL_AD_CERTIFICATE_REVOKED:
-	case SSL_AD_CERTIFICATE_EXPIRED:
-	case SSL_AD_CERTIFICATE_UNKNOWN:
-	case SSL_AD_UNKNOWN_CA:
-	case SSL_AD_ACCESS_DENIED:
-	case SSL_AD_CERTIFICATE_REQUIRED:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Vague alerts, but it had asked for our certificate: a CA of the same name with another
- * key, or in TLS 1.2 no certificate at all. */
-static bool
-is_probably_about_certificate(const struct tls *t, int alert)
-{
-	if (!t->asked_us)
-		return false;
-	return alert == SSL_AD_DECRYPT_ERROR ||
-	       (alert == SSL_AD_HANDSHAKE_FAILURE && t->state == TLS_HANDSHAKE &&
-		   SSL_get_certificate(t->ssl) == NULL);
-}
-
-/* OpenSSL 3.0 has no word for the newest ones. */
-static const char *
-alert_text(int alert)
-{
-	return alert == SSL_AD_CERTIFICATE_REQUIRED ? "certificate required"
-						    : SSL_alert_desc_string_long(alert);
-}
-
-/* The peer sent a fatal alert. */
-static void
-blame_alert(struct tls *t, int alert)
-{
-	const char *text = alert_text(alert);
-
-	t->alerted = true;
-	if (!t->read_bytes &&
-	    (is_about_certificate(alert) || is_probably_about_certificate(t, alert)))
-		blame(t, REASON_CERT_REFUSED, "the far end refuses our certificate: %s",
-		    text);
-	else if (t->state == TLS_HANDSHAKE)
-		blame(
-		    t, REASON_TLS_FAILED, "the far end refused the handshake: %s", text);
-	else if (!t->read_bytes && !SSL_is_server(t->ssl))
-		blame(t, REASON_FAR_RESET,
-		    "the far end aborted the stream before its first byte (%s); the "
-		    "server's log says why: often its app cannot be reached",
-		    text);
-	else
-		blame(t, REASON_FAR_RESET, "the far end aborted the stream (%s)", text);
-}
-
-static bool
-is_not_tls(int reason)
-{
-	return reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST ||
-	       reason == SSL_R_HTTPS_PROXY_REQUEST ||
-	       reason == SSL_R_PACKET_LENGTH_TOO_LONG;
-}
-
-/* OpenSSL gave up; its error queue says why.  The oldest entry is the cause. */
-static void
-blame_openssl(struct tls *t)
-{
-	unsigned long error = ERR_get_error();
-	int reason = ERR_GET_REASON(error);
-	const char *text = ERR_reason_error_string(error);
-
-	t->aborted = true; /* it has written its own alert */
-	if (reason > SSL_AD_REASON_OFFSET && ERR_GET_LIB(error) == ERR_LIB_SSL)
-		blame_alert(t, reason - SSL_AD_REASON_OFFSET);
-	else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
-		blame(t, REASON_CERT_MISSING, "the client shows no certificate");
-	else if (t->state == TLS_HANDSHAKE && is_not_tls(reason))
-		blame(t, REASON_NOT_TLS, "the far end does not speak TLS (%s)",
-		    text != NULL ? text : "no reason");
-	else
-		blame(t,
-		    t->state == TLS_HANDSHAKE ? REASON_TLS_FAILED : REASON_CARRIER_LOST,
-		    "TLS: %s", text != NULL ? text : "no reason");
-	ERR_clear_error();
-}
-
-static const char *
-sni_of(const struct tls *t)
-{
-	const char *sni = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name);
-
-	return sni != NULL ? sni : "no SNI";
-}
-
-/* Chain or names were refused inside the handshake. */
-static void
-blame_certificate(struct tls *t, const struct tls_verdict *v)
-{
-	enum reason reason = REASON_UNKNOWN_CA;
-
-	if (v->verify_error == X509_V_ERR_HOSTNAME_MISMATCH)
-		reason = REASON_NAME_MISMATCH;
-	else if (v->verify_error == X509_V_ERR_CERT_HAS_EXPIRED ||
-		 v->verify_error == X509_V_ERR_CERT_NOT_YET_VALID)
-		reason = REASON_CERT_EXPIRED;
-	if (SSL_is_server(t->ssl))
-		blame(t, reason, "client certificate refused: %s", v->text);
-	else
-		blame(t, reason,
-		    "%s; if this is the router's own certificate, it knows no "
-		    "passthrough "
-		    "route for %s",
-		    v->text, sni_of(t));
-}
-
-/* ---- bytes ---------------------------------------------------------------------- */
-
-static int
-bio_read(BIO *bio, char *bytes, size_t most, size_t *n)
-{
-	struct tls *t = BIO_get_data(bio);
-
-	BIO_clear_retry_flags(bio);
-	*n = t->input_left < most ? t->input_left : most;
-	if (*n == 0) {
-		if (!t->feign_eof)
-			BIO_set_retry_read(bio);
-		return 0;
-	}
-	memcpy(bytes, t->input, *n);
-	t->input += *n;
-	t->input_left -= *n;
-	return 1;
-}
-
-static bool
-put_aside(struct tls *t)
-{
-	size_t used = t->scratch_used;
-
-	t->scratch_used = 0;
-	return buf_append(&t->out, t->reactor->out, used);
-}
-
-/* Never refuses bytes: what the scratch space cannot hold is kept. */
-static int
-bio_write(BIO *bio, const char *bytes, size_t length, size_t *n)
-{
-	struct tls *t = BIO_get_data(bio);
-
-	BIO_clear_retry_flags(bio);
-	*n = length;
-	if (t->scratch_used + length > REACTOR_OUT &&
-	    (!put_aside(t) || length > REACTOR_OUT))
-		return 0;
-	memcpy(t->reactor->out + t->scratch_used, bytes, length);
-	t->scratch_used += length;
-	return 1;
-}
-
-static long
-bio_control(BIO *bio, int command, long number, void *pointer)
-{
-	struct tls *t = BIO_get_data(bio);
-
-	(void)number;
-	(void)pointer;
-	switch (command) {
-	case BIO_CTRL_EOF:
-		return t->feign_eof;
-	case BIO_CTRL_FLUSH:
-	case BIO_CTRL_DUP:
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-static BIO_METHOD *bio_method;
-
-static void
-make_bio_method(void)
-{
-	bio_method =
-	    BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "routeport");
-	if (bio_method == NULL)
-		return;
-	BIO_meth_set_read_ex(bio_method, bio_read);
-	BIO_meth_set_write_ex(bio_method, bio_write);
-	BIO_meth_set_ctrl(bio_method, bio_control);
-}
+/* ---- sending -------------------------------------------------------------------- */
 
 void
 tls_lose(struct tls *t)
@@ -286,7 +64,7 @@ tls_flush(struct tls *t)
 		t->scratch_used = 0;
 		return buf_length(&t->out) == 0;
 	}
-	if (!put_aside(t)) {
+	if (!tls_bio_put_aside(t)) {
 		tls_lose(t);
 		return true;
 	}
@@ -320,20 +98,16 @@ on_session(struct tls_observer *observer, SSL_SESSION *session)
 bool
 tls_init(struct tls *t, struct reactor *r, SSL_CTX *context, int fd)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	bool server = tls_context_settings(context)->role == ROLE_SERVER;
 	BIO *bio;
 
-	pthread_once(&once, make_bio_method);
 	*t = (struct tls){.reactor = r, .observer.on_session = on_session, .fd = fd};
-	if (bio_method == NULL || (t->ssl = SSL_new(context)) == NULL)
+	if ((t->ssl = SSL_new(context)) == NULL)
 		return false;
-	if ((bio = BIO_new(bio_method)) == NULL) {
+	if ((bio = tls_bio_new(t)) == NULL) {
 		SSL_free(t->ssl);
 		return false;
 	}
-	BIO_set_data(bio, t);
-	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
 	tls_context_attach(t->ssl, &t->observer);
 	if (server)
@@ -405,46 +179,11 @@ put_back(struct tls *t)
 		buf_consume(&t->in, buf_length(&t->in) - t->input_left);
 	} else if (t->input_left > 0 && !buf_append(&t->in, t->input, t->input_left)) {
 		t->state = TLS_BROKEN;
-		blame(t, REASON_NO_MEMORY, "out of memory");
+		tls_blame(t, REASON_NO_MEMORY, "out of memory");
 	}
 	if (t->input_left > 0)
 		t->dry = false;
 	t->input_left = 0;
-}
-
-/*
- * Has the server taken our certificate?  In TLS 1.3 it judges it only after our handshake
- * is done; if it is content it sends a ticket, as a rule, and else it closes very soon.
- */
-static bool
-is_accepted(const struct tls *t)
-{
-	return SSL_version(t->ssl) < TLS1_3_VERSION || SSL_session_reused(t->ssl) ||
-	       t->heard_since || reactor_now() > t->opened + refusal_limit;
-}
-
-/* TCP ended before TLS did, or failed. */
-static void
-break_off(struct tls *t)
-{
-	const char *how = t->deaf ? "reset" : "closed";
-	bool client = !SSL_is_server(t->ssl);
-
-	if (t->state == TLS_HANDSHAKE && !t->heard)
-		blame(t, client ? REASON_NO_POD : REASON_PROBE,
-		    client ? "%s before ServerHello: the route has no ready pod, its pod "
-			     "refuses, is full, or the router does not let this host in"
-			   : "%s before ClientHello",
-		    how);
-	else if (t->state == TLS_HANDSHAKE)
-		blame(t, REASON_TLS_FAILED, "%s in the middle of the handshake", how);
-	else if (client && !is_accepted(t))
-		blame(t, REASON_CERT_REFUSED,
-		    "%s right after the handshake, probably our certificate was refused",
-		    how);
-	else
-		blame(t, REASON_CARRIER_LOST, "%s without close_notify", how);
-	t->state = TLS_BROKEN;
 }
 
 /* The last SSL call failed: is that an end, or only the end of what has arrived? */
@@ -454,14 +193,16 @@ judge(struct tls *t, int result)
 	switch (SSL_get_error(t->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE:
-		if (t->eof)
-			break_off(t);
+		if (t->eof) {
+			tls_blame_tcp(t);
+			t->state = TLS_BROKEN;
+		}
 		break;
 	case SSL_ERROR_ZERO_RETURN:
 		t->state = TLS_FINISHED;
 		break;
 	default:
-		blame_openssl(t);
+		tls_blame_openssl(t);
 		t->state = TLS_BROKEN;
 		break;
 	}
@@ -481,10 +222,11 @@ check_resumed(struct tls *t)
 		return;
 	match = identity_match(certificate, s);
 	if (s->verify_chain && !identity_is_current(certificate, why, sizeof(why)))
-		blame(t, REASON_CERT_EXPIRED, "the certificate of the resumed session %s",
-		    why);
+		tls_blame(t, REASON_CERT_EXPIRED,
+		    "the certificate of the resumed session %s", why);
 	else if (match == IDENTITY_REFUSED)
-		blame(t, REASON_NAME_MISMATCH, "the resumed session is somebody else's");
+		tls_blame(
+		    t, REASON_NAME_MISMATCH, "the resumed session is somebody else's");
 	else
 		return;
 	t->state = TLS_BROKEN;
@@ -506,12 +248,12 @@ check_route(struct tls *t)
 	if (!t->wildcard || t->asked_us || certificate == NULL)
 		return;
 	t->state = TLS_BROKEN;
-	blame(t, REASON_ROUTE_UNKNOWN,
+	tls_blame(t, REASON_ROUTE_UNKNOWN,
 	    "the certificate (%s) fits our name only by its wildcard, and ours was not "
 	    "asked for: it is probably the router's own, which knows no passthrough "
 	    "route "
 	    "for %s.  If it really is the app's, write checkHost as that wildcard",
-	    identity_names(certificate, names, sizeof(names)), sni_of(t));
+	    identity_names(certificate, names, sizeof(names)), tls_sni(t));
 }
 
 static void
@@ -544,7 +286,7 @@ tls_handshake(struct tls *t)
 		complete(t);
 	} else {
 		if (verdict.verify_error != X509_V_OK && verdict.text[0] != '\0')
-			blame_certificate(t, &verdict);
+			tls_blame_certificate(t, &verdict);
 		judge(t, result);
 	}
 	put_back(t);
@@ -654,7 +396,7 @@ tls_give(struct tls *t, const struct batch *batch)
 		ERR_clear_error();
 		if (SSL_write_ex(t->ssl, batch->parts[i].iov_base,
 			batch->parts[i].iov_len, &n) != 1) {
-			blame_openssl(t);
+			tls_blame_openssl(t);
 			tls_lose(t);
 		}
 	}
