@@ -16,7 +16,7 @@ ifdef SANITIZE
 SAN := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
 ALL_CFLAGS := $(STD) $(WARN) $(HARDEN) $(SAN) $(CFLAGS) -MMD -MP -pthread
-LIBS := -lssl -lcrypto -lev -linih -lcares -lm -pthread
+LIBS := -lnghttp2 -lssl -lcrypto -lev -linih -lcares -lm -pthread
 
 COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
 CLIENT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
@@ -105,7 +105,7 @@ certs:
 image: static
 	$(Q)sh tools/image.sh
 
-## bench: the pair beside stunnel4 and haproxy
+## bench: h2 and raw carriers beside stunnel4, haproxy and nginx; QUICK=1, SCALE=1, RESULTS=file
 bench: all
 	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) sh tests/bench/bench.sh
 

@@ -6,7 +6,10 @@ static void
 on_arrival(struct worker *worker, struct service *service, int fd,
     const struct net_address *peer)
 {
-	stream_from_program(worker_streams(worker), service, fd, peer);
+	char text[NET_TEXT_SIZE];
+
+	stream_from_program(worker_streams(worker), service, fd,
+	    net_address_format(peer, text, sizeof(text)));
 }
 
 /* A clean EOF would look like an answer. */

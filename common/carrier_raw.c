@@ -87,12 +87,13 @@ static const struct link_carrier link_carrier = {
 /* ---- the channel ----------------------------------------------------------------- */
 
 static enum source
-raw_take(struct endpoint *e, struct batch *batch)
+raw_take(struct endpoint *e, size_t most, struct batch *batch)
 {
 	struct carrier_raw *c = carrier_of(e);
 	struct tls *t = &c->link->tls;
-	enum tls_state state = tls_take(t, batch);
+	enum tls_state state = tls_take(t, t->reactor->plain, batch);
 
+	(void)most; /* a plain socket has room for a batch */
 	e->readable = !t->dry && state == TLS_OPEN;
 	mirror(c);
 	if (state == TLS_OPEN)
@@ -148,6 +149,15 @@ raw_facts(const struct channel *channel, struct link_facts *facts)
 	link_facts(carrier_of(&channel->endpoint)->link, facts);
 }
 
+/* The far end has no ear for it. */
+static void
+raw_answer(struct channel *channel, enum reason reason, const char *detail)
+{
+	(void)channel;
+	(void)reason;
+	(void)detail;
+}
+
 static const char *
 raw_detail(const struct channel *channel)
 {
@@ -172,6 +182,7 @@ static const struct endpoint_ops endpoint_ops = {
 };
 
 static const struct channel_ops channel_ops = {
+    .answer = raw_answer,
     .facts = raw_facts,
     .detail = raw_detail,
     .release = raw_release,

@@ -11,6 +11,7 @@
 struct channel;
 
 struct channel_ops {
+	void (*answer)(struct channel *, enum reason, const char *detail);
 	void (*facts)(const struct channel *, struct link_facts *);
 	const char *(*detail)(const struct channel *);
 	void (*release)(struct channel *);
@@ -20,6 +21,14 @@ struct channel {
 	struct endpoint endpoint;
 	const struct channel_ops *ops;
 };
+
+/** Server: tell the far end, once, that the app has accepted (REASON_NONE), or why it
+ * cannot be reached, with perhaps NULL words. */
+static inline void
+channel_answer(struct channel *c, enum reason reason, const char *detail)
+{
+	c->ops->answer(c, reason, detail);
+}
 
 /** Who is at the other end. */
 static inline void

@@ -33,6 +33,8 @@ struct daemon {
 	size_t listener_count;
 	struct worker **workers;
 	size_t worker_count;
+	struct worker_setup setup;
+	atomic_long connections;
 	long max_connections;
 	ev_signal term, interrupt;
 	ev_timer drain;
@@ -46,19 +48,18 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 {
 	struct daemon *d = owner;
 	struct worker *idlest = d->workers[0];
-	long load, least = worker_load(idlest), total = least;
+	long load, least = worker_load(idlest);
 	char name[LOG_QUOTE_SIZE];
 	size_t i;
 
 	for (i = 1; i < d->worker_count; i++) {
 		load = worker_load(d->workers[i]);
-		total += load;
 		if (load < least) {
 			least = load;
 			idlest = d->workers[i];
 		}
 	}
-	if (total < d->max_connections && worker_hand(idlest, service, fd, peer))
+	if (worker_hand(idlest, service, fd, peer))
 		return;
 	log_cause(LOG_LEVEL_WARNING, service->settings->name,
 	    "event=failed why=%s service=%s detail=\"maxConnections = %ld is reached\"",
@@ -151,9 +152,18 @@ start_workers(struct daemon *d, struct err *e)
 	d->workers = calloc((size_t)wanted, sizeof(struct worker *));
 	if (d->workers == NULL)
 		return err_set(e, "out of memory");
+	d->setup = (struct worker_setup){
+	    .count = (unsigned long)wanted,
+	    .services = d->services,
+	    .service_count = d->service_count,
+	    .most = d->max_connections,
+	    .total = &d->connections,
+	    .arrival = d->program->arrival,
+	    .ended = tell_main,
+	    .owner = d,
+	};
 	for (; d->worker_count < (size_t)wanted; d->worker_count++) {
-		d->workers[d->worker_count] = worker_new(d->worker_count,
-		    (unsigned long)wanted, d->program->arrival, tell_main, d, e);
+		d->workers[d->worker_count] = worker_new(d->worker_count, &d->setup, e);
 		if (d->workers[d->worker_count] == NULL)
 			return false;
 	}

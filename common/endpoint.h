@@ -45,9 +45,10 @@ struct batch {
 struct endpoint;
 
 struct endpoint_ops {
-	enum source (*take)(struct endpoint *, struct batch *);
+	enum source (*take)(struct endpoint *, size_t most, struct batch *);
 	size_t (*room)(const struct endpoint *);
 	size_t (*give)(struct endpoint *, const struct batch *);
+	void (*credit)(struct endpoint *, size_t n);
 	bool (*end)(struct endpoint *, enum ending);
 	void (*wait)(struct endpoint *, bool readable, bool writable);
 };
@@ -61,13 +62,14 @@ struct endpoint {
 	enum reason reason; /* why, once deaf or SOURCE_BROKEN */
 };
 
-/** Take at most a batch.  The result holds for what comes behind these bytes. */
+/** Take at most @most bytes, and a batch.  The result holds for what comes behind these
+ * bytes. */
 static inline enum source
-endpoint_take(struct endpoint *e, struct batch *batch)
+endpoint_take(struct endpoint *e, size_t most, struct batch *batch)
 {
 	batch->count = 0;
 	batch->length = 0;
-	return e->ops->take(e, batch);
+	return e->ops->take(e, most, batch);
 }
 
 /** How many bytes can be given now; 0: wait for writability. */
@@ -83,6 +85,15 @@ static inline size_t
 endpoint_give(struct endpoint *e, const struct batch *batch)
 {
 	return e->ops->give(e, batch);
+}
+
+/** Tell a source that @n bytes taken from it have left for good, so that it may let as
+ * many in again. */
+static inline void
+endpoint_credit(struct endpoint *e, size_t n)
+{
+	if (e->ops->credit != NULL && n > 0)
+		e->ops->credit(e, n);
 }
 
 /** Say that nothing more comes, behind all bytes given.  False: not done yet; `wake`

@@ -33,6 +33,14 @@ flow_connect(struct flow *f, struct endpoint *source, struct endpoint *sink)
 	f->sink = sink;
 }
 
+void
+flow_resume(struct flow *f, struct buf rest, uint64_t taken)
+{
+	f->kept = rest;
+	f->taken = taken;
+	f->given = taken - buf_length(&rest);
+}
+
 /* The first reason wins. */
 static void
 blame(struct flow *f, enum reason reason)
@@ -82,6 +90,7 @@ give_kept(struct flow *f)
 	batch_add(&batch, buf_bytes(&f->kept), buf_length(&f->kept));
 	n = endpoint_give(f->sink, &batch);
 	f->given += n;
+	endpoint_credit(f->source, n);
 	buf_consume(&f->kept, n);
 }
 
@@ -91,15 +100,16 @@ move(struct flow *f)
 {
 	struct batch batch;
 	enum source source;
-	size_t n;
+	size_t n, room = endpoint_room(f->sink);
 
-	if (!f->source->readable || endpoint_room(f->sink) == 0)
+	if (!f->source->readable || room == 0)
 		return;
-	source = endpoint_take(f->source, &batch);
+	source = endpoint_take(f->source, room, &batch);
 	f->taken += batch.length;
 	if (batch.length > 0) {
 		n = endpoint_give(f->sink, &batch);
 		f->given += n;
+		endpoint_credit(f->source, n);
 		if (n < batch.length)
 			keep(f, &batch, n);
 	}
@@ -168,5 +178,6 @@ flow_wants_source(const struct flow *f)
 bool
 flow_wants_sink(const struct flow *f)
 {
-	return f->state < FLOW_FINISHED && buf_length(&f->kept) > 0;
+	return f->state < FLOW_FINISHED &&
+	       (buf_length(&f->kept) > 0 || endpoint_room(f->sink) == 0);
 }

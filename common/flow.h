@@ -45,6 +45,10 @@ flow_init(struct flow *f, const char *name, unsigned long stream, enum reason *r
 /** Between which two endpoints; before the first step. */
 void flow_connect(struct flow *f, struct endpoint *source, struct endpoint *sink);
 
+/** Before the first step: @taken bytes were moved by others, but for @rest, which is the
+ * flow's from now on. */
+void flow_resume(struct flow *f, struct buf rest, uint64_t taken);
+
 /** Move at most one batch, and the state as far as it goes. */
 void flow_step(struct flow *f);
 

@@ -249,7 +249,7 @@ static bool
 say_hello(struct link *l)
 {
 	SSL_SESSION *session = target_session(l->target);
-	bool ok = tls_prepare(&l->tls, l->service->settings->sni, session);
+	bool ok = tls_prepare(&l->tls, l->service->settings->sni, session, l->offers_h2);
 
 	SSL_SESSION_free(session);
 	l->tls.keep_session = keep_session;
@@ -275,6 +275,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 	l->target = target;
 	l->events = events;
 	l->owner = owner;
+	l->offers_h2 = target != NULL && target_may_h2(target);
 	LIST_INSERT_HEAD(&set->links, l, entry);
 	set->count++;
 	watch_init(&l->watch, set->reactor, fd, on_ready, l);
@@ -297,12 +298,28 @@ link_cancel(struct link *l)
 }
 
 void
+link_set_drain(struct link_set *set)
+{
+	struct link *l, *next;
+
+	for (l = LIST_FIRST(&set->links); l != NULL; l = next) {
+		next = LIST_NEXT(l, entry); /* draining may end this one, and no other */
+		if (l->state == LINK_OPEN && l->carrier->drain != NULL)
+			l->carrier->drain(l->owner);
+	}
+}
+
+void
 link_set_clear(struct link_set *set)
 {
 	struct link *l;
 
 	set->emptied = NULL;
 	while ((l = LIST_FIRST(&set->links)) != NULL) {
+		if (l->state == LINK_OPEN && l->carrier->end != NULL) {
+			l->carrier->end(l->owner);
+			continue;
+		}
 		if (l->state == LINK_HANDSHAKE)
 			l->events->failed(l->owner, REASON_STOPPED, NULL);
 		reap(l, false);

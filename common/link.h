@@ -46,6 +46,12 @@ struct link_carrier {
 	void (*ready)(void *owner, int events);
 	/** The time set by link_set_timer() is over. */
 	void (*timer)(void *owner);
+	/** The program is told to stop: take nothing new.  NULL: there is nothing to do.
+	 */
+	void (*drain)(void *owner);
+	/** The worker ends, all channels are released: close the link now.  NULL: the
+	 * link has no carrier without a channel. */
+	void (*end)(void *owner);
 };
 
 enum link_state {
@@ -63,6 +69,7 @@ struct link {
 	LIST_ENTRY(link) entry;
 	struct service *service;
 	struct target *target; /* the client's; NULL in the server */
+	bool offers_h2;        /* the client offered it */
 
 	const struct link_events *events; /* of the handshake */
 	const struct link_carrier *carrier;
@@ -111,6 +118,9 @@ struct link_facts {
 };
 
 void link_facts(const struct link *link, struct link_facts *facts);
+
+/** Tell every carrier that the program is told to stop. */
+void link_set_drain(struct link_set *set);
 
 /** Close every link now; for the end of a worker. */
 void link_set_clear(struct link_set *set);

@@ -5,23 +5,53 @@
 
 #include <stdlib.h>
 
+enum {
+	/* The most bytes that go along with the question. */
+	FIRST_BYTES = 64 * 1024,
+	/* Carriers of one target that may turn a stream away. */
+	MOST_TRIES = 4,
+};
+
 /* Seconds that every target gets, however many there are. */
 static const double least_share = 1;
 
 struct opening {
 	const struct dialer *dialer;
 	struct service *service;
+	const char *peer;
 	const struct opening_events *events;
 	void *owner;
-	size_t index;         /* of the target being tried */
-	double deadline;      /* of the whole */
-	double share_ends;    /* of this target */
-	struct connect *dial; /* NULL unless it is connecting */
-	struct link *link;    /* NULL unless it is in the handshake */
-	enum reason reason;   /* the first failure */
+	size_t index;       /* of the target being tried */
+	int tries;          /* of this target's carriers */
+	double deadline;    /* of the whole; both by reactor_now() */
+	double share_ends;  /* of this target */
+	enum reason reason; /* the first failure */
+
+	/* What is under way, one at a time: */
+	struct connect *dial;
+	struct link *link;         /* in its handshake */
+	struct pool_waiter waiter; /* for an h2 carrier */
+	struct channel *channel;   /* asked, not answered */
+
+	ev_timer limit;   /* of waiting for a carrier and an answer */
+	struct buf first; /* the program's first bytes */
+	size_t given;     /* how many of them this channel has accepted */
 };
 
 static bool try_target(struct opening *o);
+static bool try_carrier(struct opening *o);
+
+static struct ev_loop *
+loop_of(const struct opening *o)
+{
+	return o->dialer->reactor->loop;
+}
+
+static struct target *
+target_of(const struct opening *o)
+{
+	return &o->service->targets[o->index];
+}
 
 static bool
 is_client(const struct opening *o)
@@ -29,36 +59,86 @@ is_client(const struct opening *o)
 	return o->service->settings->role == ROLE_CLIENT;
 }
 
+/* ---- the end --------------------------------------------------------------------- */
+
+/* Stop whatever is under way. */
 static void
-give_up(struct opening *o)
+stop(struct opening *o)
+{
+	struct link *link = o->link;
+
+	ev_timer_stop(loop_of(o), &o->limit);
+	connect_cancel(o->dial);
+	o->dial = NULL;
+	o->link = NULL;
+	if (link != NULL)
+		link_cancel(link);
+	pool_leave(&o->waiter);
+	if (o->channel != NULL) {
+		endpoint_end(&o->channel->endpoint, ENDING_RST);
+		channel_release(o->channel);
+	}
+	o->channel = NULL;
+}
+
+void
+opening_cancel(struct opening *o)
+{
+	if (o == NULL)
+		return;
+	stop(o);
+	buf_clear(&o->first);
+	free(o);
+}
+
+static void
+give_up(struct opening *o, const char *detail)
 {
 	const struct opening_events *events = o->events;
 	enum reason reason = o->reason;
 	void *owner = o->owner;
 
-	free(o);
-	events->failed(owner, reason);
+	opening_cancel(o);
+	events->failed(owner, reason, detail);
+}
+
+static void
+log_failure(
+    const struct opening *o, enum log_level level, enum reason reason, const char *detail)
+{
+	const char *service = o->service->settings->name;
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+
+	log_cause(level, service, "event=failed why=%s service=%s target=%s detail=%s",
+	    reason_word(reason), log_quote(service, name), target_of(o)->text,
+	    log_quote(detail != NULL ? detail : reason_text(reason), text));
 }
 
 /* Say why, then try the next target, if there is one and time is left. */
 static void
 target_failed(struct opening *o, enum reason reason, const char *detail)
 {
-	const struct target *target = &o->service->targets[o->index];
-	const char *service = o->service->settings->name;
 	bool last =
 	    o->index + 1 == o->service->target_count || reactor_now() >= o->deadline;
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
 	if (o->reason == REASON_NONE)
 		o->reason = reason;
-	log_cause(last ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, service,
-	    "event=failed why=%s service=%s target=%s detail=%s", reason_word(reason),
-	    log_quote(service, name), target->text,
-	    log_quote(detail != NULL ? detail : reason_text(reason), text));
-	o->index++;
+	log_failure(o, last ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, reason, detail);
+	stop(o);
+	if (!last)
+		o->index++;
 	if (last || !try_target(o))
-		give_up(o);
+		give_up(o, detail);
+}
+
+/* It is not certain that no byte reached an app: nothing else may be tried. */
+static void
+fail_for_good(struct opening *o, enum reason reason, const char *detail)
+{
+	if (o->reason == REASON_NONE)
+		o->reason = reason;
+	log_failure(o, LOG_LEVEL_ERROR, reason, detail);
+	give_up(o, detail);
 }
 
 static void
@@ -66,22 +146,37 @@ opened(struct opening *o, int fd, struct channel *channel)
 {
 	const struct opening_events *events = o->events;
 	void *owner = o->owner;
+	size_t fed = buf_length(&o->first);
+	struct buf rest;
 
+	buf_consume(&o->first, o->given);
+	rest = o->first;
+	ev_timer_stop(loop_of(o), &o->limit);
 	free(o);
-	events->opened(owner, fd, channel);
+	events->opened(owner, fd, channel, rest, fed);
+}
+
+/* ---- raw carriers and sockets ---------------------------------------------------- */
+
+static void
+use_raw(struct opening *o, struct link *link)
+{
+	struct channel *channel = carrier_raw_new(link);
+
+	o->given = 0;
+	if (channel != NULL)
+		opened(o, -1, channel);
+	else
+		target_failed(o, REASON_NO_MEMORY, NULL);
 }
 
 static void
 on_link_opened(void *owner, struct link *link)
 {
 	struct opening *o = owner;
-	struct channel *channel = carrier_raw_new(link);
 
 	o->link = NULL;
-	if (channel != NULL)
-		opened(o, -1, channel);
-	else
-		target_failed(o, REASON_NO_MEMORY, NULL);
+	use_raw(o, link);
 }
 
 static void
@@ -115,11 +210,178 @@ on_connected(
 		opened(o, fd, NULL);
 		return;
 	}
-	o->link = link_new(o->dialer->links, o->service, &o->service->targets[o->index],
-	    fd, o->share_ends - reactor_now(), &link_events, o);
+	o->link = link_new(o->dialer->links, o->service, target_of(o), fd,
+	    o->share_ends - reactor_now(), &link_events, o);
 	if (o->link == NULL)
 		target_failed(o, REASON_NO_MEMORY, NULL);
 }
+
+static bool
+dial(struct opening *o)
+{
+	o->dial = connect_start(loop_of(o), o->dialer->resolver, target_of(o)->name,
+	    o->share_ends - reactor_now(), on_connected, o);
+	return o->dial != NULL;
+}
+
+/* ---- h2 carriers ----------------------------------------------------------------- */
+
+static void
+on_carrier_ready(void *owner)
+{
+	struct opening *o = owner;
+
+	if (!try_carrier(o))
+		target_failed(o, REASON_NO_MEMORY, NULL);
+}
+
+static void
+on_carrier_raw(void *owner, struct link *link)
+{
+	struct opening *o = owner;
+
+	ev_timer_stop(loop_of(o), &o->limit);
+	if (link != NULL)
+		use_raw(o, link);
+	else if (!dial(o))
+		target_failed(o, REASON_NO_MEMORY, NULL);
+}
+
+static void
+on_carrier_failed(void *owner, enum reason reason, const char *detail)
+{
+	target_failed(owner, reason, detail);
+}
+
+static void
+on_accepted(void *owner)
+{
+	struct opening *o = owner;
+	struct channel *channel = o->channel;
+
+	o->channel = NULL;
+	opened(o, -1, channel);
+}
+
+static void
+on_refused(void *owner, enum reason reason, const char *detail, bool again)
+{
+	struct opening *o = owner;
+
+	if (!again) {
+		fail_for_good(o, reason, detail);
+		return;
+	}
+	/* A carrier that goes away says nothing of its target. */
+	if (reason == REASON_CARRIER_LOST && ++o->tries < MOST_TRIES) {
+		stop(o);
+		if (try_carrier(o))
+			return;
+	}
+	target_failed(o, reason, detail);
+}
+
+static const struct channel_events channel_events = {
+    .accepted = on_accepted,
+    .refused = on_refused,
+};
+
+/* Give the channel what it has not had of the first bytes. */
+static void
+push(struct opening *o)
+{
+	struct endpoint *e = &o->channel->endpoint;
+	struct batch batch = {0};
+	size_t left = buf_length(&o->first) - o->given, room = endpoint_room(e);
+
+	if (left > room)
+		left = room;
+	if (left > 0) {
+		batch_add(&batch, buf_bytes(&o->first) + o->given, left);
+		o->given += endpoint_give(e, &batch);
+	}
+	endpoint_wait(e, false, o->given < buf_length(&o->first));
+}
+
+static void
+on_channel_wake(void *owner)
+{
+	struct opening *o = owner;
+
+	if (!o->channel->endpoint.deaf)
+		push(o);
+}
+
+static void
+on_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	target_failed(
+	    timer->data, REASON_OPEN_TIMEOUT, "the far end does not answer in time");
+}
+
+static void
+ask(struct opening *o, struct carrier_h2 *carrier)
+{
+	struct endpoint *e;
+
+	o->channel = carrier_h2_open(carrier, o->peer, &channel_events, o);
+	if (o->channel == NULL)
+		return;
+	e = &o->channel->endpoint;
+	e->wake = on_channel_wake;
+	e->owner = o;
+	o->given = 0;
+	push(o);
+	o->events->hungry(o->owner);
+}
+
+/* False: out of memory. */
+static bool
+try_carrier(struct opening *o)
+{
+	struct pool *pool = pool_of(o->dialer->pools, o->service, target_of(o));
+	struct carrier_h2 *carrier;
+
+	if (pool == NULL)
+		return false;
+	ev_timer_stop(loop_of(o), &o->limit);
+	ev_timer_set(&o->limit, o->share_ends - reactor_now(), 0);
+	ev_timer_start(loop_of(o), &o->limit);
+	if ((carrier = pool_pick(pool)) != NULL)
+		ask(o, carrier);
+	if (o->channel == NULL)
+		pool_wait(pool, &o->waiter);
+	return true;
+}
+
+bool
+opening_feed(struct opening *o, struct endpoint *program)
+{
+	size_t space = FIRST_BYTES - buf_length(&o->first);
+	struct batch batch;
+	enum source source;
+	int i;
+
+	if (o->channel == NULL || space == 0)
+		return false;
+	source = endpoint_take(program, space, &batch); /* an end shows again later */
+	for (i = 0; i < batch.count; i++)
+		if (!buf_append(
+			&o->first, batch.parts[i].iov_base, batch.parts[i].iov_len))
+			program->deaf = true;
+	push(o);
+	return source == SOURCE_OPEN && buf_length(&o->first) < FIRST_BYTES;
+}
+
+size_t
+opening_given(const struct opening *o)
+{
+	return o->given;
+}
+
+/* ---- the beginning --------------------------------------------------------------- */
 
 static bool
 try_target(struct opening *o)
@@ -130,13 +392,14 @@ try_target(struct opening *o)
 	if (share < least_share)
 		share = least_share;
 	o->share_ends = reactor_now() + share;
-	o->dial = connect_start(o->dialer->reactor->loop, o->dialer->resolver,
-	    o->service->targets[o->index].name, share, on_connected, o);
-	return o->dial != NULL;
+	o->tries = 0;
+	if (is_client(o) && target_may_h2(target_of(o)))
+		return try_carrier(o);
+	return dial(o);
 }
 
 struct opening *
-opening_start(const struct dialer *dialer, struct service *service,
+opening_start(const struct dialer *dialer, struct service *service, const char *peer,
     const struct opening_events *events, void *owner)
 {
 	struct opening *o = malloc(sizeof(*o));
@@ -146,24 +409,23 @@ opening_start(const struct dialer *dialer, struct service *service,
 	*o = (struct opening){
 	    .dialer = dialer,
 	    .service = service,
+	    .peer = peer,
 	    .events = events,
 	    .owner = owner,
+	    .deadline = reactor_now() + service->settings->timeout_connect,
+	    .waiter =
+		{
+		    .owner = o,
+		    .ready = on_carrier_ready,
+		    .raw = on_carrier_raw,
+		    .failed = on_carrier_failed,
+		},
 	};
-	o->deadline = reactor_now() + service->settings->timeout_connect;
+	ev_init(&o->limit, on_limit);
+	o->limit.data = o;
 	if (!try_target(o)) {
 		free(o);
 		return NULL;
 	}
 	return o;
-}
-
-void
-opening_cancel(struct opening *o)
-{
-	if (o == NULL)
-		return;
-	connect_cancel(o->dial);
-	if (o->link != NULL)
-		link_cancel(o->link);
-	free(o);
 }

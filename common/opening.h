@@ -1,36 +1,52 @@
 /*
  * The way to the far side of a new stream: each target in turn, until one is reached or
- * TIMEOUTconnect is over.  In the client that is a socket and a good TLS handshake, in
- * the server a socket to the app.  As no byte of the stream has been read by then, the
- * next target can always be tried.
+ * TIMEOUTconnect is over.  In the client that is a channel: on an h2 carrier once the far
+ * end's app has accepted, on a raw carrier after a good TLS handshake.  In the server it
+ * is a socket to the app.
+ *
+ * On an h2 carrier the program's first bytes go along with the question.  They are kept
+ * until the answer, and another carrier or target is tried exactly when it is certain
+ * that none of them reached an app.
  */
 #ifndef COMMON_OPENING_H
 #define COMMON_OPENING_H
 
 #include "common/carrier_raw.h"
-#include "common/resolve.h"
-#include "common/service.h"
+#include "common/pool.h"
 
 /** What a worker lends to those who dial. */
 struct dialer {
 	struct reactor *reactor;
 	struct resolver *resolver;
 	struct link_set *links;
+	struct pool_set *pools; /* the client's */
 };
 
 struct opening_events {
-	/** Client: @channel, and @fd is -1.  Server: @fd, and @channel is NULL. */
-	void (*opened)(void *owner, int fd, struct channel *channel);
-	/** No target was reached; each was logged. */
-	void (*failed)(void *owner, enum reason reason);
+	/** Client: opening_feed() is of use now, once the program has said something. */
+	void (*hungry)(void *owner);
+	/** Client: @channel, @first: the bytes fed that it has not accepted yet, the
+	 * callee's, and how many were @fed in all; @fd is -1.  Server: @fd alone. */
+	void (*opened)(
+	    void *owner, int fd, struct channel *channel, struct buf first, size_t fed);
+	/** No target was reached; each was logged.  @detail, perhaps NULL, is of the
+	 * last, and only for the call. */
+	void (*failed)(void *owner, enum reason reason, const char *detail);
 };
 
 struct opening;
 
-/** Exactly one event comes, from the loop; the opening is gone then.  NULL: out of
- * memory. */
+/** @peer: the legacy program's address in text, which lives as long as the opening.
+ * Either `opened` or `failed` comes, once, from the loop; the opening is gone then. NULL:
+ * out of memory. */
 struct opening *opening_start(const struct dialer *dialer, struct service *service,
-    const struct opening_events *events, void *owner);
+    const char *peer, const struct opening_events *events, void *owner);
+
+/** Client: take the program's first bytes along.  True: more would be taken. */
+bool opening_feed(struct opening *opening, struct endpoint *program);
+
+/** How many of them the far side may have by now. */
+size_t opening_given(const struct opening *opening);
 
 /** No event will come.  NULL is fine. */
 void opening_cancel(struct opening *opening);

@@ -44,16 +44,17 @@ is_reset(const struct plain *p)
 }
 
 static enum source
-plain_take(struct endpoint *e, struct batch *batch)
+plain_take(struct endpoint *e, size_t most, struct batch *batch)
 {
 	struct plain *p = plain_of(e);
-	uint8_t *space = p->watch.reactor->plain;
+	uint8_t *space = p->watch.reactor->plain + REACTOR_HEADROOM;
 	ssize_t n;
 
-	n = recv(p->fd, space, REACTOR_BATCH, 0);
+	if (most > REACTOR_BATCH)
+		most = REACTOR_BATCH;
+	n = recv(p->fd, space, most, 0);
 	if (n > 0) {
-		e->readable =
-		    n == REACTOR_BATCH || e->deaf; /* then an end is behind it */
+		e->readable = (size_t)n == most || e->deaf; /* then an end is behind it */
 		batch_add(batch, space, (size_t)n);
 		return SOURCE_OPEN;
 	}

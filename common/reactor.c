@@ -27,10 +27,11 @@ bool
 reactor_init(struct reactor *r, struct ev_loop *loop, struct err *e)
 {
 	*r = (struct reactor){.loop = loop, .broken = -1};
-	r->plain = malloc(REACTOR_PLAIN);
+	r->plain = malloc(REACTOR_HEADROOM + REACTOR_PLAIN);
+	r->frames = malloc(REACTOR_PLAIN);
 	r->in = malloc(REACTOR_BATCH);
 	r->out = malloc(REACTOR_OUT);
-	if (r->plain == NULL || r->in == NULL || r->out == NULL) {
+	if (r->plain == NULL || r->frames == NULL || r->in == NULL || r->out == NULL) {
 		err_set(e, "out of memory");
 		goto fail;
 	}
@@ -55,6 +56,7 @@ reactor_clear(struct reactor *r)
 		close(r->broken);
 	}
 	free(r->plain);
+	free(r->frames);
 	free(r->in);
 	free(r->out);
 	*r = (struct reactor){.broken = -1};

@@ -22,16 +22,19 @@ enum {
 	/** One record more than a batch: what an unfinished record of the batch before
 	 * adds. */
 	REACTOR_PLAIN = REACTOR_BATCH + 17 * 1024,
+	/** Free bytes ahead of what a plain socket brings, for a frame's header. */
+	REACTOR_HEADROOM = 64,
 	/** A batch with the overhead of all its records. */
 	REACTOR_OUT = REACTOR_BATCH + 32 * 1024,
 };
 
 struct reactor {
 	struct ev_loop *loop;
-	uint8_t *plain; /* REACTOR_PLAIN bytes of plaintext, in either direction */
-	uint8_t *in;    /* REACTOR_BATCH bytes of ciphertext just received */
-	uint8_t *out;   /* REACTOR_OUT bytes of ciphertext about to be sent */
-	int broken;     /* the second epoll */
+	uint8_t *plain;  /* REACTOR_HEADROOM and REACTOR_PLAIN bytes of plaintext */
+	uint8_t *frames; /* REACTOR_PLAIN bytes of HTTP/2 just received */
+	uint8_t *in;     /* REACTOR_BATCH bytes of ciphertext just received */
+	uint8_t *out;    /* REACTOR_OUT bytes of ciphertext about to be sent */
+	int broken;      /* the second epoll */
 	ev_io broken_io;
 };
 

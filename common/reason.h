@@ -34,6 +34,7 @@
 	ROW(CERT_MISSING, "cert-missing", "the client showed no certificate") \
 	ROW(CERT_REFUSED, "cert-refused", "the far end refuses our certificate") \
 	ROW(NOT_TLS, "not-tls", "the far end does not speak TLS") \
+	ROW(NO_PROTOCOL, "no-protocol", "the far end speaks no h2 carrier") \
 	ROW(TLS_FAILED, "tls-failed", "the TLS handshake failed") \
 	ROW(PROBE, "probe", "a health check or port scan, no stream") \
 	ROW(FULL, "full", "maxConnections is reached")

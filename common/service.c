@@ -1,13 +1,18 @@
 #include "common/service.h"
 
+#include "common/reactor.h"
 #include "common/tls_context.h"
 
 #include <stdlib.h>
 
+/* Seconds for which a target that speaks no h2 is not asked again. */
+static const double raw_seconds = 300;
+
 static void
-target_init(struct target *target, const struct net_name *name)
+target_init(struct target *target, const struct net_name *name, bool multiplex)
 {
 	target->name = name;
+	target->multiplex = multiplex;
 	net_name_format(name, target->text, sizeof(target->text));
 	pthread_mutex_init(&target->lock, NULL);
 }
@@ -25,7 +30,8 @@ service_new(const struct service_settings *settings, struct err *e)
 	if (service->targets == NULL)
 		goto no_memory;
 	for (i = 0; i < settings->connect.count; i++)
-		target_init(&service->targets[i], &settings->connect.items[i]);
+		target_init(&service->targets[i], &settings->connect.items[i],
+		    settings->multiplex != MULTIPLEX_NO);
 	service->target_count = settings->connect.count;
 	if ((service->context = tls_context_new(settings, e)) == NULL)
 		goto fail;
@@ -51,6 +57,27 @@ service_free(struct service *service)
 	free(service->targets);
 	SSL_CTX_free(service->context);
 	free(service);
+}
+
+bool
+target_may_h2(struct target *target)
+{
+	double raw_until;
+
+	if (!target->multiplex)
+		return false;
+	pthread_mutex_lock(&target->lock);
+	raw_until = target->raw_until;
+	pthread_mutex_unlock(&target->lock);
+	return reactor_now() >= raw_until;
+}
+
+void
+target_set_raw(struct target *target)
+{
+	pthread_mutex_lock(&target->lock);
+	target->raw_until = reactor_now() + raw_seconds;
+	pthread_mutex_unlock(&target->lock);
 }
 
 /* A copy, since OpenSSL writes to a session that a connection uses. */

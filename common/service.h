@@ -13,9 +13,11 @@
 /** One `connect` line and what is remembered of it. */
 struct target {
 	const struct net_name *name;
+	bool multiplex;           /* of the service: not `no` */
 	char text[NET_TEXT_SIZE]; /* the name, for the log */
 	pthread_mutex_t lock;     /* taken once per TLS handshake */
 	SSL_SESSION *session;     /* the newest that was not refused; NULL: none */
+	double raw_until;         /* by reactor_now(): till then h2 is not offered */
 };
 
 struct service {
@@ -30,6 +32,12 @@ struct service *service_new(const struct service_settings *settings, struct err 
 
 /** NULL is fine.  No thread may use the service any more. */
 void service_free(struct service *service);
+
+/** Does the target take h2 carriers, as far as is known? */
+bool target_may_h2(struct target *target);
+
+/** It has shown that it does not: do not ask again for a while. */
+void target_set_raw(struct target *target);
 
 /** A copy of the session kept for a target, or NULL; the caller frees it. */
 SSL_SESSION *target_session(struct target *target);

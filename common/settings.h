@@ -14,8 +14,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/** `multiplex`: many streams on a TLS connection never, if the peer can, or always. */
 enum multiplex {
-	MULTIPLEX_NO
+	MULTIPLEX_NO,
+	MULTIPLEX_AUTO,
+	MULTIPLEX_YES
 };
 
 /** `foreground`: yes, no (become a daemon) or quiet (stay, without stderr). */
@@ -54,6 +57,10 @@ struct service_settings {
 	char *ciphersuites; /* NULL: OpenSSL's */
 	char *curves;       /* NULL: OpenSSL's */
 	enum multiplex multiplex;
+	long carriers;    /* client: h2 carriers to a target, per worker */
+	bool delay;       /* client: open none before the first stream */
+	double keepalive; /* both: of h2 carriers */
+	double keepalive_timeout;
 
 	double timeout_busy;
 	double timeout_close;

@@ -116,7 +116,7 @@ const struct option_refusal settings_refusals[] = {
 	       "the line",
     },
     {
-	.names = "delay retry reset local socket",
+	.names = "retry reset local socket",
 	.why = LATER,
     },
     {
@@ -137,7 +137,7 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "carriers keepalive keepaliveTimeout maxAge TIMEOUTlinger status",
+	.names = "maxAge TIMEOUTlinger status",
 	.why = LATER,
     },
     {NULL, NULL},

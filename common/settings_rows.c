@@ -45,6 +45,8 @@ static const struct option_word foregrounds[] = {
 };
 
 static const struct option_word multiplexes[] = {
+    {"auto", MULTIPLEX_AUTO},
+    {"yes", MULTIPLEX_YES},
     {"no", MULTIPLEX_NO},
     {NULL, 0},
 };
@@ -302,9 +304,49 @@ static const struct option rows[] = {
 	.name = "multiplex",
 	.type = OPTION_WORD,
 	.offset = OPTION_AT(service_settings, multiplex, enum multiplex),
-	.fallback = BOTH("no"),
+	.fallback = BOTH("auto"),
 	.words = multiplexes,
-	.help = "no: each stream has a TLS connection of its own",
+	.help =
+	    "Many streams over few TLS connections, which needs routeport at the other "
+	    "end. auto: if it can; yes: it must; no: each stream has a TLS connection "
+	    "of its own",
+    },
+    {
+	.name = "carriers",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, carriers, long),
+	.fallback = {"4", NULL},
+	.min = 1,
+	.max = 64,
+	.help = "With multiplex, at most this many TLS connections to a target, for each "
+		"worker; a second is opened when the first is busy",
+    },
+    {
+	.name = "delay",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, delay, bool),
+	.fallback = {"no", NULL},
+	.help = "With multiplex, yes: open no TLS connection before the first stream",
+    },
+    {
+	.name = "keepalive",
+	.type = OPTION_SECONDS,
+	.offset = OPTION_AT(service_settings, keepalive, double),
+	.fallback = BOTH("30"),
+	.min = 1,
+	.max = 3600,
+	.help = "With multiplex, ask for a sign of life when nothing came for this long",
+    },
+    {
+	.name = "keepaliveTimeout",
+	.type = OPTION_SECONDS,
+	.offset = OPTION_AT(service_settings, keepalive_timeout, double),
+	.fallback = BOTH("10"),
+	.min = 1,
+	.max = 3600,
+	.help =
+	    "With multiplex, a TLS connection is lost when no sign of life comes within "
+	    "this long; its streams are reset",
     },
     {
 	.name = "TIMEOUTconnect",

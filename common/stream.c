@@ -5,6 +5,7 @@
 #include "common/plain.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct stream {
 	char peer[NET_TEXT_SIZE];
 
 	struct opening *opening; /* NULL once the far side is reached */
+	bool hungry;             /* the opening takes the program's first bytes */
 	struct plain plain;      /* its fd is -1 while there is none */
 	struct channel *channel; /* NULL while there is none */
 	struct flow out;         /* plain socket to channel */
@@ -215,17 +217,34 @@ stream_step(struct stream *s)
 		renew_limit(s);
 }
 
-/* While the stream opens only a break is worth anything. */
+/* The program is gone.  With its first bytes on the way that is a reset like any other.
+ */
+static void
+drop_opening(struct stream *s)
+{
+	s->out.taken = s->out.given = opening_given(s->opening);
+	cut(s, s->out.given > 0 ? REASON_PROGRAM_RESET : REASON_PROGRAM_GONE);
+}
+
+/* While the stream opens, a break is worth something, and the program's first words. */
 static void
 on_wake_while_opening(struct stream *s)
 {
-	struct endpoint *e =
-	    s->channel != NULL ? &s->channel->endpoint : &s->plain.endpoint;
+	struct endpoint *program = &s->plain.endpoint;
 
-	if (e->deaf)
-		cut(s, s->channel != NULL ? e->reason : REASON_PROGRAM_GONE);
+	if (s->channel != NULL) {
+		if (s->channel->endpoint.deaf)
+			cut(s, s->channel->endpoint.reason);
+		else
+			endpoint_wait(&s->channel->endpoint, false, false);
+		return;
+	}
+	if (s->hungry && program->readable && !program->deaf)
+		s->hungry = opening_feed(s->opening, program);
+	if (program->deaf)
+		drop_opening(s);
 	else
-		endpoint_wait(e, false, false);
+		endpoint_wait(program, s->hungry, false);
 }
 
 /* Either side has news. */
@@ -263,52 +282,60 @@ adopt_channel(struct stream *s, struct channel *channel)
 }
 
 static void
-on_opened(void *owner, int fd, struct channel *channel)
+on_hungry(void *owner)
+{
+	struct stream *s = owner;
+
+	s->hungry = true;
+	endpoint_wait(&s->plain.endpoint, true, false);
+}
+
+static void
+on_opened(void *owner, int fd, struct channel *channel, struct buf first, size_t fed)
 {
 	struct stream *s = owner;
 
 	if (channel != NULL) {
 		adopt_channel(s, channel);
+		s->plain.endpoint.readable = true;
 	} else {
 		plain_init(&s->plain, s->set->dialer.reactor, fd, on_wake, s);
+		channel_answer(s->channel, REASON_NONE, NULL);
 		s->channel->endpoint.readable = true; /* by now there usually are bytes */
 	}
+	flow_resume(&s->out, first, fed);
 	start_moving(s);
 }
 
 static void
-on_failed(void *owner, enum reason reason)
+on_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct stream *s = owner;
 
 	s->opening = NULL;
+	if (s->channel != NULL)
+		channel_answer(s->channel, reason, detail);
 	cut(s, reason);
 }
 
 static const struct opening_events opening_events = {
+    .hungry = on_hungry,
     .opened = on_opened,
     .failed = on_failed,
 };
 
 static struct stream *
-stream_new(
-    struct stream_set *set, struct service *service, const struct net_address *peer)
+stream_new(struct stream_set *set, struct service *service, const char *peer)
 {
 	bool client = service->settings->role == ROLE_CLIENT;
 	struct stream *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
-	if ((s->opening = opening_start(&set->dialer, service, &opening_events, s)) ==
-	    NULL) {
-		free(s);
-		return NULL;
-	}
 	s->set = set;
 	s->service = service;
 	s->id = set->next_id;
 	set->next_id += set->id_step;
-	net_address_format(peer, s->peer, sizeof(s->peer));
 	s->plain.fd = -1;
 	flow_init(&s->out, client ? "up" : "down", s->id, &s->reason);
 	flow_init(&s->in, client ? "down" : "up", s->id, &s->reason);
@@ -317,14 +344,24 @@ stream_new(
 	s->limit.data = s;
 	LIST_INSERT_HEAD(&set->streams, s, entry);
 	set->count++;
+	snprintf(s->peer, sizeof(s->peer), "%s", peer);
 	log_debug("stream=%lu event=accept service=%s peer=%s", s->id,
 	    service->settings->name, s->peer);
 	return s;
 }
 
+static void
+begin_opening(struct stream *s)
+{
+	s->opening =
+	    opening_start(&s->set->dialer, s->service, s->peer, &opening_events, s);
+	if (s->opening == NULL)
+		cut(s, REASON_NO_MEMORY);
+}
+
 void
-stream_from_program(struct stream_set *set, struct service *service, int fd,
-    const struct net_address *peer)
+stream_from_program(
+    struct stream_set *set, struct service *service, int fd, const char *peer)
 {
 	struct stream *s = stream_new(set, service, peer);
 
@@ -335,15 +372,17 @@ stream_from_program(struct stream_set *set, struct service *service, int fd,
 	}
 	plain_init(&s->plain, set->dialer.reactor, fd, on_wake, s);
 	endpoint_wait(&s->plain.endpoint, false, false);
+	begin_opening(s);
 }
 
 void
 stream_from_channel(struct stream_set *set, struct service *service,
-    struct channel *channel, const struct net_address *peer)
+    struct channel *channel, const char *peer)
 {
 	struct stream *s = stream_new(set, service, peer);
 
 	if (s == NULL) {
+		channel_answer(channel, REASON_NO_MEMORY, NULL);
 		endpoint_end(&channel->endpoint, ENDING_RST);
 		channel_release(channel);
 		set->ended(set->owner);
@@ -351,6 +390,7 @@ stream_from_channel(struct stream_set *set, struct service *service,
 	}
 	adopt_channel(s, channel);
 	endpoint_wait(&channel->endpoint, false, false);
+	begin_opening(s);
 }
 
 void

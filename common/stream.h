@@ -26,13 +26,14 @@ struct stream_set {
 	void *owner;
 };
 
-/** Client: a program has connected; find it a channel.  Takes @fd. */
-void stream_from_program(struct stream_set *set, struct service *service, int fd,
-    const struct net_address *peer);
+/** Client: a program has connected; find it a channel.  Takes @fd.  @peer: its address
+ * in text. */
+void stream_from_program(
+    struct stream_set *set, struct service *service, int fd, const char *peer);
 
-/** Server: a channel has come; connect it to the app. */
+/** Server: a channel has come; connect it to the app.  @peer: who connected, in text. */
 void stream_from_channel(struct stream_set *set, struct service *service,
-    struct channel *channel, const struct net_address *peer);
+    struct channel *channel, const char *peer);
 
 /** Cut every stream off. */
 void stream_set_cut(struct stream_set *set, enum reason reason);

@@ -131,9 +131,14 @@ tls_clear(struct tls *t)
 }
 
 bool
-tls_prepare(struct tls *t, const char *sni, SSL_SESSION *session)
+tls_prepare(struct tls *t, const char *sni, SSL_SESSION *session, bool offer_h2)
 {
+	static const unsigned char protocols[] = "\x0b" TLS_PROTOCOL_H2;
+
 	if (sni != NULL && SSL_set_tlsext_host_name(t->ssl, sni) != 1)
+		return false;
+	if (offer_h2 &&
+	    SSL_set_alpn_protos(t->ssl, protocols, sizeof(protocols) - 1) != 0)
 		return false;
 	if (session != NULL)
 		(void)SSL_set_session(t->ssl, session); /* else a full handshake */
@@ -237,7 +242,8 @@ check_resumed(struct tls *t)
 
 /*
  * The router's default certificate often fits by a wildcard, and what is sent then is
- * read by the router.  A pod of ours asks for our certificate, the router never does.
+ * read by the router.  A pod of ours asks for our certificate or selects our protocol;
+ * the router does neither.
  */
 static void
 check_route(struct tls *t)
@@ -245,7 +251,7 @@ check_route(struct tls *t)
 	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
 	char names[IDENTITY_NAMES_SIZE];
 
-	if (!t->wildcard || t->asked_us || certificate == NULL)
+	if (!t->wildcard || t->asked_us || tls_is_h2(t) || certificate == NULL)
 		return;
 	t->state = TLS_BROKEN;
 	tls_blame(t, REASON_ROUTE_UNKNOWN,
@@ -296,15 +302,14 @@ tls_handshake(struct tls *t)
 
 /* Everything that has arrived, record by record.  Returns how many bytes. */
 static size_t
-decrypt(struct tls *t)
+decrypt(struct tls *t, uint8_t *space)
 {
 	size_t total = 0, n;
 	int result;
 
 	do {
 		ERR_clear_error();
-		result = SSL_read_ex(
-		    t->ssl, t->reactor->plain + total, REACTOR_PLAIN - total, &n);
+		result = SSL_read_ex(t->ssl, space + total, REACTOR_PLAIN - total, &n);
 		if (result != 1) {
 			judge(t, result);
 			break;
@@ -317,19 +322,19 @@ decrypt(struct tls *t)
 }
 
 enum tls_state
-tls_take(struct tls *t, struct batch *batch)
+tls_take(struct tls *t, uint8_t *space, struct batch *batch)
 {
 	size_t total;
 
 	if (t->state != TLS_OPEN)
 		return t->state;
 	receive(t, REACTOR_BATCH);
-	total = decrypt(t);
+	total = decrypt(t, space);
 	put_back(t);
 	if (t->state == TLS_FINISHED)
 		buf_clear(&t->in);
 	if (total > 0)
-		batch_add(batch, t->reactor->plain, total);
+		batch_add(batch, space, total);
 	if (t->state == TLS_OPEN)
 		SSL_free_buffers(t->ssl); /* a ticket leaves 16 KB behind */
 	if (t->scratch_used > 0)
@@ -386,22 +391,40 @@ tls_room(const struct tls *t)
 	return buf_length(&t->out) == 0 ? REACTOR_BATCH : 0;
 }
 
+void
+tls_write(struct tls *t, const void *bytes, size_t n)
+{
+	size_t written;
+
+	if (t->deaf)
+		return;
+	ERR_clear_error();
+	if (SSL_write_ex(t->ssl, bytes, n, &written) != 1) {
+		tls_blame_openssl(t);
+		tls_lose(t);
+	}
+}
+
 bool
 tls_give(struct tls *t, const struct batch *batch)
 {
-	size_t n;
 	int i;
 
-	for (i = 0; i < batch->count && !t->deaf; i++) {
-		ERR_clear_error();
-		if (SSL_write_ex(t->ssl, batch->parts[i].iov_base,
-			batch->parts[i].iov_len, &n) != 1) {
-			tls_blame_openssl(t);
-			tls_lose(t);
-		}
-	}
+	for (i = 0; i < batch->count; i++)
+		tls_write(t, batch->parts[i].iov_base, batch->parts[i].iov_len);
 	tls_flush(t);
 	return !t->deaf;
+}
+
+bool
+tls_is_h2(const struct tls *t)
+{
+	static const char protocol[] = TLS_PROTOCOL_H2;
+	const unsigned char *name;
+	unsigned length;
+
+	SSL_get0_alpn_selected(t->ssl, &name, &length);
+	return length == sizeof(protocol) - 1 && memcmp(name, protocol, length) == 0;
 }
 
 void

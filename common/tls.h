@@ -77,18 +77,27 @@ bool tls_init(struct tls *t, struct reactor *r, SSL_CTX *context, int fd);
 /** Free all but the descriptor, which is left to the caller. */
 void tls_clear(struct tls *t);
 
-/** Client, before the handshake: the SNI (NULL: none) and a session to resume (or NULL).
- */
-bool tls_prepare(struct tls *t, const char *sni, SSL_SESSION *session);
+/** Client, before the handshake: the SNI (NULL: none), a session to resume (or NULL), and
+ * whether to offer TLS_PROTOCOL_H2. */
+bool tls_prepare(struct tls *t, const char *sni, SSL_SESSION *session, bool offer_h2);
 
 /** Go on with the handshake, as far as what has arrived allows. */
 enum tls_state tls_handshake(struct tls *t);
 
-/** Decrypt what has arrived: at most a batch.  The state holds for what is behind it. */
-enum tls_state tls_take(struct tls *t, struct batch *batch);
+/** Decrypt what has arrived, at most a batch, into @space of REACTOR_PLAIN bytes.  The
+ * state holds for what is behind it. */
+enum tls_state tls_take(struct tls *t, uint8_t *space, struct batch *batch);
 
 /** How much may be given now: a batch, or nothing while the socket is full. */
 size_t tls_room(const struct tls *t);
+
+/** Encrypt as one record, or several if @n is above 16 KiB, without sending yet:
+ * tls_flush() follows in the same turn, and before any other connection of this worker
+ * writes. */
+void tls_write(struct tls *t, const void *bytes, size_t n);
+
+/** Did both agree on TLS_PROTOCOL_H2? */
+bool tls_is_h2(const struct tls *t);
 
 /** Encrypt and send; to be called only with room.  False: deaf. */
 bool tls_give(struct tls *t, const struct batch *batch);

@@ -75,6 +75,8 @@ blame_alert(struct tls *t, int alert)
 	    (is_about_certificate(alert) || is_probably_about_certificate(t, alert)))
 		tls_blame(t, REASON_CERT_REFUSED,
 		    "the far end refuses our certificate: %s", text);
+	else if (t->state == TLS_HANDSHAKE && alert == SSL_AD_NO_APPLICATION_PROTOCOL)
+		tls_blame(t, REASON_NO_PROTOCOL, "the far end refuses " TLS_PROTOCOL_H2);
 	else if (t->state == TLS_HANDSHAKE)
 		tls_blame(
 		    t, REASON_TLS_FAILED, "the far end refused the handshake: %s", text);

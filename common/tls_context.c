@@ -259,6 +259,27 @@ set_protocol(SSL_CTX *context, const struct service_settings *s, struct err *e)
 	return true;
 }
 
+/* A client that offers other protocols alone is served raw, as if it offered none. */
+static int
+on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length,
+    const unsigned char *offered, unsigned int length, void *arg)
+{
+	static const char name[] = TLS_PROTOCOL_H2;
+	unsigned int at;
+
+	(void)ssl;
+	(void)arg;
+	for (at = 0; at < length && offered[at] < length - at; at += 1U + offered[at]) {
+		if (offered[at] != sizeof(name) - 1 ||
+		    memcmp(offered + at + 1, name, sizeof(name) - 1) != 0)
+			continue;
+		*chosen = offered + at + 1;
+		*chosen_length = offered[at];
+		return SSL_TLSEXT_ERR_OK;
+	}
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
 static void
 set_behaviour(SSL_CTX *context)
 {
@@ -337,6 +358,8 @@ set_server_sessions(SSL_CTX *context, const struct service_settings *s)
 	SSL_CTX_set_timeout(context, SESSION_SECONDS);
 	SSL_CTX_set_num_tickets(context, 1);
 	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
+	if (s->multiplex != MULTIPLEX_NO)
+		SSL_CTX_set_alpn_select_cb(context, on_protocols, NULL);
 	return set_session_scope(context, s);
 }
 

@@ -17,6 +17,9 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
+/** The application protocol of an h2 carrier (ALPN, RFC 7301). */
+#define TLS_PROTOCOL_H2 "routeport/1"
+
 enum {
 	/** Room for the sentence in a struct tls_verdict. */
 	TLS_VERDICT_TEXT_SIZE = 1024,

@@ -32,12 +32,11 @@ struct worker {
 	struct resolver *resolver;
 	struct link_set links;
 	struct stream_set streams;
-	worker_arrival *arrival;
+	struct pool_set pools;
+	const struct worker_setup *setup;
 	ev_timer farewell;
 	enum order order; /* obeyed so far */
 
-	void (*ended)(void *owner);
-	void *owner;
 	atomic_bool over;
 	atomic_long load;
 	ev_async mail;        /* the main thread's only call into the loop */
@@ -80,6 +79,8 @@ obey(struct worker *w, enum order order)
 	if (order <= w->order)
 		return;
 	w->order = order;
+	pool_set_drain(&w->pools);
+	link_set_drain(&w->links);
 	if (order == ORDER_STOP) {
 		stream_set_cut(&w->streams, REASON_STOPPED);
 		ev_timer_set(&w->farewell, farewell, 0);
@@ -104,11 +105,34 @@ on_mail(struct ev_loop *loop, ev_async *mail, int events)
 	pthread_mutex_unlock(&w->lock);
 	for (; parcel != NULL; parcel = next) {
 		next = parcel->next;
-		w->arrival(w, parcel->service, parcel->fd, &parcel->peer);
+		w->setup->arrival(w, parcel->service, parcel->fd, &parcel->peer);
 		free(parcel);
 	}
 	obey(w, order);
 	leave_when_empty(w);
+}
+
+/*
+ * So that the first stream pays no handshake.  While it is not known that the target
+ * speaks h2 one worker tries: the app behind a raw one sees that as a connection that
+ * ends at once.
+ */
+static void
+keep_carriers(struct worker *w, unsigned long index)
+{
+	struct service *service;
+	struct pool *pool;
+	size_t i;
+
+	for (i = 0; i < w->setup->service_count; i++) {
+		service = w->setup->services[i];
+		if (service->settings->role == ROLE_SERVER || service->settings->delay ||
+		    (service->settings->multiplex == MULTIPLEX_AUTO && index > 0))
+			continue;
+		if (target_may_h2(&service->targets[0]) &&
+		    (pool = pool_of(&w->pools, service, &service->targets[0])) != NULL)
+			pool_keep(pool);
+	}
 }
 
 static void *
@@ -116,10 +140,12 @@ run(void *arg)
 {
 	struct worker *w = arg;
 
+	keep_carriers(w, w->streams.next_id - 1);
 	ev_run(w->loop, 0);
 	link_set_clear(&w->links);
+	pool_set_clear(&w->pools);
 	atomic_store(&w->over, true);
-	w->ended(w->owner);
+	w->setup->ended(w->setup->owner);
 	return NULL;
 }
 
@@ -139,12 +165,17 @@ worker_free(struct worker *w)
 }
 
 static void
-connect_rooms(struct worker *w, unsigned long index, unsigned long count)
+connect_rooms(struct worker *w, unsigned long index)
 {
 	w->links = (struct link_set){
 	    .reactor = &w->reactor,
 	    .emptied = on_emptied,
 	    .owner = w,
+	};
+	w->pools = (struct pool_set){
+	    .reactor = &w->reactor,
+	    .resolver = w->resolver,
+	    .links = &w->links,
 	};
 	w->streams = (struct stream_set){
 	    .dialer =
@@ -152,9 +183,10 @@ connect_rooms(struct worker *w, unsigned long index, unsigned long count)
 		    .reactor = &w->reactor,
 		    .resolver = w->resolver,
 		    .links = &w->links,
+		    .pools = &w->pools,
 		},
 	    .next_id = index + 1,
-	    .id_step = count,
+	    .id_step = w->setup->count,
 	    .ended = on_stream_ended,
 	    .owner = w,
 	};
@@ -180,8 +212,7 @@ start_thread(struct worker *w, struct err *e)
 }
 
 struct worker *
-worker_new(unsigned long index, unsigned long count, worker_arrival *arrival,
-    void (*ended)(void *owner), void *owner, struct err *e)
+worker_new(unsigned long index, const struct worker_setup *setup, struct err *e)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 
@@ -190,9 +221,7 @@ worker_new(unsigned long index, unsigned long count, worker_arrival *arrival,
 		return NULL;
 	}
 	pthread_mutex_init(&w->lock, NULL);
-	w->arrival = arrival;
-	w->ended = ended;
-	w->owner = owner;
+	w->setup = setup;
 	w->reactor.broken = -1;
 	if ((w->loop = ev_loop_new(EVFLAG_AUTO)) == NULL) {
 		err_set(e, "libev finds no way to wait for events");
@@ -202,7 +231,7 @@ worker_new(unsigned long index, unsigned long count, worker_arrival *arrival,
 		goto fail;
 	if ((w->resolver = resolver_new(w->loop, e)) == NULL)
 		goto fail;
-	connect_rooms(w, index, count);
+	connect_rooms(w, index);
 	if (!start_thread(w, e))
 		goto fail;
 	return w;
@@ -237,10 +266,11 @@ worker_hand(
 {
 	struct parcel *parcel = malloc(sizeof(*parcel));
 
-	if (parcel == NULL)
+	if (parcel == NULL || !worker_charge(w)) {
+		free(parcel);
 		return false;
+	}
 	*parcel = (struct parcel){.service = service, .fd = fd, .peer = *peer};
-	atomic_fetch_add(&w->load, 1);
 	post(w, parcel, ORDER_NONE);
 	return true;
 }
@@ -276,9 +306,27 @@ worker_streams(struct worker *w)
 	return &w->streams;
 }
 
+bool
+worker_is_draining(const struct worker *w)
+{
+	return w->order != ORDER_NONE;
+}
+
+bool
+worker_charge(struct worker *w)
+{
+	if (atomic_fetch_add(w->setup->total, 1) >= w->setup->most) {
+		atomic_fetch_sub(w->setup->total, 1);
+		return false;
+	}
+	atomic_fetch_add(&w->load, 1);
+	return true;
+}
+
 void
 worker_release(struct worker *w)
 {
+	atomic_fetch_sub(w->setup->total, 1);
 	atomic_fetch_sub(&w->load, 1);
 	leave_when_empty(w);
 }

@@ -8,6 +8,8 @@
 
 #include "common/stream.h"
 
+#include <stdatomic.h>
+
 struct worker;
 
 /** What is made of a connection that was accepted; runs on the worker.  Takes @fd, and
@@ -15,15 +17,29 @@ struct worker;
 typedef void worker_arrival(struct worker *worker, struct service *service, int fd,
     const struct net_address *peer);
 
-/** Start worker @index of @count.  @ended is called with @owner, on the worker's thread,
- * when it ends.  NULL: @e. */
-struct worker *worker_new(unsigned long index, unsigned long count,
-    worker_arrival *arrival, void (*ended)(void *owner), void *owner, struct err *e);
+/** What all workers of a program have in common; outlives them. */
+struct worker_setup {
+	unsigned long count; /* of workers */
+	struct service **services;
+	size_t service_count;
+	long most;          /* connections that all workers may have */
+	atomic_long *total; /* how many they have */
+	worker_arrival *arrival;
+	/** A worker has ended; called on its thread. */
+	void (*ended)(void *owner);
+	void *owner;
+};
 
-/** How many connections it has, those under way to it included. */
+/** Start worker @index.  NULL: @e. */
+struct worker *
+worker_new(unsigned long index, const struct worker_setup *setup, struct err *e);
+
+/** How many connections it has, those under way to it included.  An h2 carrier is none,
+ * but each of its streams is. */
 long worker_load(const struct worker *worker);
 
-/** Hand over a connection.  False: out of memory, and @fd is still the caller's. */
+/** Hand over a connection.  False: too many, or out of memory; @fd is still the caller's.
+ */
 bool worker_hand(struct worker *worker, struct service *service, int fd,
     const struct net_address *peer);
 
@@ -43,6 +59,12 @@ void worker_join(struct worker *worker);
 
 /** Where its streams are, with all that they need. */
 struct stream_set *worker_streams(struct worker *worker);
+
+/** It takes nothing new any more. */
+bool worker_is_draining(const struct worker *worker);
+
+/** Count a stream that came on a carrier; worker_release() follows.  False: too many. */
+bool worker_charge(struct worker *worker);
 
 /** One of the connections handed over is gone. */
 void worker_release(struct worker *worker);

@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "common/carrier_h2.h"
 #include "common/carrier_raw.h"
 #include "common/log.h"
 
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A connection in its TLS handshake. */
+/* A connection: in its TLS handshake, and as an h2 carrier after it. */
 struct incoming {
 	struct worker *worker;
 	struct service *service;
@@ -15,17 +16,90 @@ struct incoming {
 };
 
 static void
+forget(struct incoming *in)
+{
+	worker_release(in->worker);
+	free(in);
+}
+
+/* One connection, one stream: the stream is what counts from now on. */
+static void
+begin_raw(struct incoming *in, struct link *link)
+{
+	struct channel *channel = carrier_raw_new(link);
+	char peer[NET_TEXT_SIZE];
+
+	if (channel == NULL) {
+		forget(in);
+		return;
+	}
+	stream_from_channel(worker_streams(in->worker), in->service, channel,
+	    net_address_format(&in->peer, peer, sizeof(peer)));
+	free(in);
+}
+
+/* A stream on an h2 carrier: the legacy program's address came along. */
+static void
+on_asked(void *owner, struct channel *channel, const char *forwarded)
+{
+	struct incoming *in = owner;
+	char peer[NET_TEXT_SIZE];
+
+	if (!worker_charge(in->worker)) {
+		channel_answer(channel, REASON_FULL, NULL);
+		channel_release(channel);
+		return;
+	}
+	net_address_format(&in->peer, peer, sizeof(peer));
+	stream_from_channel(worker_streams(in->worker), in->service, channel,
+	    forwarded[0] != '\0' ? forwarded : peer);
+}
+
+static void
+on_carrier_ended(void *owner, enum reason reason)
+{
+	(void)reason;
+	free(owner);
+}
+
+static const struct carrier_h2_events carrier_events = {
+    .asked = on_asked,
+    .ended = on_carrier_ended,
+};
+
+static void
+begin_h2(struct incoming *in, struct link *link)
+{
+	const struct service_settings *settings = in->service->settings;
+	struct carrier_h2 *carrier = carrier_h2_new(link, &carrier_events, in);
+
+	worker_release(in->worker); /* its streams are what counts */
+	if (carrier == NULL) {
+		free(in);
+		return;
+	}
+	carrier_h2_set_keepalive(
+	    carrier, settings->keepalive, settings->keepalive_timeout);
+	if (worker_is_draining(in->worker))
+		carrier_h2_drain(carrier);
+}
+
+static void on_failed(void *owner, enum reason reason, const char *detail);
+
+static void
 on_opened(void *owner, struct link *link)
 {
 	struct incoming *in = owner;
-	struct channel *channel = carrier_raw_new(link);
 
-	if (channel != NULL)
-		stream_from_channel(
-		    worker_streams(in->worker), in->service, channel, &in->peer);
-	else
-		worker_release(in->worker);
-	free(in);
+	if (tls_is_h2(&link->tls)) {
+		begin_h2(in, link);
+	} else if (in->service->settings->multiplex == MULTIPLEX_YES) {
+		link_close(link, true);
+		on_failed(in, REASON_NO_PROTOCOL,
+		    "multiplex = yes, but the client does not offer " TLS_PROTOCOL_H2);
+	} else {
+		begin_raw(in, link);
+	}
 }
 
 /* Health checks and port scans are nobody's fault; a peer with a wrong certificate is. */
@@ -59,8 +133,7 @@ on_failed(void *owner, enum reason reason, const char *detail)
 	    "event=failed why=%s service=%s peer=%s detail=%s", reason_word(reason),
 	    log_quote(service, name), peer,
 	    log_quote(detail != NULL ? detail : reason_text(reason), text));
-	worker_release(in->worker);
-	free(in);
+	forget(in);
 }
 
 static const struct link_events events = {

@@ -282,7 +282,7 @@ static enum source
 we_take(struct scene *s, const char *text)
 {
 	struct batch batch;
-	enum source source = endpoint_take(&s->channel->endpoint, &batch);
+	enum source source = endpoint_take(&s->channel->endpoint, REACTOR_BATCH, &batch);
 
 	ck_assert_uint_eq(batch.length, strlen(text));
 	if (batch.length > 0)
@@ -295,7 +295,7 @@ peer_takes(struct scene *s)
 {
 	struct batch batch = {0};
 
-	tls_take(&s->peer, &batch);
+	tls_take(&s->peer, s->peer.reactor->plain, &batch);
 	return batch.length;
 }
 

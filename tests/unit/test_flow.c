@@ -40,12 +40,13 @@ fake_of(const struct endpoint *e)
 }
 
 static enum source
-fake_take(struct endpoint *e, struct batch *batch)
+fake_take(struct endpoint *e, size_t most, struct batch *batch)
 {
 	struct fake *f = fake_of(e);
 	const struct step *step = &f->script[f->next];
 	size_t length;
 
+	ck_assert_uint_gt(most, 0);
 	f->takes++;
 	if (step->bytes == NULL && step->then == SOURCE_OPEN) {
 		e->readable = false;

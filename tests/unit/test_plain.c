@@ -151,7 +151,7 @@ static enum source
 take(struct scene *s, const char *bytes)
 {
 	struct batch batch;
-	enum source source = endpoint_take(&s->plain.endpoint, &batch);
+	enum source source = endpoint_take(&s->plain.endpoint, REACTOR_BATCH, &batch);
 
 	ck_assert_uint_eq(batch.length, strlen(bytes));
 	if (batch.length > 0) {

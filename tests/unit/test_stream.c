@@ -19,6 +19,7 @@ static const double patience = 3; /* seconds that no step of a test should take 
 /* One role's half of the way, as a worker has it. */
 struct half {
 	struct link_set links;
+	struct pool_set pools;
 	struct stream_set streams;
 	struct service *service;
 	int ended;
@@ -101,9 +102,6 @@ listen_somewhere(struct net_name *name, int queue)
 	return fd;
 }
 
-static const struct net_address nobody = {
-    .length = sizeof(struct sockaddr_in), .in = {.sin_family = AF_INET}};
-
 static void
 on_link(void *owner, struct link *link)
 {
@@ -111,7 +109,7 @@ on_link(void *owner, struct link *link)
 	struct channel *channel = carrier_raw_new(link);
 
 	ck_assert_ptr_nonnull(channel);
-	stream_from_channel(&s->server.streams, s->server.service, channel, &nobody);
+	stream_from_channel(&s->server.streams, s->server.service, channel, "nobody");
 }
 
 static void
@@ -158,7 +156,8 @@ half_init(struct half *h, struct scene *s, const struct service_settings *settin
 	h->streams = (struct stream_set){
 	    .dialer = {.reactor = &s->reactor,
 		.resolver = s->resolver,
-		.links = &h->links},
+		.links = &h->links,
+		.pools = &h->pools},
 	    .next_id = 1,
 	    .id_step = 1,
 	    .ended = on_ended,
@@ -264,7 +263,7 @@ begin(struct scene *s)
 	net_tune(fd, true);
 	if (s->small_send)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	stream_from_program(&s->client.streams, s->client.service, fd, &nobody);
+	stream_from_program(&s->client.streams, s->client.service, fd, "nobody");
 }
 
 static bool

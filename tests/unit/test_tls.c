@@ -64,7 +64,7 @@ open_ends(struct scene *s, SSL_SESSION *session)
 	ck_assert(tls_init(&s->server, &s->reactor, s->server_context, s->fds[1]));
 	s->client.keep_session = keep_session;
 	s->client.keeper = s;
-	ck_assert(tls_prepare(&s->client, "orders.apps.example", session));
+	ck_assert(tls_prepare(&s->client, "orders.apps.example", session, false));
 }
 
 static void
@@ -128,7 +128,7 @@ static enum tls_state
 take(struct tls *t, const char *bytes)
 {
 	struct batch batch = {0};
-	enum tls_state state = tls_take(t, &batch);
+	enum tls_state state = tls_take(t, t->reactor->plain, &batch);
 
 	ck_assert_uint_eq(batch.length, strlen(bytes));
 	if (batch.length > 0)
@@ -204,7 +204,7 @@ carry_much(struct tls *from, struct tls *to, const uint8_t *much)
 			given += n;
 		}
 		batch = (struct batch){0};
-		ck_assert_int_eq(tls_take(to, &batch), TLS_OPEN);
+		ck_assert_int_eq(tls_take(to, to->reactor->plain, &batch), TLS_OPEN);
 		for (int i = 0; i < batch.count; i++) {
 			ck_assert_uint_le(got + batch.parts[i].iov_len, MUCH);
 			ck_assert_int_eq(memcmp(much + got, batch.parts[i].iov_base,
@@ -255,7 +255,8 @@ START_TEST(what_a_full_socket_does_not_take_is_kept_and_sent_later)
 	ck_assert(!tls_flush(&s.client));
 	for (int turn = 0; got < given && turn < 1000; turn++) {
 		batch = (struct batch){0};
-		ck_assert_int_eq(tls_take(&s.server, &batch), TLS_OPEN);
+		ck_assert_int_eq(
+		    tls_take(&s.server, s.server.reactor->plain, &batch), TLS_OPEN);
 		got += batch.length;
 		tls_flush(&s.client);
 	}
@@ -437,7 +438,7 @@ START_TEST(an_abort_waits_its_turn_behind_kept_bytes)
 	ck_assert(tls_abort(&s.client));
 	for (int turn = 0; state == TLS_OPEN && turn < 1000; turn++) {
 		batch = (struct batch){0};
-		state = tls_take(&s.server, &batch);
+		state = tls_take(&s.server, s.server.reactor->plain, &batch);
 		got += batch.length;
 		tls_flush(&s.client);
 	}
@@ -1171,13 +1172,13 @@ START_TEST(an_idle_connection_holds_no_record_buffers)
 	ck_assert_int_eq(in_use, 0);
 	/* The client gets a ticket and a greeting at once, and never writes. */
 	give(&s.server, "greeting", 8);
-	tls_take(&s.client, &batch);
+	tls_take(&s.client, s.client.reactor->plain, &batch);
 	ck_assert_uint_eq(batch.length, 8);
 	ck_assert_msg(in_use == 0, "%ld bytes behind a ticket and a greeting", in_use);
 	tls_probe(&s.server);
 	ck_assert_msg(in_use == 0, "%ld bytes behind a probe", in_use);
 	batch = (struct batch){0};
-	tls_take(&s.client, &batch);
+	tls_take(&s.client, s.client.reactor->plain, &batch);
 	ck_assert_msg(in_use == 0, "%ld bytes behind a heartbeat", in_use);
 	scene_clear(&s);
 }

@@ -1,0 +1,494 @@
+#include "common/carrier_h2_inside.h"
+
+#include "common/log.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Seconds. */
+static const double keepalive = 30, keepalive_limit = 10;
+static const double stale_after = 5; /* of silence; then early DATA waits */
+
+static const char *const state_names[] = {
+    [H2_OPEN] = "open",
+    [H2_DRAINING] = "draining",
+    [H2_FINISHING] = "finishing",
+    [H2_LOST] = "lost",
+};
+
+/* ---- small steps ------------------------------------------------------------------ */
+
+void
+carrier_h2_enter(struct carrier_h2 *c, enum h2_state next)
+{
+	assert(next > c->state);
+	log_debug("event=carrier service=%s from=%s to=%s channels=%zu", c->service,
+	    state_names[c->state], state_names[next], c->channel_count);
+	c->state = next;
+}
+
+void
+carrier_h2_later(struct carrier_h2 *c)
+{
+	ev_timer_start(c->reactor->loop, &c->later);
+}
+
+void
+carrier_h2_retire(struct carrier_h2 *c)
+{
+	if (c->state != H2_OPEN)
+		return;
+	carrier_h2_enter(c, H2_DRAINING);
+	c->retiring = true;
+	carrier_h2_later(c);
+}
+
+void
+carrier_h2_blame(struct carrier_h2 *c, const char *format, ...)
+{
+	va_list args;
+
+	if (c->faulty)
+		return;
+	c->faulty = true;
+	va_start(args, format);
+	vsnprintf(c->fault, sizeof(c->fault), format, args);
+	va_end(args);
+	carrier_h2_later(c);
+}
+
+/* ---- owners ---------------------------------------------------------------------- */
+
+/* Its owner learns that there is a channel, or what became of it. */
+static void
+announce(struct carrier_h2 *c, struct channel_h2 *ch)
+{
+	char *text;
+
+	if (c->server && !ch->announced) {
+		ch->announced = true;
+		text = ch->text;
+		ch->text = NULL;
+		c->events->asked(c->owner, &ch->channel, text != NULL ? text : "");
+		free(text);
+	} else if (!c->server && !ch->told && ch->verdict != H2_PENDING) {
+		ch->told = true;
+		if (ch->verdict == H2_ACCEPTED)
+			ch->events->accepted(ch->events_owner);
+		else
+			ch->events->refused(
+			    ch->events_owner, ch->refusal, ch->detail, ch->again);
+	}
+}
+
+static void
+wake(struct channel_h2 *ch)
+{
+	struct endpoint *e = &ch->channel.endpoint;
+
+	if (e->wake != NULL && (ch->carrier->server || ch->verdict != H2_REFUSED))
+		e->wake(e->owner);
+}
+
+/* It may release any channel, also this one. */
+static void
+deliver_one(struct carrier_h2 *c, struct channel_h2 *ch)
+{
+	c->current = ch;
+	announce(c, ch);
+	if (c->current != NULL && (ch->broke || ch->wants_bytes)) {
+		ch->broke = false;
+		wake(ch);
+	}
+	if (c->current != NULL)
+		inbound_h2_settle(ch);
+	c->current = NULL;
+}
+
+static void
+deliver(struct carrier_h2 *c)
+{
+	struct channel_h2 *ch;
+
+	for (size_t n = c->ready_count; n > 0 && c->ready_count > 0; n--) {
+		ch = TAILQ_FIRST(&c->ready);
+		TAILQ_REMOVE(&c->ready, ch, ready_entry);
+		c->ready_count--;
+		ch->is_ready = false;
+		deliver_one(c, ch);
+	}
+}
+
+/* In turn, a batch each, while the socket takes any. */
+static void
+deliver_room(struct carrier_h2 *c)
+{
+	struct channel_h2 *ch;
+
+	for (size_t n = c->waiting_count; n > 0 && c->waiting_count > 0; n--) {
+		if (c->link == NULL || tls_room(&c->link->tls) == 0 ||
+		    nghttp2_session_get_remote_window_size(c->session) <= 0)
+			return;
+		ch = TAILQ_FIRST(&c->waiting);
+		TAILQ_REMOVE(&c->waiting, ch, waiting_entry);
+		c->waiting_count--;
+		ch->is_waiting = false;
+		ch->starved = endpoint_room(&ch->channel.endpoint) == 0;
+		if (ch->starved)
+			continue;
+		c->current = ch;
+		wake(ch);
+		c->current = NULL;
+	}
+}
+
+/* ---- a turn ---------------------------------------------------------------------- */
+
+/* Any byte is life. */
+static void
+sign_of_life(struct carrier_h2 *c)
+{
+	struct channel_h2 *ch;
+
+	c->heard = reactor_now();
+	c->asked_at = 0;
+	if (!c->holding)
+		return;
+	c->holding = false;
+	LIST_FOREACH (ch, &c->channels, entry)
+		channel_h2_feed(ch);
+}
+
+static void
+receive(struct carrier_h2 *c)
+{
+	struct tls *t = &c->link->tls;
+	struct batch batch = {.count = 0};
+
+	t->heard = false;
+	tls_take(t, c->reactor->frames, &batch);
+	if (t->heard)
+		sign_of_life(c);
+	if (batch.length > 0 && c->state < H2_FINISHING)
+		session_h2_receive(c, &batch);
+}
+
+/* The last id is that of a stream begun, and nothing is fed in between: else nghttp2
+ * would take requests that the client then hears refused. */
+static void
+say_goaway(struct carrier_h2 *c)
+{
+	c->goaway_due = false;
+	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+	    nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR, NULL,
+	    0);
+}
+
+static void
+tell_retired(struct carrier_h2 *c)
+{
+	bool retiring = c->retiring && !c->server;
+
+	c->retiring = false;
+	if (retiring)
+		c->events->retired(c->owner);
+}
+
+/* The one place that takes the carrier as far as it will go, and frees it. */
+static void
+step(struct carrier_h2 *c, bool readable)
+{
+	struct h2_turn turn;
+	const struct carrier_h2_events *events = c->events;
+	void *owner = c->owner;
+
+	turn.count = 0;
+	c->turn = &turn;
+	if (c->link != NULL && readable)
+		receive(c);
+	if (c->goaway_due && c->session != NULL)
+		say_goaway(c);
+	output_h2_pump(c);
+	if (c->link != NULL)
+		ending_h2_judge(c);
+	tell_retired(c);
+	deliver(c);
+	c->turn = NULL;
+	deliver_room(c);
+	if (c->ready_count > 0)
+		carrier_h2_later(c);
+	if (c->link == NULL && c->channel_count == 0) {
+		enum reason reason = c->reason;
+
+		ending_h2_reap(c);
+		events->ended(owner, reason);
+		return;
+	}
+	output_h2_wait(c);
+}
+
+static void
+on_ready(void *owner, int events)
+{
+	struct carrier_h2 *c = owner;
+	struct tls *t = &c->link->tls;
+
+	if ((events & EV_WRITE) && tls_flush(t))
+		output_h2_send(c);
+	if (events & WATCH_BROKEN)
+		link_check(c->link);
+	step(c, events & (EV_READ | WATCH_BROKEN));
+}
+
+static void
+on_later(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct carrier_h2 *c = timer->data;
+
+	(void)loop;
+	(void)events;
+	step(c, c->link != NULL && !c->link->tls.dry);
+}
+
+/* ---- liveness -------------------------------------------------------------------- */
+
+static void
+ask_for_life(struct carrier_h2 *c, double now)
+{
+	c->asked_at = now;
+	session_h2_ping(c, SESSION_H2_LIFE);
+	output_h2_pump(c);
+}
+
+/* Nothing came for a while?  The time is put off only here, not at each byte. */
+static void
+on_timer(void *owner)
+{
+	struct carrier_h2 *c = owner;
+	double now = reactor_now(), left;
+
+	if (c->state == H2_FINISHING) {
+		ending_h2_leave(c, false);
+		step(c, false);
+		return;
+	}
+	left = c->asked_at > 0 ? c->asked_at + c->keepalive_limit - now
+			       : c->heard + c->keepalive - now;
+	if (left <= 0 && c->asked_at > 0) {
+		carrier_h2_blame(c, "no sign of life for %.0f s", now - c->heard);
+		step(c, false);
+		return;
+	}
+	if (left <= 0) {
+		ask_for_life(c, now);
+		left = c->keepalive_limit;
+	}
+	/* Looked at again soon, since an answer begins a new time of silence. */
+	link_set_timer(c->link, left < c->keepalive ? left : c->keepalive);
+}
+
+void
+carrier_h2_set_keepalive(struct carrier_h2 *c, double idle, double limit)
+{
+	c->keepalive = idle;
+	c->keepalive_limit = limit;
+	if (c->link != NULL && c->state < H2_FINISHING)
+		link_set_timer(c->link, c->asked_at > 0 ? limit : idle);
+}
+
+/* ---- for its owner --------------------------------------------------------------- */
+
+static void
+on_drain(void *owner)
+{
+	carrier_h2_drain(owner);
+}
+
+static void
+on_end(void *owner)
+{
+	struct carrier_h2 *c = owner;
+	const struct carrier_h2_events *events = c->events;
+	void *events_owner = c->owner;
+
+	carrier_h2_close(c);
+	events->ended(events_owner, REASON_STOPPED);
+}
+
+static const struct link_carrier link_carrier = {
+    .ready = on_ready,
+    .timer = on_timer,
+    .drain = on_drain,
+    .end = on_end,
+};
+
+/* It never chooses a destination. */
+static void
+name_authority(struct carrier_h2 *c)
+{
+	const struct service_settings *s = c->link->service->settings;
+	const struct target *target = c->link->target;
+	unsigned port = target != NULL && target->name != NULL ? target->name->port : 443;
+
+	if (s->sni != NULL)
+		snprintf(c->authority, sizeof(c->authority), "%s:%u", s->sni, port);
+	else
+		snprintf(c->authority, sizeof(c->authority), "%s",
+		    target != NULL && target->text[0] != '\0' ? target->text : "app");
+}
+
+static void
+init(struct carrier_h2 *c, struct link *link)
+{
+	c->link = link;
+	c->reactor = link->set->reactor;
+	c->service = link->service->settings->name;
+	c->server = link->service->settings->role == ROLE_SERVER;
+	TAILQ_INIT(&c->ready);
+	TAILQ_INIT(&c->waiting);
+	ev_timer_init(&c->later, on_later, 0, 0);
+	c->later.data = c;
+	c->opened = c->heard = reactor_now();
+	c->keepalive = keepalive;
+	c->keepalive_limit = keepalive_limit;
+	c->window_most = H2_STREAM_WINDOW_MOST;
+	c->window_budget = H2_WINDOW_BUDGET;
+	link_facts(link, &c->facts);
+	name_authority(c);
+	output_h2_init(c);
+}
+
+struct carrier_h2 *
+carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *owner)
+{
+	struct carrier_h2 *c = calloc(1, sizeof(*c));
+	int low =
+	    64 * 1024; /* what is sent and has not left keeps small frames waiting */
+
+	if (c == NULL)
+		goto fail;
+	init(c, link);
+	c->events = events;
+	c->owner = owner;
+	if (!session_h2_init(c))
+		goto fail;
+	(void)setsockopt(link->tls.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof(low));
+	link_adopt(link, &link_carrier, c);
+	link_set_timer(link, c->keepalive);
+	output_h2_pump(c);
+	carrier_h2_later(c); /* the handshake may have read more than its own */
+	return c;
+fail:
+	if (c != NULL)
+		nghttp2_session_del(c->session);
+	free(c);
+	link_close(link, true);
+	return NULL;
+}
+
+size_t
+carrier_h2_load(const struct carrier_h2 *c)
+{
+	return c->channel_count;
+}
+
+double
+carrier_h2_opened(const struct carrier_h2 *c)
+{
+	return c->opened;
+}
+
+void
+carrier_h2_set_windows(struct carrier_h2 *c, size_t most, size_t budget)
+{
+	c->window_most = most;
+	c->window_budget = budget;
+}
+
+static size_t
+stream_limit(const struct carrier_h2 *c)
+{
+	return c->settings_came ? nghttp2_session_get_remote_settings(
+				      c->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+				: H2_STREAMS_UNTOLD;
+}
+
+bool
+carrier_h2_has_room(const struct carrier_h2 *c)
+{
+	return c->state == H2_OPEN && !c->faulty && !c->goaway_came &&
+	       !c->link->tls.deaf && tls_room(&c->link->tls) > 0 &&
+	       c->streams < stream_limit(c);
+}
+
+/* A carrier that was silent for long may be dead: what is given to it is lost only once
+ * it has shown life. */
+static void
+beware_of_silence(struct carrier_h2 *c)
+{
+	double now = reactor_now();
+
+	if (c->holding || now - c->heard < stale_after)
+		return;
+	c->holding = true;
+	if (c->asked_at == 0) {
+		ask_for_life(c, now);
+		link_set_timer(c->link, c->keepalive_limit);
+	}
+}
+
+struct channel *
+carrier_h2_open(struct carrier_h2 *c, const char *forwarded,
+    const struct channel_events *events, void *owner)
+{
+	struct channel_h2 *ch;
+
+	if (!carrier_h2_has_room(c) || (ch = channel_h2_new(c)) == NULL)
+		return NULL;
+	ch->events = events;
+	ch->events_owner = owner;
+	if (!session_h2_request(ch, forwarded)) {
+		channel_h2_free(ch);
+		return NULL;
+	}
+	c->streams++;
+	c->streams_ever++;
+	beware_of_silence(c);
+	output_h2_pump(c);
+	if (nghttp2_session_get_next_stream_id(c->session) > H2_LAST_ID)
+		carrier_h2_retire(c);
+	return &ch->channel;
+}
+
+void
+carrier_h2_drain(struct carrier_h2 *c)
+{
+	if (c->state != H2_OPEN)
+		return;
+	carrier_h2_enter(c, H2_DRAINING);
+	if (c->server) {
+		nghttp2_submit_shutdown_notice(c->session);
+		session_h2_ping(c, SESSION_H2_DRAIN);
+		c->notice_sent = true;
+		output_h2_pump(c);
+	}
+	carrier_h2_later(c);
+}
+
+void
+carrier_h2_close(struct carrier_h2 *c)
+{
+	assert(c->channel_count == 0);
+	if (c->link != NULL) {
+		if (c->state < H2_FINISHING)
+			ending_h2_finish(c);
+		c->reason = REASON_STOPPED;
+		ending_h2_leave(c, false);
+	}
+	ending_h2_reap(c);
+}

@@ -1,0 +1,92 @@
+/*
+ * The h2 carrier: one link that carries many streams, as HTTP/2 (RFC 9113) whose every
+ * stream is one CONNECT (8.5).  The ALPN is routeport/1.  Only this room knows nghttp2,
+ * and that as a codec: scheduling, credit, limits, certainty and endings are ours.
+ *
+ * DATA is bytes, END_STREAM is FIN, RST_STREAM is RST, PING is liveness, GOAWAY is drain.
+ * The stream window is given back only as the plain socket takes the bytes, the
+ * connection's at once, so that one stalled stream never stalls its neighbours.
+ *
+ *	OPEN --our GOAWAY, or the peer's--> DRAINING --last channel released--> closed
+ *	  any state --link lost, peer over a limit, no sign of life--> LOST: every channel
+ *	  is cut, and the carrier goes with the last release
+ */
+#ifndef COMMON_CARRIER_H2_H
+#define COMMON_CARRIER_H2_H
+
+#include "common/channel.h"
+#include "common/link.h"
+
+struct carrier_h2;
+
+struct carrier_h2_events {
+	/** Server: the far end asks for the app; @forwarded is the legacy program's
+	 * address in text, or "".  The channel is the callee's, who calls
+	 * channel_answer() and at the end channel_release(), both from inside or later.
+	 */
+	void (*asked)(void *owner, struct channel *channel, const char *forwarded);
+	/** Client: it takes no new channels any more (GOAWAY, ids used up, lost).  Comes
+	 * at most once, and not for a carrier_h2_drain(). */
+	void (*retired)(void *owner);
+	/** The carrier is gone; so are all its channels.  Comes last, once, from the
+	 * loop, when the last channel is released.  REASON_FINISHED: in good order. */
+	void (*ended)(void *owner, enum reason reason);
+};
+
+/** Make an open link an h2 carrier; the link is the carrier's from now on, even on
+ * failure. Its role is the service's.  NULL: out of memory, and no event comes. */
+struct carrier_h2 *
+carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *owner);
+
+/** Client: how many channels it has, and whether it takes another one now (the peer's
+ * stream limit, GOAWAY, a full socket). */
+size_t carrier_h2_load(const struct carrier_h2 *carrier);
+bool carrier_h2_has_room(const struct carrier_h2 *carrier);
+
+/** What became of an asked channel; see carrier_h2_open(). */
+struct channel_events {
+	/** The app has accepted: the channel is OPEN. */
+	void (*accepted)(void *owner);
+	/**
+	 * It has not.  @again: it is certain that no byte reached an app, so that another
+	 * carrier or target may be tried.  @detail, perhaps NULL, is the far end's own
+	 * words, only for the call.  The channel is then only good for channel_release().
+	 */
+	void (*refused)(void *owner, enum reason reason, const char *detail, bool again);
+};
+
+/**
+ * Client: ask for a channel.  @forwarded: the legacy program's address in text.  Bytes
+ * may be given at once, as many as endpoint_room() says, and are lost if it is refused:
+ * keep a copy.  Exactly one event comes, from the loop, unless channel_release() comes
+ * first. NULL: out of memory, or no room.
+ */
+struct channel *carrier_h2_open(struct carrier_h2 *carrier, const char *forwarded,
+    const struct channel_events *events, void *owner);
+
+/** Take no new channels; end when the last one is released.  The server tells the client
+ * by GOAWAY as H2's shutdown sequence has it: notice, PING, and at its answer the last
+ * id. */
+void carrier_h2_drain(struct carrier_h2 *carrier);
+
+/** Since when it has been open, by reactor_now(). */
+double carrier_h2_opened(const struct carrier_h2 *carrier);
+
+/**
+ * When nothing was received for @idle seconds, ask for a sign of life; none within @limit
+ * more is a lost carrier.  Without this call it is 30 and 10.
+ */
+void carrier_h2_set_keepalive(struct carrier_h2 *carrier, double idle, double limit);
+
+/** How far the window of one channel may grow, and by how many bytes all of this carrier
+ * together.  Without this call it is 4 MiB each. */
+void carrier_h2_set_windows(struct carrier_h2 *carrier, size_t most, size_t budget);
+
+/**
+ * End it at once, without an event; all its channels must have been released.  What they
+ * have said is still sent, GOAWAY and close_notify behind it, by the link on its own.
+ * For the end of a worker.  Not for use inside an event.
+ */
+void carrier_h2_close(struct carrier_h2 *carrier);
+
+#endif

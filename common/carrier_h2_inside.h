@@ -1,0 +1,317 @@
+/*
+ * What the files of the h2 carrier share: the carrier itself and its channels.
+ *
+ *	carrier_h2   life: the link's events, waking owners, drain, liveness
+ *	ending_h2    how it ends
+ *	session_h2   nghttp2's session, and what is submitted
+ *	frames_h2    nghttp2's callbacks for what comes in
+ *	output_h2    how frames become TLS records
+ *	channel_h2   what a stream sees
+ *	inbound_h2   the bytes that come for it
+ *	headers_h2   the text in HEADERS
+ *	limits_h2    how much a peer may ask of us
+ *
+ * Whoever holds the loop calls carrier_h2.c's step, which alone wakes owners and frees.
+ * nghttp2's callbacks only note; a channel's functions only note and send.
+ */
+#ifndef COMMON_CARRIER_H2_INSIDE_H
+#define COMMON_CARRIER_H2_INSIDE_H
+
+#include "common/buf.h"
+#include "common/carrier_h2.h"
+#include "common/limits_h2.h"
+
+#include <nghttp2/nghttp2.h>
+
+enum {
+	H2_STREAM_WINDOW = 256 * 1024, /* at the start */
+	H2_STREAM_WINDOW_MOST = 4 * 1024 * 1024,
+	H2_WINDOW_BUDGET = 4 * 1024 * 1024, /* what all may grow by */
+	H2_CONNECTION_WINDOW = 1 << 30,
+	H2_CREDIT_STEP = 64 * 1024, /* the most that is held back */
+	H2_EARLY = 64 * 1024,       /* bytes before the answer */
+	H2_STREAMS = 8192,
+	H2_STREAMS_UNTOLD = 100, /* until the peer's SETTINGS are here */
+	H2_HEADER_TABLE = 512,
+	H2_HEADER_LIST = 8 * 1024,
+	H2_LAST_ID = 1 << 30,
+	H2_FRAME_HEADER = 9,
+	H2_FRAME = 16384,
+	H2_RECORD = 16384,
+	H2_PAYLOAD = H2_RECORD - H2_FRAME_HEADER, /* one frame is one record */
+	H2_SMALL = 2 * 1024,                      /* frames below are gathered */
+	H2_CHUNK = 16 * 1024,    /* at a time, while the socket takes little */
+	H2_UNREAD = 1024 * 1024, /* kept for a peer that does not read */
+	H2_PIECES = 1024,        /* of DATA, in one turn */
+	H2_RECORDS = 1 << 22,    /* under one key */
+	H2_AUTHORITY_SIZE = 300,
+	H2_FAULT_SIZE = 160,
+};
+
+/** Bytes of a channel among those just received, not copied yet. */
+struct h2_piece {
+	const uint8_t *bytes;
+	size_t length;
+	int next; /* of the same channel; -1: none */
+};
+
+/** What one turn received; on the stack of that turn. */
+struct h2_turn {
+	int count;
+	struct h2_piece pieces[H2_PIECES];
+};
+
+enum h2_state {
+	H2_OPEN,
+	H2_DRAINING,  /* no new channels */
+	H2_FINISHING, /* our close_notify is written, the peer's is waited for */
+	H2_LOST,      /* no session and no link any more */
+};
+
+/** How the far end answered. */
+enum h2_verdict {
+	H2_PENDING,
+	H2_ACCEPTED,
+	H2_REFUSED,
+};
+
+struct channel_h2 {
+	struct channel channel;
+	struct carrier_h2 *carrier;
+	LIST_ENTRY(channel_h2) entry;
+	TAILQ_ENTRY(channel_h2) ready_entry;
+	TAILQ_ENTRY(channel_h2) waiting_entry;
+	int32_t id; /* of the stream */
+
+	/* opening */
+	const struct channel_events *events; /* the client's; NULL in the server */
+	void *events_owner;
+	enum h2_verdict verdict;
+	enum reason refusal;
+	char *text; /* server: forwarded; client: the far end's words; perhaps NULL */
+	unsigned header_bytes;
+	int status;      /* client: of the answer */
+	bool is_connect; /* server: the method */
+	bool has_authority;
+	bool announced;    /* server: its owner knows it */
+	bool told;         /* client: its owner knows the verdict */
+	bool again;        /* a refusal, and no byte can have reached an app */
+	bool refused_late; /* REFUSED_STREAM or a lower GOAWAY */
+
+	/* coming in */
+	struct buf kept; /* what the owner did not take in the turn it came */
+	size_t lent;     /* bytes of it on loan */
+	int first, last; /* pieces of this turn; -1: none */
+	enum source end; /* behind the bytes */
+	bool end_taken;  /* the owner knows it */
+	uint64_t taken;
+	size_t credit;       /* left for good, the peer not told yet */
+	size_t window;       /* how much the peer may send ahead */
+	size_t cycle_credit; /* credited since `cycle`; up to a window */
+	double cycle;        /* by reactor_now(); 0: nothing came yet */
+
+	/* going out */
+	uint64_t given;
+	uint64_t data_at;   /* where in the carrier's output its first DATA stands */
+	bool can_send;      /* our HEADERS are serialized, more may follow */
+	bool out_ended;     /* FIN was asked for */
+	bool out_finished;  /* END_STREAM is serialized */
+	bool reset;         /* RST_STREAM by us */
+	bool closed;        /* nghttp2 has forgotten the stream */
+	const char *detail; /* what broke it, in words; static, or the carrier's */
+
+	/* the owner */
+	bool is_ready, is_waiting; /* in which lists it is */
+	bool starved;              /* waits for its own window */
+	bool wants_bytes;
+	bool broke; /* to be told whatever it waits for */
+};
+
+TAILQ_HEAD(h2_queue, channel_h2);
+
+struct carrier_h2 {
+	struct link *link; /* NULL once closed */
+	struct reactor *reactor;
+	const char *service; /* its name, for the log */
+	const struct carrier_h2_events *events;
+	void *owner;
+	nghttp2_session *session; /* NULL once lost */
+	bool server;
+	enum h2_state state;
+	enum reason reason;        /* why it ended */
+	char fault[H2_FAULT_SIZE]; /* in words; a fault of the peer ends the carrier */
+	bool faulty;
+	bool retiring; /* the owner is to be told */
+	struct link_facts facts;
+	char authority[H2_AUTHORITY_SIZE];
+	double opened;
+
+	LIST_HEAD(, channel_h2) channels;
+	size_t channel_count;
+	size_t streams; /* that nghttp2 has, released ones among them */
+	uint64_t streams_ever;
+	struct channel_h2 *current; /* being woken; NULL once it is released */
+	struct h2_queue ready;      /* have news for their owners */
+	size_t ready_count;
+	struct h2_queue waiting; /* wait for the socket or the connection's window */
+	size_t waiting_count;
+	ev_timer later; /* step soon */
+
+	/* coming in */
+	struct h2_turn *turn; /* NULL outside of one */
+	bool settings_came;
+	bool goaway_came;
+	double heard; /* when a byte came last */
+	bool holding; /* early DATA waits for a sign of life */
+	uint64_t bytes_in;
+	struct limits_h2 limits;
+	size_t window_most, window_budget, window_extra;
+
+	/* going out */
+	uint8_t *gathered; /* H2_RECORD bytes, or NULL */
+	size_t gathered_length;
+	uint64_t written; /* bytes of frames that went to TLS */
+	bool encrypted;   /* in this call, to be sent before it ends */
+	unsigned records; /* under the present key */
+	size_t chunk;     /* the most to give at a time */
+	uint64_t bytes_out;
+	ev_prepare prepare; /* sends what was gathered, before the loop waits */
+	const struct batch *giving;
+	int giving_part;
+	size_t giving_offset, giving_left; /* bytes */
+	struct channel_h2 *giver;
+
+	/* liveness and the round trip */
+	double keepalive, keepalive_limit; /* seconds */
+	double asked_at;                   /* PING without any sign of life; 0: none */
+	double settings_at, ping_at;       /* when they were sent */
+	double round_trip;                 /* seconds, the least seen; 0: not known yet */
+
+	/* drain */
+	bool notice_sent, goaway_due, goaway_sent;
+};
+
+/* ---- carrier_h2.c ---------------------------------------------------------------- */
+
+/** The one place that changes the state. */
+void carrier_h2_enter(struct carrier_h2 *c, enum h2_state next);
+
+/** Take it as far as it will go, soon, from the loop. */
+void carrier_h2_later(struct carrier_h2 *c);
+
+/** No new channels from now on. */
+void carrier_h2_retire(struct carrier_h2 *c);
+
+/** The carrier is to be lost, in printf()'s words; the first ones stay. */
+void carrier_h2_blame(struct carrier_h2 *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- ending_h2.c ----------------------------------------------------------------- */
+
+/** What have the link and the session come to? */
+void ending_h2_judge(struct carrier_h2 *c);
+
+/** A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
+void ending_h2_finish(struct carrier_h2 *c);
+
+/** Give the link away, and the session with it. */
+void ending_h2_leave(struct carrier_h2 *c, bool abort);
+
+/** Log and free it. */
+void ending_h2_reap(struct carrier_h2 *c);
+
+/* ---- session_h2.c ---------------------------------------------------------------- */
+
+/** False: out of memory. */
+bool session_h2_init(struct carrier_h2 *c);
+
+/** Feed what was received. */
+void session_h2_receive(struct carrier_h2 *c, const struct batch *batch);
+
+/** What a PING is for, its first byte. */
+enum session_h2_ping {
+	SESSION_H2_LIFE = 'l',
+	SESSION_H2_DRAIN = 'd',
+};
+
+void session_h2_ping(struct carrier_h2 *c, enum session_h2_ping what);
+
+/** Ask for the app.  False: out of memory. */
+bool session_h2_request(struct channel_h2 *ch, const char *forwarded);
+
+/** Answer it. */
+void session_h2_accept(struct channel_h2 *ch);
+void session_h2_refuse(struct channel_h2 *ch, enum reason reason, const char *detail);
+
+/* ---- frames_h2.c ----------------------------------------------------------------- */
+
+void frames_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* ---- output_h2.c ----------------------------------------------------------------- */
+
+void output_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
+
+/** nghttp2's way to ask for a stream's bytes. */
+nghttp2_data_provider output_h2_provider(void);
+
+void output_h2_init(struct carrier_h2 *c);
+void output_h2_clear(struct carrier_h2 *c);
+
+/** Serialize all that nghttp2 has; large frames are sent at once, small ones before the
+ * loop waits.  Not for use inside a callback of nghttp2. */
+void output_h2_pump(struct carrier_h2 *c);
+
+/** Send all that was gathered now, or hand it to the link that ends. */
+void output_h2_send(struct carrier_h2 *c);
+
+/** Give bytes of a channel; returns how many went. */
+size_t output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most);
+
+/** What to wait for on the socket. */
+void output_h2_wait(struct carrier_h2 *c);
+
+/* ---- channel_h2.c ---------------------------------------------------------------- */
+
+/** A channel without a stream.  NULL: out of memory. */
+struct channel_h2 *channel_h2_new(struct carrier_h2 *c);
+void channel_h2_free(struct channel_h2 *ch);
+
+/** It has news for its owner. */
+void channel_h2_ready(struct channel_h2 *ch);
+
+/** Nothing can be said to the far end any more. */
+bool channel_h2_is_mute(const struct channel_h2 *ch);
+
+/** Its stream is cut off, behind the bytes that came. */
+void channel_h2_break(struct channel_h2 *ch, enum reason reason, const char *detail);
+
+/** nghttp2 has closed its stream. */
+void channel_h2_closed(struct channel_h2 *ch, uint32_t code);
+
+/** The answer to our request is here, or is not to be expected any more. */
+void channel_h2_refuse(struct channel_h2 *ch, enum reason reason);
+
+/** Its own window, or the answer it waited for, has come. */
+void channel_h2_feed(struct channel_h2 *ch);
+
+void channel_h2_leave_queues(struct channel_h2 *ch);
+
+/* ---- inbound_h2.c ---------------------------------------------------------------- */
+
+/** Bytes came; they are noted, or copied. */
+void inbound_h2_receive(struct channel_h2 *ch, const uint8_t *bytes, size_t n);
+
+/** Copy what was noted in this turn and not taken. */
+void inbound_h2_settle(struct channel_h2 *ch);
+
+/** As endpoint_take() and endpoint_credit(). */
+enum source inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *batch);
+void inbound_h2_credit(struct channel_h2 *ch, size_t n);
+
+bool inbound_h2_has_bytes(const struct channel_h2 *ch);
+
+/** What is on loan has been used. */
+void inbound_h2_end_loan(struct channel_h2 *ch);
+void inbound_h2_drop(struct channel_h2 *ch);
+
+#endif

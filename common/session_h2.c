@@ -1,0 +1,221 @@
+/*
+ * The nghttp2 session of a carrier: its options and settings, what is submitted, and the
+ * frames that left.
+ */
+#include "common/carrier_h2_inside.h"
+
+#include "common/headers_h2.h"
+
+#include <limits.h>
+#include <string.h>
+
+static struct channel_h2 *
+channel_of(nghttp2_session *session, int32_t id)
+{
+	return nghttp2_session_get_stream_user_data(session, id);
+}
+
+/* ---- frames that left ------------------------------------------------------------ */
+
+/* Behind a refusal the far end is told to send no more (RFC 9113, 8.1). */
+static void
+end_refused(struct carrier_h2 *c, int32_t id)
+{
+	if (nghttp2_session_get_stream_remote_close(c->session, id) == 0)
+		nghttp2_submit_rst_stream(
+		    c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+}
+
+static void
+sent_goaway(struct carrier_h2 *c, const nghttp2_goaway *goaway)
+{
+	if (goaway->error_code != NGHTTP2_NO_ERROR)
+		carrier_h2_blame(c, "the far end broke the rules of HTTP/2: %s",
+		    nghttp2_http2_strerror(goaway->error_code));
+	else if (goaway->last_stream_id != INT32_MAX)
+		c->goaway_sent = true;
+}
+
+static int
+on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+	struct carrier_h2 *c = user_data;
+	struct channel_h2 *ch =
+	    frame->hd.stream_id != 0 ? channel_of(session, frame->hd.stream_id) : NULL;
+	bool last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+
+	switch (frame->hd.type) {
+	case NGHTTP2_HEADERS:
+		if (c->server && last)
+			end_refused(c, frame->hd.stream_id);
+		if (ch != NULL)
+			ch->can_send = !last;
+		break;
+	case NGHTTP2_DATA:
+		if (ch != NULL && last)
+			ch->out_finished = true;
+		break;
+	case NGHTTP2_SETTINGS:
+		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+			c->settings_at = reactor_now();
+		break;
+	case NGHTTP2_GOAWAY:
+		sent_goaway(c, &frame->goaway);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* ---- the session ----------------------------------------------------------------- */
+
+static nghttp2_session_callbacks *
+make_callbacks(void)
+{
+	nghttp2_session_callbacks *k;
+
+	if (nghttp2_session_callbacks_new(&k) != 0)
+		return NULL;
+	frames_h2_set_callbacks(k);
+	nghttp2_session_callbacks_set_on_frame_send_callback(k, on_frame_send);
+	output_h2_set_callbacks(k);
+	return k;
+}
+
+/* Credit, and limits of what a peer may do, are ours.  The library's own limit of resets
+ * is tripped by honest ones. */
+static nghttp2_option *
+make_options(void)
+{
+	const uint64_t never = UINT64_C(1) << 40;
+	nghttp2_option *o;
+
+	if (nghttp2_option_new(&o) != 0)
+		return NULL;
+	nghttp2_option_set_no_auto_window_update(o, 1);
+	nghttp2_option_set_no_closed_streams(o, 1);
+	nghttp2_option_set_peer_max_concurrent_streams(o, H2_STREAMS_UNTOLD);
+	nghttp2_option_set_max_deflate_dynamic_table_size(o, H2_HEADER_TABLE);
+	nghttp2_option_set_stream_reset_rate_limit(o, never, never);
+	return o;
+}
+
+static bool
+submit_settings(struct carrier_h2 *c)
+{
+	static const nghttp2_settings_entry entries[] = {
+	    {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, H2_HEADER_TABLE},
+	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
+	    {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, H2_FRAME},
+	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEADER_LIST},
+	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS},
+	    {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}, /* a client's only */
+	};
+	size_t n = sizeof(entries) / sizeof(entries[0]);
+
+	return nghttp2_submit_settings(
+		   c->session, NGHTTP2_FLAG_NONE, entries, c->server ? n - 1 : n) == 0 &&
+	       nghttp2_session_set_local_window_size(
+		   c->session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW) == 0;
+}
+
+bool
+session_h2_init(struct carrier_h2 *c)
+{
+	nghttp2_session_callbacks *callbacks = make_callbacks();
+	nghttp2_option *options = make_options();
+	int result = NGHTTP2_ERR_NOMEM;
+
+	if (callbacks != NULL && options != NULL)
+		result = (c->server ? nghttp2_session_server_new2
+				    : nghttp2_session_client_new2)(
+		    &c->session, callbacks, c, options);
+	nghttp2_session_callbacks_del(callbacks);
+	nghttp2_option_del(options);
+	if (result != 0) {
+		c->session = NULL;
+		return false;
+	}
+	return submit_settings(c);
+}
+
+void
+session_h2_receive(struct carrier_h2 *c, const struct batch *batch)
+{
+	for (int i = 0; i < batch->count; i++) {
+		ssize_t n = nghttp2_session_mem_recv(
+		    c->session, batch->parts[i].iov_base, batch->parts[i].iov_len);
+
+		if (n < 0) {
+			carrier_h2_blame(c, "not HTTP/2 as it should be: %s",
+			    nghttp2_strerror((int)n));
+			return;
+		}
+	}
+}
+
+void
+session_h2_ping(struct carrier_h2 *c, enum session_h2_ping what)
+{
+	const uint8_t opaque[8] = {(uint8_t)what};
+
+	c->ping_at = reactor_now();
+	nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, opaque);
+}
+
+static nghttp2_nv
+header(const char *name, const char *value, uint8_t flags)
+{
+	return (nghttp2_nv){
+	    .name = (uint8_t *)(uintptr_t)name,
+	    .value = (uint8_t *)(uintptr_t)value,
+	    .namelen = strlen(name),
+	    .valuelen = strlen(value),
+	    .flags = flags,
+	};
+}
+
+/* An address that comes once is not worth a place in the table of headers. */
+bool
+session_h2_request(struct channel_h2 *ch, const char *forwarded)
+{
+	struct carrier_h2 *c = ch->carrier;
+	nghttp2_data_provider provider = output_h2_provider();
+	char element[HEADERS_H2_FORWARDED_SIZE];
+	size_t n = 2;
+	nghttp2_nv headers[3] = {
+	    header(":method", "CONNECT", NGHTTP2_NV_FLAG_NONE),
+	    header(":authority", c->authority, NGHTTP2_NV_FLAG_NONE),
+	};
+
+	if (forwarded != NULL && *forwarded != '\0') {
+		headers_h2_write_forwarded(element, forwarded);
+		headers[n++] = header("forwarded", element, NGHTTP2_NV_FLAG_NO_INDEX);
+	}
+	ch->id = nghttp2_submit_request(c->session, NULL, headers, n, &provider, ch);
+	return ch->id > 0;
+}
+
+void
+session_h2_accept(struct channel_h2 *ch)
+{
+	nghttp2_data_provider provider = output_h2_provider();
+	nghttp2_nv headers[] = {header(":status", "200", NGHTTP2_NV_FLAG_NONE)};
+
+	ch->verdict = H2_ACCEPTED;
+	nghttp2_submit_response(ch->carrier->session, ch->id, headers, 1, &provider);
+}
+
+void
+session_h2_refuse(struct channel_h2 *ch, enum reason reason, const char *detail)
+{
+	char error[HEADERS_H2_ERROR_SIZE];
+	nghttp2_nv headers[2];
+
+	headers_h2_write_error(error, reason, detail);
+	headers[0] = header(":status", headers_h2_status(reason), NGHTTP2_NV_FLAG_NONE);
+	headers[1] = header(HEADERS_H2_ERROR, error, NGHTTP2_NV_FLAG_NONE);
+	ch->verdict = H2_REFUSED;
+	nghttp2_submit_response(ch->carrier->session, ch->id, headers, 2, NULL);
+}
