@@ -42,13 +42,14 @@ def raise_descriptor_limit(least):
 
 
 def pytest_generate_tests(metafunc):
-    """Tests of the pair run with one worker and with three, unless their module says that
-    the number makes no difference to them."""
+    """Tests of the pair run with one worker and with three, on raw carriers and on h2 ones,
+    unless their module says that these make no difference to them."""
+    stunnel = metafunc.config.getoption("--pair") == "stunnel"
     if "workers" in metafunc.fixturenames:
-        counts = getattr(metafunc.module, "WORKERS", [1, 3])
-        if metafunc.config.getoption("--pair") == "stunnel":
-            counts = [1]
+        counts = [1] if stunnel else getattr(metafunc.module, "WORKERS", [1, 3])
         metafunc.parametrize("workers", counts, ids=lambda count: f"workers-{count}")
+    if "kind" in metafunc.fixturenames:
+        metafunc.parametrize("kind", ["raw"] if stunnel else getattr(metafunc.module, "KINDS", ["raw", "h2"]))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -113,25 +114,31 @@ def app(place):
         yield app
 
 
+# One end alone may meet somebody else's; the pair must agree.
+MULTIPLEX = {"raw": "no", "h2": "auto"}
+PAIR_MULTIPLEX = {"raw": "no", "h2": "yes"}
+
+
 @pytest.fixture
-def start_client(request, place, workers):
+def start_client(request, place, workers, kind):
     """Starts the client end that is tested, towards a port, with options."""
     start = pairs.stunnel_client if request.config.getoption("--pair") == "stunnel" else pairs.routeport_client
-    return functools.partial(start, place, workers=workers)
+    return functools.partial(start, place, workers=workers, multiplex=MULTIPLEX[kind])
 
 
 @pytest.fixture
-def start_server(request, place, workers, pod_port):
+def start_server(request, place, workers, kind, pod_port):
     """Starts the server end that is tested, before an app, with options."""
     start = pairs.stunnel_server if request.config.getoption("--pair") == "stunnel" else pairs.routeport_server
-    return functools.partial(start, place, workers=workers, port=pod_port)
+    return functools.partial(start, place, workers=workers, multiplex=MULTIPLEX[kind], port=pod_port)
 
 
 @pytest.fixture
-def make_pair(start_client, start_server, router, app):
+def make_pair(start_client, start_server, router, app, kind):
     """Starts the pair that is tested, with options for both ends or for one of them."""
 
     def make(client=None, server=None, **both):
+        both.setdefault("multiplex", PAIR_MULTIPLEX[kind])
         server_end = start_server(app.address, **both, **(server or {}))
         client_end = start_client(router.port, **both, **(client or {}))
         return pairs.Pair(client_end, server_end, app)

@@ -14,6 +14,7 @@ from harness.programs import Ending, random_bytes
 WORDS = random_bytes(5000)
 LARGE = random_bytes(2_000_000)
 WORKERS = [1]
+KINDS = ["raw"]
 
 
 EVERY_PAIR = ["stunnel serves", "stunnel dials", "haproxy serves"]

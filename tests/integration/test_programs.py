@@ -194,8 +194,9 @@ def test_a_thousand_streams_at_once(start_client, start_server, router, place):
     assert len(client.process.lines_with("event=close why=finished")) == STREAMS
 
 
-def test_reader_that_stops_costs_no_memory_and_no_byte(pair, acts):
-    """The sender goes on until nothing is taken any more; then the reader reads on."""
+def test_reader_that_stops_costs_no_memory_and_no_byte(pair, acts, kind, workers):
+    """The sender goes on until nothing is taken any more; then the reader reads on.  The
+    windows of an h2 carrier may have grown by 4 MiB together before it stopped."""
     streams = [pair.open(acts) for _ in range(STALLED)]
     before = [end.process.resident_bytes() for end in pair.ends()]
     with concurrent.futures.ThreadPoolExecutor(STALLED) as pool:
@@ -208,7 +209,8 @@ def test_reader_that_stops_costs_no_memory_and_no_byte(pair, acts):
             assert received == (chunk * (count // CHUNK + 1))[:count]
             assert ending is Ending.FIN
     if not is_sanitized():
-        assert max(growth) < STALLED * MEBIBYTE
+        grown = workers * 4 * MEBIBYTE if kind == "h2" else 0
+        assert max(growth) < STALLED * MEBIBYTE + grown
 
 
 def test_stopped_reader_does_not_stop_its_neighbours(pair):

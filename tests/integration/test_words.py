@@ -15,6 +15,7 @@ from harness.tls_peer import tls_client
 
 WORDS = random_bytes(5000)
 WORKERS = [1]
+KINDS = ["raw"]
 TIMES = 3  # how often a cause comes up: its words are to come once
 
 

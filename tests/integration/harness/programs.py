@@ -100,11 +100,11 @@ class Connection:
             received += piece
         return bytes(received)
 
-    def receive_to_end(self, pause=0):
-        """All bytes that come, and how they ended.  `pause` makes it a slow reader: seconds
-        between two looks at the socket."""
+    def receive_to_end(self, pause=0, most=None):
+        """All bytes that come, and how they ended; or None for how, once there are `most`.
+        `pause` makes it a slow reader: seconds between two looks at the socket."""
         received = bytearray()
-        while True:
+        while most is None or len(received) < most:
             if pause:
                 time.sleep(pause)  # slowness is what is asked for here, nothing is waited for
             try:
@@ -114,6 +114,7 @@ class Connection:
             if not piece:
                 return bytes(received), Ending.FIN
             received += piece
+        return bytes(received), None
 
     def is_silent_for(self, seconds):
         """Neither a byte nor an end comes within that time."""
