@@ -3,17 +3,21 @@
 A contestant is a pair of processes.  The client end accepts plaintext and dials TLS, the
 server end accepts TLS and dials plaintext; all on 127.0.0.1.  Every pair gets the same
 certificates (ECDSA P-256, both ends verify the other's chain, the client also the name),
-TLS 1.3 alone, no log line per stream, TCP_NODELAY, as many threads as it takes by itself,
-and whatever makes its sessions resume best.  Nothing else is tuned, for nobody.
+TLS 1.3 alone, no log line per stream, TCP_NODELAY, as many threads as there are CPUs, or
+as it takes by itself, and whatever makes its sessions resume best.  Nothing else is tuned,
+for nobody.  One pair has no TLS at all: what relaying alone costs.
 """
 
 import dataclasses
+import os
 import pathlib
 import shutil
 import subprocess
 import typing
 
 NAME = "app.apps.test"
+CPUS = len(os.sched_getaffinity(0))
+MAXIMUM = 9000  # streams of one pair, where it wants to be told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +43,11 @@ End = typing.Callable[[Place], "list[str]"]
 @dataclasses.dataclass(frozen=True)
 class Contestant:
     name: str
+    title: str
     ends: "tuple[End, ...]"  # server, client: write their configuration, return the command
+    children: int = 0  # processes that each end starts, and that do its work
+    ours: bool = False
+    tls: bool = True  # false: a peer only in what it costs
     default: bool = True  # measured unless ONLY names others
 
 
@@ -63,24 +71,30 @@ def make_certificates(folder: pathlib.Path) -> None:
         (folder / f"{end}.pem").write_text(pem)
 
 
-# routeport: as it comes, with raw carriers.
+# routeport: as it comes, with each of its two kinds of carrier.
 
-def routeport(build: pathlib.Path, name: str = "routeport") -> Contestant:
-    def end(side: str, more: str) -> End:
+def routeport(build: pathlib.Path, kind: str, name: str = "", whole: str = "",
+              section: str = "") -> Contestant:
+    """`whole` and `section`: further lines of the configuration, before and in its section."""
+    multiplex = {"h2": "yes", "raw": "no"}[kind]
+
+    def end(side: str, role: str) -> End:
         def command(at: Place) -> "list[str]":
             ini = at.write(f"routeport-{side}.ini", f"""\
 debug = 4
-[bench]
+{whole}[bench]
 accept = 127.0.0.1:{at.accept}
 connect = 127.0.0.1:{at.connect}
 cert = {at.path(side + ".crt")}
 key = {at.path(side + ".key")}
 CAfile = {at.path("ca.pem")}
 sslVersionMin = TLSv1.3
-{more}""")
+multiplex = {multiplex}
+{role}{section}""")
             return [str(build / f"routeport-{side}"), ini]
         return command
-    return Contestant(name, (end("server", ""), end("client", f"sni = {NAME}\n")))
+    return Contestant(name or kind, f"routeport {name or kind}",
+                      (end("server", ""), end("client", f"sni = {NAME}\n")), ours=True)
 
 
 # stunnel: one thread per stream; it resumes by itself (sessionResume, a cache of 1,000;
@@ -108,7 +122,7 @@ sslVersionMin = TLSv1.3
     return command
 
 
-STUNNEL = Contestant("stunnel4", (
+STUNNEL = Contestant("stunnel4", "stunnel4", (
     stunnel_end("server", "requireCert = yes\n"),
     stunnel_end("client", f"client = yes\nsni = {NAME}\ncheckHost = {NAME}\n")))
 
@@ -119,9 +133,9 @@ STUNNEL = Contestant("stunnel4", (
 # a fifth in new streams and a fifteenth in memory, by not having to carry and check the
 # client's certificate in each ticket.
 
-HAPROXY_COMMON = """\
+HAPROXY_COMMON = f"""\
 global
-    maxconn 9000
+    maxconn {MAXIMUM}
     tune.ssl.cachesize 100000
     ssl-default-bind-options ssl-min-ver TLSv1.3
     ssl-default-server-options ssl-min-ver TLSv1.3
@@ -145,13 +159,64 @@ def haproxy_end(side: str, bind: str, server: str) -> End:
 
 
 # "sni" also makes haproxy check the certificate for that name.
-HAPROXY = Contestant("haproxy", (
+HAPROXY = Contestant("haproxy", "haproxy TLS", (
     haproxy_end("server", "ssl crt {pem} ca-file {ca} verify required no-tls-tickets", ""),
     haproxy_end("client", "",
                 f"ssl verify required ca-file {{ca}} crt {{pem}} sni str({NAME})")))
 
+PLAIN = Contestant("plain", "haproxy plaintext", (haproxy_end("server", "", ""),
+                                                  haproxy_end("client", "", "")), tls=False)
+
+
+# nginx: a process per CPU, as in Debian's configuration; TCP_NODELAY is its default.  It
+# keeps sessions in a cache or in tickets; the cache is the better one here, as in haproxy.
+
+def nginx_end(side: str, role: str) -> End:
+    def command(at: Place) -> "list[str]":
+        words = {"pem": at.path(side + ".pem"), "ca": at.path("ca.pem")}
+        return ["nginx", "-e", "stderr", "-p", str(at.folder), "-c",
+                at.write(f"nginx-{side}.conf", f"""\
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+daemon off;
+pid {at.path(f"{at.accept}-nginx.pid")};
+error_log stderr warn;
+worker_processes {CPUS};
+events {{
+    worker_connections {2 * MAXIMUM};
+}}
+stream {{
+    proxy_timeout 12h;
+    server {{
+        listen 127.0.0.1:{at.accept}{role.format(**words)}
+        proxy_pass 127.0.0.1:{at.connect};
+    }}
+}}
+""")]
+    return command
+
+
+NGINX = Contestant("nginx", "nginx TLS", (
+    nginx_end("server", """ ssl;
+        ssl_protocols TLSv1.3;
+        ssl_certificate {pem};
+        ssl_certificate_key {pem};
+        ssl_verify_client on;
+        ssl_client_certificate {ca};
+        ssl_session_cache shared:bench:10m;
+        ssl_session_tickets off;"""),
+    nginx_end("client", f""";
+        proxy_ssl on;
+        proxy_ssl_protocols TLSv1.3;
+        proxy_ssl_session_reuse on;
+        proxy_ssl_server_name on;
+        proxy_ssl_name {NAME};
+        proxy_ssl_verify on;
+        proxy_ssl_trusted_certificate {{ca}};
+        proxy_ssl_certificate {{pem}};
+        proxy_ssl_certificate_key {{pem}};""")), children=CPUS)
+
 
 # The load by itself: what no pair can reach, and whether the load is what limits one.
-DIRECT = Contestant("direct", (), default=False)
+DIRECT = Contestant("direct", "no pair", (), tls=False, default=False)
 
-OTHERS = [STUNNEL, HAPROXY, DIRECT]
+OTHERS = [STUNNEL, HAPROXY, NGINX, PLAIN, DIRECT]

@@ -5,25 +5,24 @@
  *
  * It listens on 127.0.0.1:APP as the app and opens STREAMS streams to 127.0.0.1:ENTRY as
  * the program that talks to it.  The PIDs are the processes between the two: their CPU
- *time over the measured interval, or their memory, is part of the answer, which is one
- *JSON object on stdout.  Its own CPU time is nobody's.
+ * time over the measured interval, or their memory, is part of the answer, which is one
+ * JSON object on stdout.  Its own CPU time is nobody's.
  *
  *	bulk	every stream sends as fast as it may, the app throws the bytes away
  *	echo	64 bytes there and back, again and again, on every stream at once
  *	open	connect, 64 bytes there and back, close; STREAMS of these at a time
  *	idle	opens STREAMS one after the other, 64 bytes there and back on each, and
- *then does nothing: what did they cost in memory?
+ *		then does nothing for SECONDS: what do they cost in memory, and in CPU?
+ *	first	opens STREAMS one after the other, with rests between: how long is it
+ *		from connect() to the first byte of the reply?
  *
  * Two threads, one for the app and one for the client, each with its own epoll; the main
  * thread only looks at the clock.  Anything unexpected ends the run with status 1: a
  * figure of a broken run is worth nothing.
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -31,21 +30,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "sockets.h"
 
 enum {
 	MESSAGE = 64,       /* bytes of a request and of its reply */
 	CHUNK = 256 * 1024, /* bytes of one send or receive in bulk */
 	EVENTS = 64,
 	TICK = 100,     /* ms after which a thread looks whether the run is over */
+	PATIENCE = 100, /* of these until something came through */
 	REHEARSAL = 20, /* streams opened and closed before idle ones are counted */
 };
 
 #define WARM_UP 0.4 /* s before the measured interval: slow start, first handshakes */
 #define SETTLE 0.5  /* s between the last stream opened and a look at the memory */
+#define REST 0.1    /* s between two streams of which the first byte is awaited */
 
 /** Times in ns, in no order, as many as come. */
 struct samples {
@@ -73,8 +75,9 @@ struct run {
 /** What a mode does at each end. */
 struct mode {
 	const char *name;
-	bool discard;               /* the app: throw away, else send back */
-	void *(*client)(void *run); /* thread; NULL: the main thread opens idle streams */
+	bool discard; /* the app: throw away, else send back */
+	void (*measure)(struct run *);
+	void *(*client)(void *run); /* the thread of measure_traffic() */
 };
 
 /** One stream of the client. */
@@ -85,25 +88,6 @@ struct stream {
 };
 
 static const uint8_t zeros[CHUNK];
-
-static uint64_t
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static void
-pause_for(double seconds)
-{
-	struct timespec t = {.tv_sec = (time_t)seconds};
-
-	t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
-	while (nanosleep(&t, &t) == -1 && errno == EINTR)
-		;
-}
 
 static void
 samples_add(struct samples *s, uint64_t ns)
@@ -123,6 +107,13 @@ compare_ns(const void *left, const void *right)
 	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
 
 	return (a > b) - (a < b);
+}
+
+static void
+samples_sort(struct samples *s)
+{
+	if (s->count > 0)
+		qsort(s->ns, s->count, sizeof(*s->ns), compare_ns);
 }
 
 /* In us; the samples must be sorted. */
@@ -181,69 +172,6 @@ memory_of(const struct run *r)
 	return sum;
 }
 
-static struct sockaddr_in
-loopback(uint16_t port)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return a;
-}
-
-static void
-no_delay(int fd)
-{
-	int yes = 1;
-
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) == -1)
-		err(1, "TCP_NODELAY");
-}
-
-static int
-listen_on(uint16_t port)
-{
-	struct sockaddr_in a = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), yes = 1;
-
-	if (fd == -1 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == -1 ||
-	    bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1 || listen(fd, 4096) == -1)
-		err(1, "listen on port %u", port);
-	return fd;
-}
-
-/* On the loopback a connect() takes no time worth an event. */
-static int
-connect_to(uint16_t port)
-{
-	struct sockaddr_in a = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd == -1 || connect(fd, (struct sockaddr *)&a, sizeof(a)) == -1)
-		err(1, "connect to port %u", port);
-	no_delay(fd);
-	return fd;
-}
-
-static int
-poller(void)
-{
-	int fd = epoll_create1(0);
-
-	if (fd == -1)
-		err(1, "epoll_create1");
-	return fd;
-}
-
-static void
-poller_add(int epoll, int fd, uint32_t events, epoll_data_t data)
-{
-	struct epoll_event e = {.events = events, .data = data};
-
-	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == -1)
-		err(1, "epoll_ctl");
-}
-
 /* The app's turn with one stream.  False: it has ended. */
 static bool
 app_serve(struct run *r, int fd)
@@ -269,12 +197,8 @@ app_accept(int epoll, int listener)
 {
 	int fd;
 
-	while ((fd = accept4(listener, NULL, NULL, 0)) != -1) {
-		no_delay(fd);
+	while ((fd = accept_from(listener)) != -1)
 		poller_add(epoll, fd, EPOLLIN, (epoll_data_t){.fd = fd});
-	}
-	if (errno != EAGAIN && errno != ECONNABORTED)
-		err(1, "accept");
 }
 
 static void *
@@ -452,9 +376,9 @@ measure_traffic(struct run *r)
 
 	if (pthread_create(&client, NULL, r->mode->client, r) != 0)
 		errx(1, "no thread");
+	for (int i = 0; i < PATIENCE && atomic_load(&r->done) == 0; i++)
+		pause_for(TICK / 1e3);
 	pause_for(WARM_UP);
-	if (atomic_load(&r->done) == 0)
-		pause_for(WARM_UP);
 	done = atomic_load(&r->done);
 	cpu = cpu_of(r);
 	start = now();
@@ -468,8 +392,7 @@ measure_traffic(struct run *r)
 	pthread_join(client, NULL);
 	if (done == 0)
 		errx(1, "nothing came through");
-	if (r->latencies.count > 0)
-		qsort(r->latencies.ns, r->latencies.count, sizeof(uint64_t), compare_ns);
+	samples_sort(&r->latencies);
 	printf("{\"done\": %" PRIu64 ", \"seconds\": %.6f, \"cpu\": %.6f, "
 	       "\"p50\": %.2f, \"p99\": %.2f, \"p999\": %.2f}\n",
 	    done, (double)(end - start) / 1e9, cpu, samples_quantile(&r->latencies, 0.5),
@@ -493,9 +416,9 @@ open_one(const struct run *r)
 /* The rehearsal comes first so that what a process allocates once is not in the figure.
  */
 static void
-measure_memory(struct run *r)
+measure_idle(struct run *r)
 {
-	double before;
+	double before, bytes, cpu;
 
 	for (int i = 0; i < REHEARSAL; i++)
 		close(open_one(r));
@@ -504,14 +427,40 @@ measure_memory(struct run *r)
 	for (size_t i = 0; i < r->streams; i++)
 		open_one(r); /* stays open until the process ends */
 	pause_for(SETTLE);
-	printf("{\"done\": %zu, \"bytes\": %.0f}\n", r->streams, memory_of(r) - before);
+	bytes = memory_of(r);
+	cpu = cpu_of(r);
+	pause_for(r->seconds);
+	cpu = cpu_of(r) - cpu;
+	printf("{\"done\": %zu, \"bytes\": %.0f, \"whole\": %.0f, \"seconds\": %.6f, "
+	       "\"cpu\": %.6f}\n",
+	    r->streams, bytes - before, bytes, r->seconds, cpu);
+}
+
+/* The rehearsal comes first so that sessions can be resumed, and carriers are there. */
+static void
+measure_first(struct run *r)
+{
+	close(open_one(r));
+	pause_for(SETTLE);
+	for (size_t i = 0; i < r->streams; i++) {
+		uint64_t since = now();
+		int fd = open_one(r);
+
+		samples_add(&r->latencies, now() - since);
+		close(fd);
+		pause_for(REST);
+	}
+	samples_sort(&r->latencies);
+	printf("{\"done\": %zu, \"p50\": %.2f, \"most\": %.2f}\n", r->streams,
+	    samples_quantile(&r->latencies, 0.5), samples_quantile(&r->latencies, 1));
 }
 
 static const struct mode modes[] = {
-    {.name = "bulk", .discard = true, .client = bulk_client},
-    {.name = "echo", .client = echo_client},
-    {.name = "open", .client = open_client},
-    {.name = "idle"},
+    {.name = "bulk", .discard = true, .measure = measure_traffic, .client = bulk_client},
+    {.name = "echo", .measure = measure_traffic, .client = echo_client},
+    {.name = "open", .measure = measure_traffic, .client = open_client},
+    {.name = "idle", .measure = measure_idle},
+    {.name = "first", .measure = measure_first},
 };
 
 static const struct mode *
@@ -545,10 +494,7 @@ main(int argc, char **argv)
 
 	if (pthread_create(&app, NULL, app_thread, &r) != 0)
 		errx(1, "no thread");
-	if (r.mode->client != NULL)
-		measure_traffic(&r);
-	else
-		measure_memory(&r);
+	r.mode->measure(&r);
 	atomic_store(&r.over, true);
 	pthread_join(app, NULL);
 	close(r.listener);
