@@ -25,6 +25,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--pair", default="routeport", choices=("routeport", "stunnel"), help="whose pair is tested for its endings"
     )
+    parser.addoption("--kinds", default="raw", help="carriers to test: raw, h2 or raw,h2")
 
 
 def pytest_configure(config):
@@ -42,14 +43,15 @@ def raise_descriptor_limit(least):
 
 
 def pytest_generate_tests(metafunc):
-    """Tests of the pair run with one worker and with three, on raw carriers and on h2 ones,
-    unless their module says that these make no difference to them."""
+    """Tests of the pair run with one worker and with three, and on the kinds of carriers that
+    --kinds names, unless their module says that these make no difference to them."""
     stunnel = metafunc.config.getoption("--pair") == "stunnel"
     if "workers" in metafunc.fixturenames:
         counts = [1] if stunnel else getattr(metafunc.module, "WORKERS", [1, 3])
         metafunc.parametrize("workers", counts, ids=lambda count: f"workers-{count}")
     if "kind" in metafunc.fixturenames:
-        metafunc.parametrize("kind", ["raw"] if stunnel else getattr(metafunc.module, "KINDS", ["raw", "h2"]))
+        asked = ["raw"] if stunnel else metafunc.config.getoption("--kinds").split(",")
+        metafunc.parametrize("kind", [kind for kind in getattr(metafunc.module, "KINDS", asked) if kind in asked])
 
 
 @pytest.hookimpl(hookwrapper=True)
