@@ -1,6 +1,5 @@
 #include "common/daemon.h"
 
-#include "common/listener.h"
 #include "common/log.h"
 #include "common/machine.h"
 #include "common/resolve.h"
@@ -29,44 +28,18 @@ struct daemon {
 	struct ev_loop *loop;
 	struct service **services;
 	size_t service_count;
-	struct listener **listeners;
-	size_t listener_count;
+	struct door *doors;
+	size_t door_count;
 	struct worker **workers;
 	size_t worker_count;
 	struct worker_setup setup;
 	atomic_long connections;
+	atomic_ulong turn;
 	long max_connections;
 	ev_signal term, interrupt;
 	ev_timer drain;
 	ev_async worker_ended;
 };
-
-/* ---- connections ----------------------------------------------------------------- */
-
-static void
-on_accepted(void *owner, struct service *service, int fd, const struct net_address *peer)
-{
-	struct daemon *d = owner;
-	struct worker *idlest = d->workers[0];
-	long load, least = worker_load(idlest);
-	char name[LOG_QUOTE_SIZE];
-	size_t i;
-
-	for (i = 1; i < d->worker_count; i++) {
-		load = worker_load(d->workers[i]);
-		if (load < least) {
-			least = load;
-			idlest = d->workers[i];
-		}
-	}
-	if (worker_hand(idlest, service, fd, peer))
-		return;
-	log_cause(LOG_LEVEL_WARNING, service->settings->name,
-	    "event=failed why=%s service=%s detail=\"maxConnections = %ld is reached\"",
-	    reason_word(REASON_FULL), log_quote(service->settings->name, name),
-	    d->max_connections);
-	d->program->turn_away(fd);
-}
 
 /* ---- start ----------------------------------------------------------------------- */
 
@@ -88,33 +61,51 @@ load_services(struct daemon *d, struct err *e)
 	return true;
 }
 
+/* One listening socket for each worker. */
+static bool
+open_door(struct daemon *d, struct service *service, const struct net_address *address,
+    struct err *e)
+{
+	struct door *more, *door;
+	size_t i;
+
+	more = realloc(d->doors, (d->door_count + 1) * sizeof(*more));
+	if (more == NULL)
+		return err_set(e, "out of memory");
+	d->doors = more;
+	door = &more[d->door_count];
+	*door = (struct door){.service = service, .address = *address};
+	if ((door->fds = malloc(d->worker_count * sizeof(int))) == NULL)
+		return err_set(e, "out of memory");
+	if ((door->fds[0] = net_listen(address, e)) < 0) {
+		free(door->fds);
+		return false;
+	}
+	d->door_count++;
+	for (i = 1; i < d->worker_count; i++)
+		door->fds[i] = -1;
+	for (i = 1; i < d->worker_count; i++)
+		if ((door->fds[i] = net_listen_beside(door->fds[0], e)) < 0)
+			return false;
+	return true;
+}
+
 /* All addresses of one `accept`.  "localhost" may lack one of its two. */
 static bool
 listen_to(
     struct daemon *d, struct service *service, const struct net_name *name, struct err *e)
 {
 	struct net_address addresses[8];
-	struct listener **more, *listener;
 	size_t i, opened = 0, count = net_name_addresses(name, addresses);
 
 	if (count == 0)
 		count = resolve_now(name->host, name->port, accept_lookup, addresses,
 		    sizeof(addresses) / sizeof(addresses[0]), e);
 	for (i = 0; i < count; i++) {
-		more = realloc(
-		    d->listeners, (d->listener_count + 1) * sizeof(struct listener *));
-		if (more == NULL)
-			return err_set(e, "out of memory");
-		d->listeners = more;
-		listener =
-		    listener_new(d->loop, service, &addresses[i], on_accepted, d, e);
-		if (listener == NULL) {
-			if (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)
-				continue;
+		if (open_door(d, service, &addresses[i], e))
+			opened++;
+		else if (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT)
 			return false;
-		}
-		d->listeners[d->listener_count++] = listener;
-		opened++;
 	}
 	return opened > 0;
 }
@@ -145,28 +136,39 @@ tell_main(void *owner)
 }
 
 static bool
-start_workers(struct daemon *d, struct err *e)
+make_workers(struct daemon *d, struct err *e)
 {
-	long wanted = d->settings->workers > 0 ? d->settings->workers : machine_cpus();
+	size_t i;
 
-	d->workers = calloc((size_t)wanted, sizeof(struct worker *));
-	if (d->workers == NULL)
+	if ((d->workers = calloc(d->worker_count, sizeof(struct worker *))) == NULL)
 		return err_set(e, "out of memory");
 	d->setup = (struct worker_setup){
-	    .count = (unsigned long)wanted,
+	    .workers = d->workers,
+	    .count = d->worker_count,
 	    .services = d->services,
 	    .service_count = d->service_count,
+	    .doors = d->doors,
+	    .door_count = d->door_count,
 	    .most = d->max_connections,
 	    .total = &d->connections,
+	    .turn = d->program->in_turn ? &d->turn : NULL,
 	    .arrival = d->program->arrival,
+	    .turn_away = d->program->turn_away,
 	    .ended = tell_main,
 	    .owner = d,
 	};
-	for (; d->worker_count < (size_t)wanted; d->worker_count++) {
-		d->workers[d->worker_count] = worker_new(d->worker_count, &d->setup, e);
-		if (d->workers[d->worker_count] == NULL)
+	for (i = 0; i < d->worker_count; i++)
+		if ((d->workers[i] = worker_new(i, &d->setup, e)) == NULL)
 			return false;
-	}
+	return true;
+}
+
+static bool
+start_workers(struct daemon *d, struct err *e)
+{
+	for (size_t i = 0; i < d->worker_count; i++)
+		if (!worker_start(d->workers[i], e))
+			return false;
 	return true;
 }
 
@@ -205,17 +207,29 @@ set_limits(struct daemon *d)
 		    (descriptors - SPARE_DESCRIPTORS) / DESCRIPTORS_PER_STREAM;
 	if (d->max_connections < 1)
 		d->max_connections = 1;
+	d->worker_count =
+	    (size_t)(d->settings->workers > 0 ? d->settings->workers : machine_cpus());
 }
 
 /* ---- end ------------------------------------------------------------------------- */
 
+/* What no worker took over is closed.  A Unix socket's file is removed. */
 static void
-close_listeners(struct daemon *d)
+close_doors(struct daemon *d)
 {
-	while (d->listener_count > 0)
-		listener_free(d->listeners[--d->listener_count]);
-	free(d->listeners);
-	d->listeners = NULL;
+	for (size_t i = 0; i < d->door_count; i++) {
+		const struct net_address *at = &d->doors[i].address;
+
+		for (size_t j = 0; j < d->worker_count; j++)
+			if (d->doors[i].fds[j] >= 0)
+				close(d->doors[i].fds[j]);
+		free(d->doors[i].fds);
+		if (at->any.sa_family == AF_UNIX && at->un.sun_path[0] != '\0')
+			(void)unlink(at->un.sun_path);
+	}
+	free(d->doors);
+	d->doors = NULL;
+	d->door_count = 0;
 }
 
 /* Stop listening, let streams finish.  A second signal does not wait. */
@@ -232,7 +246,7 @@ on_signal(struct ev_loop *loop, ev_signal *signal, int events)
 	}
 	log_info("event=drain signal=%d limit=%.0f", signal->signum,
 	    d->settings->timeout_drain);
-	close_listeners(d);
+	close_doors(d);
 	for (i = 0; i < d->worker_count; i++)
 		worker_drain(d->workers[i]);
 	ev_timer_set(&d->drain, d->settings->timeout_drain, 0);
@@ -262,15 +276,27 @@ on_worker_ended(struct ev_loop *loop, ev_async *async, int events)
 }
 
 static void
+end_workers(struct daemon *d)
+{
+	size_t i, count = d->workers != NULL ? d->worker_count : 0;
+
+	while (count > 0 && d->workers[count - 1] == NULL)
+		count--; /* never made */
+	for (i = 0; i < count; i++)
+		worker_stop(d->workers[i]);
+	for (i = 0; i < count; i++)
+		worker_join(d->workers[i]);
+	for (i = 0; i < count; i++)
+		worker_free(d->workers[i]);
+}
+
+static void
 daemon_clear(struct daemon *d)
 {
 	size_t i;
 
-	close_listeners(d);
-	for (i = 0; i < d->worker_count; i++)
-		worker_stop(d->workers[i]);
-	for (i = 0; i < d->worker_count; i++)
-		worker_join(d->workers[i]);
+	close_doors(d);
+	end_workers(d);
 	free(d->workers);
 	for (i = 0; i < d->service_count; i++)
 		service_free(d->services[i]);
@@ -320,7 +346,8 @@ start(struct daemon *d, struct err *e)
 	if ((d->loop = ev_default_loop(EVFLAG_AUTO)) == NULL)
 		return err_set(e, "libev finds no way to wait for events");
 	watch_signals(d);
-	return listen_to_all(d, e) && start_workers(d, e) && write_pid(settings->pid, e);
+	return listen_to_all(d, e) && make_workers(d, e) && write_pid(settings->pid, e) &&
+	       start_workers(d, e);
 }
 
 bool

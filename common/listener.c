@@ -16,11 +16,11 @@ enum {
 static const double pause_seconds = 0.2;
 
 struct listener {
+	LIST_ENTRY(listener) entry;
 	ev_io io;
 	ev_timer pause;
 	struct ev_loop *loop;
 	struct service *service;
-	struct net_address address;
 	listener_accepted *accepted;
 	void *owner;
 };
@@ -59,7 +59,6 @@ static void
 on_connection(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct listener *l = io->data;
-	bool plain = l->service->settings->role == ROLE_CLIENT;
 	struct net_address peer;
 	int i, fd;
 
@@ -70,7 +69,6 @@ on_connection(struct ev_loop *loop, ev_io *io, int events)
 		fd = accept4(
 		    io->fd, &peer.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			net_tune(fd, plain);
 			l->accepted(l->owner, l->service, fd, &peer);
 		} else if (is_shortage(errno)) {
 			take_a_pause(l, errno);
@@ -81,42 +79,47 @@ on_connection(struct ev_loop *loop, ev_io *io, int events)
 	}
 }
 
-struct listener *
-listener_new(struct ev_loop *loop, struct service *service,
-    const struct net_address *address, listener_accepted *accepted, void *owner,
-    struct err *e)
+bool
+listener_add(struct listener_list *list, struct ev_loop *loop, struct service *service,
+    int fd, listener_accepted *accepted, void *owner)
 {
 	struct listener *l = calloc(1, sizeof(*l));
-	int fd;
 
-	if (l == NULL) {
-		err_set(e, "out of memory");
-		return NULL;
-	}
-	if ((fd = net_listen(address, e)) < 0) {
-		free(l);
-		return NULL;
-	}
+	if (l == NULL)
+		return false;
 	l->loop = loop;
 	l->service = service;
-	l->address = *address;
 	l->accepted = accepted;
 	l->owner = owner;
+	net_tune(fd, service->settings->role == ROLE_CLIENT);
 	ev_io_init(&l->io, on_connection, fd, EV_READ);
 	l->io.data = l;
 	ev_io_start(loop, &l->io);
 	ev_init(&l->pause, on_pause_over);
 	l->pause.data = l;
-	return l;
+	LIST_INSERT_HEAD(list, l, entry);
+	return true;
 }
 
 void
-listener_free(struct listener *l)
+listener_list_drain(struct listener_list *list)
 {
-	ev_io_stop(l->loop, &l->io);
-	ev_timer_stop(l->loop, &l->pause);
-	close(l->io.fd);
-	if (l->address.any.sa_family == AF_UNIX && l->address.un.sun_path[0] != '\0')
-		(void)unlink(l->address.un.sun_path);
-	free(l);
+	struct listener *l;
+
+	LIST_FOREACH (l, list, entry)
+		on_connection(l->loop, &l->io, EV_READ);
+}
+
+void
+listener_list_clear(struct listener_list *list)
+{
+	struct listener *l;
+
+	while ((l = LIST_FIRST(list)) != NULL) {
+		ev_io_stop(l->loop, &l->io);
+		ev_timer_stop(l->loop, &l->pause);
+		close(l->io.fd);
+		LIST_REMOVE(l, entry);
+		free(l);
+	}
 }

@@ -1,6 +1,6 @@
 /*
- * One listening socket of a service, on the main loop.  It accepts and hands out; out of
- * descriptors it pauses.
+ * One worker's share of a listening socket.  It accepts on the worker's loop; out of
+ * descriptors or memory it pauses.
  */
 #ifndef COMMON_LISTENER_H
 #define COMMON_LISTENER_H
@@ -9,19 +9,24 @@
 #include "common/service.h"
 
 #include <ev.h>
+#include <sys/queue.h>
 
-struct listener;
+/** All listeners of a worker. */
+LIST_HEAD(listener_list, listener);
 
 /** A connection: non-blocking, close-on-exec, tuned; @fd is the callee's. */
 typedef void listener_accepted(
     void *owner, struct service *service, int fd, const struct net_address *peer);
 
-/** Listen at once; accepting begins when @loop runs.  NULL: @e. */
-struct listener *listener_new(struct ev_loop *loop, struct service *service,
-    const struct net_address *address, listener_accepted *accepted, void *owner,
-    struct err *e);
+/** Accept from @fd, as net_listen() makes it, once @loop runs.  False: out of memory; @fd
+ * is still the caller's. */
+bool listener_add(struct listener_list *list, struct ev_loop *loop,
+    struct service *service, int fd, listener_accepted *accepted, void *owner);
 
-/** Stop listening.  A Unix socket's file is removed. */
-void listener_free(struct listener *listener);
+/** Accept what is waiting already. */
+void listener_list_drain(struct listener_list *list);
+
+/** Close them all. */
+void listener_list_clear(struct listener_list *list);
 
 #endif

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -361,27 +362,52 @@ bind_to(int fd, const struct net_address *address)
 	return false;
 }
 
+static bool
+listen_at(int fd, const struct net_address *address, bool shared)
+{
+	if (address->any.sa_family == AF_UNIX)
+		return bind_to(fd, address) && listen(fd, SOMAXCONN) == 0;
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (address->any.sa_family == AF_INET6)
+		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
+		    !IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr));
+	set_option(fd, SOL_SOCKET, SO_REUSEPORT, shared);
+	if (!bind_to(fd, address))
+		return false;
+	/* Only now: with it, bind() would share the port of another program too. */
+	set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return listen(fd, SOMAXCONN) == 0;
+}
+
 int
 net_listen(const struct net_address *address, struct err *e)
 {
 	char text[NET_TEXT_SIZE];
 	int fd, errnum;
 
-	if ((fd = net_socket(address)) == -1)
-		goto fail;
-	if (address->any.sa_family != AF_UNIX)
-		set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (address->any.sa_family == AF_INET6)
-		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-		    !IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr));
-	if (!bind_to(fd, address) || listen(fd, SOMAXCONN) == -1)
-		goto fail;
-	return fd;
-fail:
+	if ((fd = net_socket(address)) >= 0 && listen_at(fd, address, false))
+		return fd;
 	errnum = errno;
-	if (fd != -1)
+	if (fd >= 0)
 		close(fd);
 	net_address_format(address, text, sizeof(text));
 	err_errno(e, errnum, "listen on %s", text);
 	return -1;
+}
+
+int
+net_listen_beside(int first, struct err *e)
+{
+	struct net_address address = {.length = sizeof(address.un)};
+	int fd = -1;
+
+	if (getsockname(first, &address.any, &address.length) == 0 &&
+	    address.any.sa_family != AF_UNIX && (fd = net_socket(&address)) >= 0 &&
+	    listen_at(fd, &address, true))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	if ((fd = fcntl(first, F_DUPFD_CLOEXEC, 0)) < 0)
+		err_errno(e, errno, "listen once more");
+	return fd;
 }

@@ -78,6 +78,11 @@ net_address_format(const struct net_address *address, char *text, size_t size);
  * closes the socket for good unlinks the file. */
 int net_listen(const struct net_address *address, struct err *e);
 
+/** Another listening socket at the address of @first, which net_listen() made: the kernel
+ * shares out between them what comes.  Where it cannot (a Unix socket), a duplicate, from
+ * which whoever comes first accepts.  -1 and @e: no descriptor is left. */
+int net_listen_beside(int first, struct err *e);
+
 /** A non-blocking, close-on-exec stream socket of the address' family, or -1 with errno.
  */
 int net_socket(const struct net_address *address);
@@ -85,8 +90,9 @@ int net_socket(const struct net_address *address);
 /** Is it a Unix socket? */
 bool net_is_unix(int fd);
 
-/** What every stream socket gets: TCP_NODELAY, and SO_KEEPALIVE if @keepalive.
- * Unix sockets have neither.  Never fails. */
+/** What every stream socket gets: TCP_NODELAY, and SO_KEEPALIVE if @keepalive.  What is
+ * accepted inherits both from its listening socket.  Unix sockets have neither.  Never
+ * fails. */
 void net_tune(int fd, bool keepalive);
 
 /** Close so that the peer sees RST; bytes not sent yet are thrown away.

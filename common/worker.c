@@ -1,5 +1,6 @@
 #include "common/worker.h"
 
+#include "common/listener.h"
 #include "common/log.h"
 
 #include <pthread.h>
@@ -7,6 +8,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+enum {
+	/* Connections that a worker may have more than the idlest before that one gets
+	 * the next. */
+	SKEW = 16,
+};
 
 /* Seconds for alerts to be heard, once streams were cut off. */
 static const double farewell = 1;
@@ -17,7 +24,7 @@ enum order {
 	ORDER_STOP
 };
 
-/* A connection on its way from the main thread. */
+/* A connection on its way from the worker that accepted it. */
 struct parcel {
 	struct parcel *next;
 	struct service *service;
@@ -27,7 +34,9 @@ struct parcel {
 
 struct worker {
 	pthread_t thread;
+	bool started;
 	struct ev_loop *loop;
+	struct listener_list listeners;
 	struct reactor reactor;
 	struct resolver *resolver;
 	struct link_set links;
@@ -39,8 +48,8 @@ struct worker {
 
 	atomic_bool over;
 	atomic_long load;
-	ev_async mail;        /* the main thread's only call into the loop */
-	pthread_mutex_t lock; /* of the inbox: taken once per connection */
+	ev_async mail;        /* other threads' only call into the loop */
+	pthread_mutex_t lock; /* of the inbox */
 	struct parcel *inbox, **inbox_end;
 	enum order ordered;
 };
@@ -78,6 +87,8 @@ obey(struct worker *w, enum order order)
 {
 	if (order <= w->order)
 		return;
+	listener_list_drain(&w->listeners);
+	listener_list_clear(&w->listeners);
 	w->order = order;
 	pool_set_drain(&w->pools);
 	link_set_drain(&w->links);
@@ -86,6 +97,16 @@ obey(struct worker *w, enum order order)
 		ev_timer_set(&w->farewell, farewell, 0);
 		ev_timer_start(w->loop, &w->farewell);
 	}
+}
+
+static struct parcel *
+empty_inbox(struct worker *w)
+{
+	struct parcel *first = w->inbox;
+
+	w->inbox = NULL;
+	w->inbox_end = &w->inbox;
+	return first;
 }
 
 static void
@@ -98,9 +119,7 @@ on_mail(struct ev_loop *loop, ev_async *mail, int events)
 	(void)loop;
 	(void)events;
 	pthread_mutex_lock(&w->lock);
-	parcel = w->inbox;
-	w->inbox = NULL;
-	w->inbox_end = &w->inbox;
+	parcel = empty_inbox(w);
 	order = w->ordered;
 	pthread_mutex_unlock(&w->lock);
 	for (; parcel != NULL; parcel = next) {
@@ -111,6 +130,110 @@ on_mail(struct ev_loop *loop, ev_async *mail, int events)
 	obey(w, order);
 	leave_when_empty(w);
 }
+
+static void
+post(struct worker *w, struct parcel *parcel, enum order order)
+{
+	pthread_mutex_lock(&w->lock);
+	if (parcel != NULL) {
+		*w->inbox_end = parcel;
+		w->inbox_end = &parcel->next;
+	}
+	if (order > w->ordered)
+		w->ordered = order;
+	pthread_mutex_unlock(&w->lock);
+	ev_async_send(w->loop, &w->mail);
+}
+
+/* ---- connections ----------------------------------------------------------------- */
+
+static long
+load_of(const struct worker *w)
+{
+	return atomic_load_explicit(&w->load, memory_order_relaxed);
+}
+
+/* False: too many. */
+static bool
+charge(struct worker *w)
+{
+	if (atomic_fetch_add(w->setup->total, 1) >= w->setup->most) {
+		atomic_fetch_sub(w->setup->total, 1);
+		return false;
+	}
+	atomic_fetch_add(&w->load, 1);
+	return true;
+}
+
+static void
+discharge(struct worker *w)
+{
+	atomic_fetch_sub(w->setup->total, 1);
+	atomic_fetch_sub(&w->load, 1);
+}
+
+/* Who takes what @w accepted. */
+static struct worker *
+choose(struct worker *w)
+{
+	const struct worker_setup *setup = w->setup;
+	struct worker *wanted = w, *idlest = w;
+	unsigned long i;
+
+	if (setup->turn != NULL)
+		wanted = setup->workers[atomic_fetch_add(setup->turn, 1) % setup->count];
+	for (i = 0; i < setup->count; i++)
+		if (load_of(setup->workers[i]) < load_of(idlest))
+			idlest = setup->workers[i];
+	return load_of(wanted) > load_of(idlest) + SKEW ? idlest : wanted;
+}
+
+static void
+turn_away(struct worker *w, struct service *service, int fd)
+{
+	char name[LOG_QUOTE_SIZE];
+
+	log_cause(LOG_LEVEL_WARNING, service->settings->name,
+	    "event=failed why=%s service=%s detail=\"maxConnections = %ld is reached\"",
+	    reason_word(REASON_FULL), log_quote(service->settings->name, name),
+	    w->setup->most);
+	w->setup->turn_away(fd);
+}
+
+static void
+on_accepted(void *owner, struct service *service, int fd, const struct net_address *peer)
+{
+	struct worker *w = owner, *to = choose(w);
+	struct parcel *parcel;
+
+	if (!charge(to)) {
+		turn_away(w, service, fd);
+	} else if (to == w) {
+		w->setup->arrival(w, service, fd, peer);
+	} else if ((parcel = malloc(sizeof(*parcel))) != NULL) {
+		*parcel = (struct parcel){.service = service, .fd = fd, .peer = *peer};
+		post(to, parcel, ORDER_NONE);
+	} else {
+		discharge(to);
+		w->setup->turn_away(fd);
+	}
+}
+
+static bool
+open_doors(struct worker *w, unsigned long index, struct err *e)
+{
+	for (size_t i = 0; i < w->setup->door_count; i++) {
+		struct door *door = &w->setup->doors[i];
+
+		if (!listener_add(&w->listeners, w->loop, door->service, door->fds[index],
+			on_accepted, w))
+			return err_set(e, "out of memory");
+		door->fds[index] = -1;
+	}
+	return true;
+}
+
+/* ---- life ------------------------------------------------------------------------ */
 
 /*
  * So that the first stream pays no handshake.  While it is not known that the target
@@ -149,9 +272,27 @@ run(void *arg)
 	return NULL;
 }
 
+/* What came when it had ended already. */
 static void
+return_mail(struct worker *w)
+{
+	struct parcel *parcel, *next;
+
+	for (parcel = empty_inbox(w); parcel != NULL; parcel = next) {
+		next = parcel->next;
+		w->setup->turn_away(parcel->fd);
+		discharge(w);
+		free(parcel);
+	}
+}
+
+void
 worker_free(struct worker *w)
 {
+	if (w == NULL)
+		return;
+	return_mail(w);
+	listener_list_clear(&w->listeners);
 	if (w->resolver != NULL)
 		resolver_free(w->resolver);
 	if (w->loop != NULL) {
@@ -190,7 +331,6 @@ connect_rooms(struct worker *w, unsigned long index)
 	    .ended = on_stream_ended,
 	    .owner = w,
 	};
-	w->inbox_end = &w->inbox;
 	ev_async_init(&w->mail, on_mail);
 	w->mail.data = w;
 	ev_async_start(w->loop, &w->mail);
@@ -198,8 +338,8 @@ connect_rooms(struct worker *w, unsigned long index)
 }
 
 /* Signals are the main thread's. */
-static bool
-start_thread(struct worker *w, struct err *e)
+bool
+worker_start(struct worker *w, struct err *e)
 {
 	sigset_t all, before;
 	int failure;
@@ -208,7 +348,8 @@ start_thread(struct worker *w, struct err *e)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	failure = pthread_create(&w->thread, NULL, run, w);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return failure == 0 || err_errno(e, failure, "starting a worker's thread");
+	w->started = failure == 0;
+	return w->started || err_errno(e, failure, "starting a worker's thread");
 }
 
 struct worker *
@@ -221,6 +362,7 @@ worker_new(unsigned long index, const struct worker_setup *setup, struct err *e)
 		return NULL;
 	}
 	pthread_mutex_init(&w->lock, NULL);
+	w->inbox_end = &w->inbox;
 	w->setup = setup;
 	w->reactor.broken = -1;
 	if ((w->loop = ev_loop_new(EVFLAG_AUTO)) == NULL) {
@@ -232,47 +374,12 @@ worker_new(unsigned long index, const struct worker_setup *setup, struct err *e)
 	if ((w->resolver = resolver_new(w->loop, e)) == NULL)
 		goto fail;
 	connect_rooms(w, index);
-	if (!start_thread(w, e))
+	if (!open_doors(w, index, e))
 		goto fail;
 	return w;
 fail:
 	worker_free(w);
 	return NULL;
-}
-
-long
-worker_load(const struct worker *w)
-{
-	return atomic_load(&w->load);
-}
-
-static void
-post(struct worker *w, struct parcel *parcel, enum order order)
-{
-	pthread_mutex_lock(&w->lock);
-	if (parcel != NULL) {
-		*w->inbox_end = parcel;
-		w->inbox_end = &parcel->next;
-	}
-	if (order > w->ordered)
-		w->ordered = order;
-	pthread_mutex_unlock(&w->lock);
-	ev_async_send(w->loop, &w->mail);
-}
-
-bool
-worker_hand(
-    struct worker *w, struct service *service, int fd, const struct net_address *peer)
-{
-	struct parcel *parcel = malloc(sizeof(*parcel));
-
-	if (parcel == NULL || !worker_charge(w)) {
-		free(parcel);
-		return false;
-	}
-	*parcel = (struct parcel){.service = service, .fd = fd, .peer = *peer};
-	post(w, parcel, ORDER_NONE);
-	return true;
 }
 
 void
@@ -296,8 +403,9 @@ worker_is_over(const struct worker *w)
 void
 worker_join(struct worker *w)
 {
-	pthread_join(w->thread, NULL);
-	worker_free(w);
+	if (w->started)
+		pthread_join(w->thread, NULL);
+	w->started = false;
 }
 
 struct stream_set *
@@ -315,18 +423,12 @@ worker_is_draining(const struct worker *w)
 bool
 worker_charge(struct worker *w)
 {
-	if (atomic_fetch_add(w->setup->total, 1) >= w->setup->most) {
-		atomic_fetch_sub(w->setup->total, 1);
-		return false;
-	}
-	atomic_fetch_add(&w->load, 1);
-	return true;
+	return charge(w);
 }
 
 void
 worker_release(struct worker *w)
 {
-	atomic_fetch_sub(w->setup->total, 1);
-	atomic_fetch_sub(&w->load, 1);
+	discharge(w);
 	leave_when_empty(w);
 }

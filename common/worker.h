@@ -1,7 +1,10 @@
 /*
- * A worker: one thread, its loop, its streams and carriers.  What begins on a worker ends
- * there, so nothing on the data path is locked.  The calls below are for the main
- * thread; a worker hears of them through its inbox.
+ * A worker: one thread, its loop, what it accepts, its streams and carriers.  What begins
+ * on a worker ends there, so nothing on the data path is locked.  The calls below are for
+ * the main thread; a worker hears of them through its inbox.
+ *
+ * Each worker accepts for itself.  A connection changes hands, before anything is made of
+ * it, only to go in turn, or to a worker that has far fewer.
  */
 #ifndef COMMON_WORKER_H
 #define COMMON_WORKER_H
@@ -17,33 +20,43 @@ struct worker;
 typedef void worker_arrival(struct worker *worker, struct service *service, int fd,
     const struct net_address *peer);
 
+/** Where connections come in: a listening socket for each worker, by its index.  A worker
+ * takes its own over, and leaves -1. */
+struct door {
+	struct service *service;
+	struct net_address address;
+	int *fds;
+};
+
 /** What all workers of a program have in common; outlives them. */
 struct worker_setup {
+	struct worker **workers;
 	unsigned long count; /* of workers */
 	struct service **services;
 	size_t service_count;
+	struct door *doors;
+	size_t door_count;
 	long most;          /* connections that all workers may have */
 	atomic_long *total; /* how many they have */
+	/** NULL: a connection stays with the worker that accepted it.  Else they go
+	 * round, for one may stand for many streams, and this is whose turn it is. */
+	atomic_ulong *turn;
 	worker_arrival *arrival;
+	/** `most` is reached: end @fd so that the peer understands. */
+	void (*turn_away)(int fd);
 	/** A worker has ended; called on its thread. */
 	void (*ended)(void *owner);
 	void *owner;
 };
 
-/** Start worker @index.  NULL: @e. */
+/** Make worker @index, and have it accept once it is started.  NULL: @e. */
 struct worker *
 worker_new(unsigned long index, const struct worker_setup *setup, struct err *e);
 
-/** How many connections it has, those under way to it included.  An h2 carrier is none,
- * but each of its streams is. */
-long worker_load(const struct worker *worker);
+/** Start it, once all are made. */
+bool worker_start(struct worker *worker, struct err *e);
 
-/** Hand over a connection.  False: too many, or out of memory; @fd is still the caller's.
- */
-bool worker_hand(struct worker *worker, struct service *service, int fd,
-    const struct net_address *peer);
-
-/** End when the last connection has. */
+/** Accept nothing more; end when the last connection has. */
 void worker_drain(struct worker *worker);
 
 /** End now: cut the streams off, give the far ends a second to hear of it. */
@@ -52,8 +65,11 @@ void worker_stop(struct worker *worker);
 /** It has ended and can be joined without waiting. */
 bool worker_is_over(const struct worker *worker);
 
-/** Wait for the end, after worker_drain() or worker_stop(), and free it. */
+/** Wait for the end, after worker_drain() or worker_stop(). */
 void worker_join(struct worker *worker);
+
+/** Once all workers are joined, for they look at each other.  NULL is fine. */
+void worker_free(struct worker *worker);
 
 /* For worker_arrival, on the worker: */
 

@@ -174,5 +174,6 @@ const struct program server_program = {
 	"takes TLS from a passthrough route, and carries what is inside to the app",
     .role = ROLE_SERVER,
     .arrival = on_arrival,
+    .in_turn = true,
     .turn_away = turn_away,
 };
