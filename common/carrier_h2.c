@@ -199,6 +199,13 @@ tell_retired(struct carrier_h2 *c)
 		c->events->retired(c->owner);
 }
 
+static void
+tell_room(struct carrier_h2 *c)
+{
+	if (!c->server && carrier_h2_has_room(c))
+		c->events->room(c->owner);
+}
+
 /* The one place that takes the carrier as far as it will go, and frees it. */
 static void
 step(struct carrier_h2 *c, bool readable)
@@ -220,6 +227,7 @@ step(struct carrier_h2 *c, bool readable)
 	deliver(c);
 	c->turn = NULL;
 	deliver_room(c);
+	tell_room(c);
 	if (c->ready_count > 0)
 		carrier_h2_later(c);
 	if (c->link == NULL && c->channel_count == 0) {
@@ -363,6 +371,17 @@ init(struct carrier_h2 *c, struct link *link)
 	output_h2_init(c);
 }
 
+static void
+log_opening(const struct carrier_h2 *c)
+{
+	char service[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
+
+	if (log_is_on(LOG_LEVEL_INFO))
+		log_info("event=carrier-open service=%s tls=%s resumed=%s names=%s",
+		    log_quote(c->service, service), c->facts.tls,
+		    c->facts.resumed ? "yes" : "no", log_quote(c->facts.names, names));
+}
+
 struct carrier_h2 *
 carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *owner)
 {
@@ -382,6 +401,7 @@ carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *
 	link_set_timer(link, c->keepalive);
 	output_h2_pump(c);
 	carrier_h2_later(c); /* the handshake may have read more than its own */
+	log_opening(c);
 	return c;
 fail:
 	if (c != NULL)

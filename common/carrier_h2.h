@@ -31,6 +31,9 @@ struct carrier_h2_events {
 	/** The carrier is gone; so are all its channels.  Comes last, once, from the
 	 * loop, when the last channel is released.  REASON_FINISHED: in good order. */
 	void (*ended)(void *owner, enum reason reason);
+	/** Client: there may be room for another channel now; comes from the loop, and
+	 * often. */
+	void (*room)(void *owner);
 };
 
 /** Make an open link an h2 carrier; the link is the carrier's from now on, even on

@@ -18,7 +18,9 @@ struct pooled {
 	LIST_ENTRY(pooled) entry;
 	struct pool *pool;
 	struct carrier_h2 *carrier;
-	bool retired;
+	ev_timer age;
+	bool old;     /* to be retired when another one is there */
+	bool retired; /* takes no more streams */
 };
 
 struct pool {
@@ -27,7 +29,8 @@ struct pool {
 	struct service *service;
 	struct target *target;
 	LIST_HEAD(, pooled) carriers;
-	LIST_HEAD(, pool_waiter) waiters;
+	TAILQ_HEAD(, pool_waiter) waiters;
+	size_t waiting;
 	long count;           /* of carriers that are not retired */
 	struct connect *dial; /* these two: what is under way */
 	struct link *link;
@@ -39,26 +42,86 @@ struct pool {
 
 static void begin_dial(struct pool *p);
 
+static bool
+is_dialling(const struct pool *p)
+{
+	return p->dial != NULL || p->link != NULL;
+}
+
 /* ---- waiters --------------------------------------------------------------------- */
 
-/* The next of those who wait now; one who waits anew is not among them. */
+void
+pool_leave(struct pool_waiter *waiter)
+{
+	struct pool *p = waiter->pool;
+
+	if (p == NULL)
+		return;
+	TAILQ_REMOVE(&p->waiters, waiter, entry);
+	p->waiting--;
+	waiter->pool = NULL;
+}
+
 static struct pool_waiter *
 next_waiter(struct pool *p)
 {
-	struct pool_waiter *w = LIST_FIRST(&p->waiters);
+	struct pool_waiter *w = TAILQ_FIRST(&p->waiters);
 
 	if (w != NULL)
 		pool_leave(w);
 	return w;
 }
 
+/* The carrier with the fewest streams that has room. */
+static struct carrier_h2 *
+least_loaded(const struct pool *p)
+{
+	struct pooled *c;
+	struct carrier_h2 *best = NULL;
+
+	LIST_FOREACH (c, &p->carriers, entry)
+		if (!c->retired && carrier_h2_has_room(c->carrier) &&
+		    (best == NULL || carrier_h2_load(c->carrier) < carrier_h2_load(best)))
+			best = c->carrier;
+	return best;
+}
+
+/* Those who wait now go on, each once, while there is room. */
 static void
-tell_ready(struct pool *p)
+serve(struct pool *p)
 {
 	struct pool_waiter *w;
 
-	while ((w = next_waiter(p)) != NULL)
-		w->ready(w->owner);
+	for (size_t n = p->waiting; n > 0 && least_loaded(p) != NULL; n--)
+		if ((w = next_waiter(p)) != NULL)
+			w->ready(w->owner);
+}
+
+static void
+fail_all(struct pool *p, enum reason reason, const char *detail)
+{
+	struct pool_waiter *w;
+
+	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--)
+		w->failed(w->owner, reason, detail);
+}
+
+/* Nobody waits for nothing. */
+static void
+dial_for_waiters(struct pool *p)
+{
+	if (p->waiting > 0 && !is_dialling(p) &&
+	    p->count < p->service->settings->carriers)
+		begin_dial(p);
+}
+
+void
+pool_wait(struct pool *p, struct pool_waiter *waiter)
+{
+	TAILQ_INSERT_TAIL(&p->waiters, waiter, entry);
+	p->waiting++;
+	waiter->pool = p;
+	dial_for_waiters(p);
 }
 
 static void
@@ -67,7 +130,7 @@ tell_raw(struct pool *p, struct link *link)
 	struct pool_waiter *w;
 
 	target_set_raw(p->target);
-	while ((w = next_waiter(p)) != NULL) {
+	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
 		w->raw(w->owner, link);
 		link = NULL;
 	}
@@ -75,23 +138,6 @@ tell_raw(struct pool *p, struct link *link)
 		tls_finish(&link->tls);
 		link_close(link, false);
 	}
-}
-
-void
-pool_wait(struct pool *p, struct pool_waiter *waiter)
-{
-	LIST_INSERT_HEAD(&p->waiters, waiter, entry);
-	waiter->waiting = true;
-	if (p->dial == NULL && p->link == NULL)
-		begin_dial(p);
-}
-
-void
-pool_leave(struct pool_waiter *waiter)
-{
-	if (waiter->waiting)
-		LIST_REMOVE(waiter, entry);
-	waiter->waiting = false;
 }
 
 /* ---- carriers -------------------------------------------------------------------- */
@@ -102,8 +148,8 @@ keep_one(struct pool *p)
 {
 	struct ev_loop *loop = p->set->reactor->loop;
 
-	if (!p->keep || p->set->draining || p->count > 0 || p->dial != NULL ||
-	    p->link != NULL || ev_is_active(&p->retry) || !target_may_h2(p->target))
+	if (!p->keep || p->set->draining || p->count > 0 || is_dialling(p) ||
+	    ev_is_active(&p->retry) || !target_may_h2(p->target))
 		return;
 	ev_timer_set(&p->retry, p->retry_in * (0.75 + drand48() / 2), 0);
 	ev_timer_start(loop, &p->retry);
@@ -117,16 +163,19 @@ on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (p->count == 0 && p->dial == NULL && p->link == NULL && !p->set->draining)
+	if (p->count == 0 && !is_dialling(p) && !p->set->draining)
 		begin_dial(p);
 }
 
+/* It takes no more streams; what it has goes on. */
 static void
 retire(struct pooled *c)
 {
 	if (!c->retired)
 		c->pool->count--;
 	c->retired = true;
+	ev_timer_stop(c->pool->set->reactor->loop, &c->age);
+	dial_for_waiters(c->pool);
 }
 
 static void
@@ -145,16 +194,65 @@ on_ended(void *owner, enum reason reason)
 	struct pool *p = c->pool;
 
 	(void)reason;
-	retire(c);
 	LIST_REMOVE(c, entry);
+	retire(c);
 	free(c);
 	keep_one(p);
+}
+
+static void
+on_room(void *owner)
+{
+	struct pooled *c = owner;
+
+	serve(c->pool);
 }
 
 static const struct carrier_h2_events carrier_events = {
     .retired = on_retired,
     .ended = on_ended,
+    .room = on_room,
 };
+
+/* ---- renewal --------------------------------------------------------------------- */
+
+/* Seconds, of @seconds and up to a tenth more or less, so that not all go at once. */
+static double
+jittered(double seconds)
+{
+	return seconds * (0.9 + drand48() / 5);
+}
+
+/* Make before break: only another one relieves it.  If the dial fails it goes on, and the
+ * next attempt is not before a while. */
+static void
+on_age(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct pooled *c = timer->data;
+	struct pool *p = c->pool;
+
+	(void)events;
+	if (p->set->draining)
+		return;
+	c->old = true;
+	ev_timer_set(timer, jittered(retry_last), 0);
+	ev_timer_start(loop, timer);
+	if (!is_dialling(p))
+		begin_dial(p);
+}
+
+static void
+relieve_old(struct pool *p)
+{
+	struct pooled *c;
+
+	LIST_FOREACH (c, &p->carriers, entry) {
+		if (!c->old || c->retired)
+			continue;
+		retire(c);
+		carrier_h2_drain(c->carrier);
+	}
+}
 
 static bool
 add_carrier(struct pool *p, struct link *link)
@@ -173,48 +271,41 @@ add_carrier(struct pool *p, struct link *link)
 	}
 	carrier_h2_set_keepalive(
 	    c->carrier, settings->keepalive, settings->keepalive_timeout);
+	ev_timer_init(&c->age, on_age, jittered(settings->max_age), 0);
+	c->age.data = c;
+	if (settings->max_age > 0)
+		ev_timer_start(p->set->reactor->loop, &c->age);
 	LIST_INSERT_HEAD(&p->carriers, c, entry);
 	p->count++;
 	p->retry_in = retry_first;
+	relieve_old(p);
 	return true;
 }
 
 struct carrier_h2 *
 pool_pick(struct pool *p)
 {
-	struct pooled *c;
-	struct carrier_h2 *best = NULL;
-	size_t load, least = 0;
+	struct carrier_h2 *best = least_loaded(p);
 
-	LIST_FOREACH (c, &p->carriers, entry) {
-		if (c->retired || !carrier_h2_has_room(c->carrier))
-			continue;
-		load = carrier_h2_load(c->carrier);
-		if (best == NULL || load < least) {
-			best = c->carrier;
-			least = load;
-		}
-	}
-	if (best != NULL && least >= BUSY && p->count < p->service->settings->carriers &&
-	    p->dial == NULL && p->link == NULL)
+	if (best != NULL && carrier_h2_load(best) >= BUSY &&
+	    p->count < p->service->settings->carriers && !is_dialling(p))
 		begin_dial(p);
 	return best;
 }
 
 /* ---- dialling -------------------------------------------------------------------- */
 
+/* Who waits may still find room on a carrier that is there. */
 static void
 dial_failed(struct pool *p, enum reason reason, const char *detail)
 {
-	struct pool_waiter *w;
-
 	if (reason == REASON_NO_PROTOCOL &&
 	    p->service->settings->multiplex == MULTIPLEX_AUTO) {
 		tell_raw(p, NULL);
 		return;
 	}
-	while ((w = next_waiter(p)) != NULL)
-		w->failed(w->owner, reason, detail);
+	if (p->count == 0)
+		fail_all(p, reason, detail);
 	keep_one(p);
 }
 
@@ -224,7 +315,7 @@ put_to_use(struct pool *p)
 {
 	struct pooled *c = LIST_FIRST(&p->carriers);
 
-	tell_ready(p);
+	serve(p);
 	if (p->set->draining)
 		carrier_h2_drain(c->carrier);
 }
@@ -314,6 +405,7 @@ pool_of(struct pool_set *set, struct service *service, struct target *target)
 	p->service = service;
 	p->target = target;
 	p->retry_in = retry_first;
+	TAILQ_INIT(&p->waiters);
 	ev_init(&p->retry, on_retry);
 	p->retry.data = p;
 	LIST_INSERT_HEAD(&set->pools, p, entry);
@@ -324,7 +416,7 @@ void
 pool_keep(struct pool *p)
 {
 	p->keep = true;
-	if (p->count == 0 && p->dial == NULL && p->link == NULL)
+	if (p->count == 0 && !is_dialling(p))
 		begin_dial(p);
 }
 

@@ -1,6 +1,7 @@
 /*
  * A pool: one worker's h2 carriers to one target.  It says which carrier a new stream
- * goes to, dials another when all are busy, and keeps one open ahead of time.
+ * goes to, dials another when all are busy, keeps one open ahead of time, and renews them
+ * when they are old: the new one first, then the old one takes no more streams.
  *
  * It also finds out, by that first dial, whether the target speaks h2 at all.
  */
@@ -25,10 +26,10 @@ struct pool_set {
 
 /** Who waits for a carrier; embedded in its owner. */
 struct pool_waiter {
-	LIST_ENTRY(pool_waiter) entry;
-	bool waiting;
+	TAILQ_ENTRY(pool_waiter) entry;
+	struct pool *pool; /* NULL: it does not wait */
 	void *owner;
-	/** A carrier may have room now: pick again. */
+	/** A carrier has room: pick again. */
 	void (*ready)(void *owner);
 	/** The target is raw.  @link: open, and the callee's; or NULL: dial your own. */
 	void (*raw)(void *owner, struct link *link);
@@ -43,8 +44,9 @@ pool_of(struct pool_set *set, struct service *service, struct target *target);
  * when that one is busy. */
 struct carrier_h2 *pool_pick(struct pool *pool);
 
-/** Wait for a dial, which is begun unless one is under way.  Exactly one of the waiter's
- * calls comes, from the loop, unless pool_leave() comes first. */
+/** Wait for room on a carrier, in the order of asking; another one is dialled unless that
+ * is under way, or there are as many as may be.  At most one of the waiter's calls comes,
+ * from the loop, unless pool_leave() comes first; how long to wait is the waiter's. */
 void pool_wait(struct pool *pool, struct pool_waiter *waiter);
 
 /** Fine when not waiting. */

@@ -59,6 +59,7 @@ struct service_settings {
 	enum multiplex multiplex;
 	long carriers;    /* client: h2 carriers to a target, per worker */
 	bool delay;       /* client: open none before the first stream */
+	double max_age;   /* client: of h2 carriers; 0: any */
 	double keepalive; /* both: of h2 carriers */
 	double keepalive_timeout;
 

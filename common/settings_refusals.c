@@ -137,7 +137,7 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "maxAge TIMEOUTlinger status",
+	.names = "TIMEOUTlinger status",
 	.why = LATER,
     },
     {NULL, NULL},

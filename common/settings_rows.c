@@ -329,6 +329,18 @@ static const struct option rows[] = {
 	.help = "With multiplex, yes: open no TLS connection before the first stream",
     },
     {
+	.name = "maxAge",
+	.type = OPTION_SECONDS,
+	.roles = OPTION_CLIENT,
+	.offset = OPTION_AT(service_settings, max_age, double),
+	.fallback = {"3600", NULL},
+	.min = 0,
+	.max = 31536000,
+	.help = "With multiplex, open a new TLS connection in place of one that is this "
+		"old, give or take a tenth; the old one keeps its streams to their end, "
+		"and takes no more. 0: never",
+    },
+    {
 	.name = "keepalive",
 	.type = OPTION_SECONDS,
 	.offset = OPTION_AT(service_settings, keepalive, double),

@@ -230,10 +230,19 @@ on_ended(void *owner, enum reason reason)
 	side->carrier = NULL;
 }
 
+static void
+on_room(void *owner)
+{
+	struct side *side = owner;
+
+	side->rooms++;
+}
+
 static const struct carrier_h2_events carrier_events = {
     .asked = on_asked,
     .retired = on_retired,
     .ended = on_ended,
+    .room = on_room,
 };
 
 static void

@@ -60,7 +60,7 @@ struct side {
 	struct service service;
 	struct target target;
 	struct carrier_h2 *carrier; /* NULL before and after */
-	int retired, ended;
+	int retired, ended, rooms;
 	enum reason reason;
 };
 

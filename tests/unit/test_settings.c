@@ -262,7 +262,7 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "failover", "retry", "local", "protocol", "protocolVersion", "protocolHost",
 	    "protocolUsername", "protocolPassword", "protocolHeader", "reset", "socket",
 	    "log", "syslog", "logId", "setuid", "setgid", "chroot", "service", "include",
-	    "fips", "renegotiation", "maxAge", "TIMEOUTlinger", "status", "checkURI",
+	    "fips", "renegotiation", "TIMEOUTlinger", "status", "checkURI",
 	    "checkSubject", "checkFingerprint"};
 	char text[256], part[256];
 

@@ -1,0 +1,124 @@
+"""h2 carriers as a program meets them: who waits for one, when another is opened, what becomes of
+the old one when it is renewed, or when its pod drains."""
+
+import pytest
+
+from harness.certificates import HOST
+from harness.pairs import Pair, routeport_server
+from harness.programs import Ending, legacy_program, random_bytes
+
+KINDS = ["h2"]
+WORKERS = [1]
+
+WORDS = random_bytes(5000)
+CROWD = 300  # more than may be asked for before the far end's SETTINGS are here
+
+
+def echo(stream, words=WORDS):
+    stream.one.send(words)
+    assert stream.other.receive(len(words)) == words
+    stream.other.send(words)
+    assert stream.one.receive(len(words)) == words
+
+
+def carriers(client):
+    """How many the client has opened."""
+    return len(client.process.lines_with("event=carrier-open"))
+
+
+def test_crowd_that_waits_for_the_first_carrier_goes_on(make_pair, app):
+    pair = make_pair(client={"delay": "yes", "carriers": 1, "TIMEOUTconnect": 20})
+    pair.server.process.pause()
+    crowd = [pair.dial() for _ in range(CROWD)]
+    for program in crowd:
+        program.send(WORDS)
+    pair.server.process.resume()
+    for _ in crowd:
+        visitor = app.accept()
+        assert visitor.receive(len(WORDS)) == WORDS
+    assert carriers(pair.client) == 1
+
+
+def test_one_is_open_before_the_first_stream(make_pair):
+    pair = make_pair()
+    pair.client.process.wait_line("event=carrier-open")
+    echo(pair.open())
+    assert carriers(pair.client) == 1
+
+
+def test_with_delay_none_is_open_before_the_first_stream(make_pair):
+    pair = make_pair(client={"delay": "yes"})
+    assert carriers(pair.client) == 0
+    echo(pair.open())
+    assert carriers(pair.client) == 1
+
+
+def test_another_is_opened_when_one_is_busy_and_never_too_many(make_pair):
+    pair = make_pair(client={"carriers": 2})
+    streams = [pair.open() for _ in range(70)]
+    pair.client.process.wait_line("event=carrier-open", 2)
+    streams += [pair.open() for _ in range(150)]
+    for stream in streams:
+        echo(stream, b"words")
+    assert carriers(pair.client) == 2
+
+
+def test_old_one_is_renewed_and_keeps_its_streams(make_pair):
+    pair = make_pair(client={"maxAge": 1})
+    old = pair.open()
+    echo(old)
+    pair.client.process.wait_line("event=carrier-open", 2)
+    pair.client.process.wait_line("event=carrier service=svc from=open to=draining")
+    young = pair.open()
+    echo(old)
+    echo(young)
+    old.one.finish()
+    assert old.other.receive_to_end() == (b"", Ending.FIN)
+    old.other.finish()
+    pair.client.process.wait_line("event=carrier-end why=finished")
+    echo(young)
+
+
+def test_new_streams_leave_a_pod_that_drains(place, make_router, app, start_client, start_server, pod_port):
+    """The old pod is gone for the router, as after a rollout; its streams go on."""
+    other_port = place.ports.reserve()
+    router = make_router({HOST: [pod_port]})
+    options = {"multiplex": "yes"}
+    old_pod = start_server(app.address, TIMEOUTdrain=20, **options)
+    new_pod = routeport_server(place, app.address, port=other_port, **options)
+    pair = Pair(start_client(router.port, **options), old_pod, app)
+    old = pair.open()
+    echo(old)
+    router.reload({HOST: [other_port]})
+    old_pod.process.send_signal(15)
+    pair.client.process.wait_line("event=carrier service=svc from=open to=draining")
+    young = pair.open()
+    echo(young)
+    echo(old)
+    old.one.finish()
+    old.other.finish()
+    assert old.one.receive_to_end() == (b"", Ending.FIN)
+    assert old_pod.process.wait_exit() == 0
+    young.one.finish()
+    young.other.finish()
+    new_pod.expect_close("finished")
+
+
+@pytest.mark.parametrize("server", ["no", "auto", "yes"])
+@pytest.mark.parametrize("client", ["no", "auto", "yes"])
+def test_either_end_says_whether_streams_share(place, app, router, start_client, start_server, client, server):
+    pair = Pair(
+        start_client(router.port, multiplex=client), start_server(app.address, multiplex=server), app
+    )
+    if (client, server) in (("no", "yes"), ("yes", "no")):
+        refused = legacy_program(pair.client.port)
+        refused.send(WORDS)
+        assert refused.receive_to_end() == (b"", Ending.RST)
+        at_fault = pair.server if server == "yes" else pair.client
+        at_fault.process.wait_line("why=no-protocol")
+        return
+    first = pair.open()
+    echo(first)
+    echo(pair.open())
+    shared = "no" not in (client, server)
+    assert bool(carriers(pair.client)) == shared
