@@ -28,7 +28,8 @@ mark_reset(struct plain *p)
 /*
  * A FIN, or an RST that looks like one?  Once send() or SO_ERROR took the error away, or
  * when an RST follows a FIN before we look, recv() says 0 all the same; the socket
- * is then shut in both directions although we never shut ours.
+ * is then shut in both directions although we never shut ours.  A Unix socket has no RST,
+ * and looks so at any close.
  */
 static bool
 is_reset(const struct plain *p)
@@ -40,7 +41,7 @@ is_reset(const struct plain *p)
 	if (poll(&look, 1, 0) < 1)
 		return false;
 	return (look.revents & POLLERR) ||
-	       (!p->shut && !p->is_unix && (look.revents & POLLHUP));
+	       ((look.revents & POLLHUP) && !p->shut && !net_is_unix(p->fd));
 }
 
 static enum source
@@ -187,7 +188,6 @@ plain_init(
 		.readable = true},
 	    .fd = fd,
 	};
-	p->is_unix = net_is_unix(fd);
 	watch_init(&p->watch, r, fd, on_ready, p);
 	ev_init(&p->drain, on_drain);
 	p->drain.data = p;

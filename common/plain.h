@@ -15,7 +15,6 @@ struct plain {
 	ev_timer drain; /* looks whether the last bytes have arrived */
 	int fd;         /* -1 once closed */
 	int waiting;    /* bytes that the peer's kernel had not yet, last time */
-	bool is_unix;   /* has no RST, and says "hung up" at any close */
 	bool shut;      /* our FIN is sent */
 };
 

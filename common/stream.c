@@ -226,19 +226,13 @@ drop_opening(struct stream *s)
 	cut(s, s->out.given > 0 ? REASON_PROGRAM_RESET : REASON_PROGRAM_GONE);
 }
 
-/* While the stream opens, a break is worth something, and the program's first words. */
+/* While the client's stream opens, the program's first words are worth something, and a
+ * break. */
 static void
-on_wake_while_opening(struct stream *s)
+look_at_program(struct stream *s)
 {
 	struct endpoint *program = &s->plain.endpoint;
 
-	if (s->channel != NULL) {
-		if (s->channel->endpoint.deaf)
-			cut(s, s->channel->endpoint.reason);
-		else
-			endpoint_wait(&s->channel->endpoint, false, false);
-		return;
-	}
 	if (s->hungry && program->readable && !program->deaf)
 		s->hungry = opening_feed(s->opening, program);
 	if (program->deaf)
@@ -247,16 +241,28 @@ on_wake_while_opening(struct stream *s)
 		endpoint_wait(program, s->hungry, false);
 }
 
+/* While the server's stream opens, a break is. */
+static void
+look_at_channel(struct stream *s)
+{
+	if (s->channel->endpoint.deaf)
+		cut(s, s->channel->endpoint.reason);
+	else
+		endpoint_wait(&s->channel->endpoint, false, false);
+}
+
 /* Either side has news. */
 static void
 on_wake(void *owner)
 {
 	struct stream *s = owner;
 
-	if (s->opening != NULL)
-		on_wake_while_opening(s);
-	else
+	if (s->opening == NULL)
 		stream_step(s);
+	else if (s->channel != NULL)
+		look_at_channel(s);
+	else
+		look_at_program(s);
 }
 
 static void
@@ -287,7 +293,8 @@ on_hungry(void *owner)
 	struct stream *s = owner;
 
 	s->hungry = true;
-	endpoint_wait(&s->plain.endpoint, true, false);
+	if (s->opening != NULL)
+		look_at_program(s);
 }
 
 static void
@@ -297,9 +304,9 @@ on_opened(void *owner, int fd, struct channel *channel, struct buf first, size_t
 
 	if (channel != NULL) {
 		adopt_channel(s, channel);
-		s->plain.endpoint.readable = true;
 	} else {
 		plain_init(&s->plain, s->set->dialer.reactor, fd, on_wake, s);
+		s->plain.endpoint.readable = false; /* an app seldom speaks first */
 		channel_answer(s->channel, REASON_NONE, NULL);
 		s->channel->endpoint.readable = true; /* by now there usually are bytes */
 	}
@@ -357,6 +364,8 @@ begin_opening(struct stream *s)
 	    opening_start(&s->set->dialer, s->service, s->peer, &opening_events, s);
 	if (s->opening == NULL)
 		cut(s, REASON_NO_MEMORY);
+	else
+		on_wake(s);
 }
 
 void
@@ -371,7 +380,6 @@ stream_from_program(
 		return;
 	}
 	plain_init(&s->plain, set->dialer.reactor, fd, on_wake, s);
-	endpoint_wait(&s->plain.endpoint, false, false);
 	begin_opening(s);
 }
 
@@ -389,7 +397,6 @@ stream_from_channel(struct stream_set *set, struct service *service,
 		return;
 	}
 	adopt_channel(s, channel);
-	endpoint_wait(&channel->endpoint, false, false);
 	begin_opening(s);
 }
 
