@@ -11,6 +11,8 @@ make_room(struct buf *b, size_t n)
 	size_t length = buf_length(b);
 	uint8_t *memory;
 
+	if (length + n > UINT32_MAX)
+		return false;
 	if (b->capacity - b->end >= n)
 		return true;
 	if (b->capacity >= length + n) {
@@ -22,10 +24,10 @@ make_room(struct buf *b, size_t n)
 			memcpy(memory, b->memory + b->start, length);
 		free(b->memory);
 		b->memory = memory;
-		b->capacity = length + n;
+		b->capacity = (uint32_t)(length + n);
 	}
 	b->start = 0;
-	b->end = length;
+	b->end = (uint32_t)length;
 	return true;
 }
 
@@ -37,7 +39,7 @@ buf_append(struct buf *b, const void *bytes, size_t n)
 	if (!make_room(b, n))
 		return false;
 	memcpy(b->memory + b->end, bytes, n);
-	b->end += n;
+	b->end += (uint32_t)n;
 	return true;
 }
 
@@ -45,7 +47,7 @@ void
 buf_consume(struct buf *b, size_t n)
 {
 	assert(n <= buf_length(b));
-	b->start += n;
+	b->start += (uint32_t)n;
 	if (b->start == b->end)
 		buf_clear(b);
 }

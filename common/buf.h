@@ -12,9 +12,9 @@
 /** All zero is an empty buffer. */
 struct buf {
 	uint8_t *memory; /* NULL while empty */
-	size_t start;    /* offset of the first byte kept */
-	size_t end;      /* offset behind the last */
-	size_t capacity;
+	uint32_t start;  /* offset of the first byte kept */
+	uint32_t end;    /* offset behind the last */
+	uint32_t capacity;
 };
 
 static inline size_t
@@ -29,7 +29,8 @@ buf_bytes(const struct buf *b)
 	return b->memory + b->start;
 }
 
-/** Append a copy of @n bytes.  False: out of memory, and nothing was appended. */
+/** Append a copy of @n bytes.  False: out of memory, or it would be 4 GiB, and nothing
+ * was appended. */
 bool buf_append(struct buf *b, const void *bytes, size_t n);
 
 /** Forget the first @n bytes, at most buf_length(); the memory goes with the last of

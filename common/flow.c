@@ -15,15 +15,15 @@ static void
 enter(struct flow *f, enum flow_state next)
 {
 	assert(next > f->state);
-	log_debug("stream=%lu event=flow flow=%s from=%s to=%s", f->stream, f->name,
-	    state_names[f->state], state_names[next]);
+	log_debug("stream=%lu event=flow flow=%s from=%s to=%s", f->stream->id,
+	    f->is_up ? "up" : "down", state_names[f->state], state_names[next]);
 	f->state = next;
 }
 
 void
-flow_init(struct flow *f, const char *name, unsigned long stream, enum reason *reason)
+flow_init(struct flow *f, bool is_up, struct flow_stream *stream)
 {
-	*f = (struct flow){.name = name, .stream = stream, .reason = reason};
+	*f = (struct flow){.is_up = is_up, .stream = stream};
 }
 
 void
@@ -45,15 +45,8 @@ flow_resume(struct flow *f, struct buf rest, uint64_t taken)
 static void
 blame(struct flow *f, enum reason reason)
 {
-	if (*f->reason == REASON_NONE)
-		*f->reason = reason;
-}
-
-static void
-drop_kept(struct flow *f)
-{
-	f->dropped += buf_length(&f->kept);
-	buf_clear(&f->kept);
+	if (f->stream->reason == REASON_NONE)
+		f->stream->reason = reason;
 }
 
 /* Keep what the sink left of a batch. */
@@ -71,7 +64,6 @@ keep(struct flow *f, const struct batch *batch, size_t given)
 		if (!buf_append(&f->kept, (const uint8_t *)part->iov_base + from,
 			part->iov_len - from)) {
 			blame(f, REASON_NO_MEMORY);
-			f->dropped += batch->length - given;
 			f->ending = ENDING_RST;
 			buf_clear(&f->kept);
 			if (f->state == FLOW_OPEN)
@@ -163,7 +155,7 @@ flow_step(struct flow *f)
 void
 flow_cut(struct flow *f)
 {
-	drop_kept(f);
+	buf_clear(&f->kept);
 	if (f->state != FLOW_DONE)
 		enter(f, FLOW_DONE);
 }

@@ -24,23 +24,26 @@ enum flow_state {
 	FLOW_DONE,     /* the sink was told RST, or is gone */
 };
 
+/** What the two flows of a stream have in common. */
+struct flow_stream {
+	unsigned long id;
+	enum reason reason; /* why it ends; the first one stays */
+};
+
 struct flow {
-	const char *name; /* for the log: "up" from the legacy program, "down" to it */
-	unsigned long stream;
+	struct flow_stream *stream;
 	struct endpoint *source;
 	struct endpoint *sink;
 	enum flow_state state;
-	enum ending ending;  /* how the source ended, once it did */
-	struct buf kept;     /* taken, not yet given */
-	uint64_t taken;      /* position: bytes taken from the source */
-	uint64_t given;      /* position: bytes the sink accepted */
-	uint64_t dropped;    /* bytes taken that the sink will never get */
-	enum reason *reason; /* of the stream; the first one stays */
+	enum ending ending : 8; /* how the source ended, once it did */
+	bool is_up;             /* from the legacy program, not to it; for the log */
+	struct buf kept;        /* taken, not yet given */
+	uint64_t taken;         /* position: bytes taken from the source */
+	uint64_t given;         /* position: bytes the sink accepted */
 };
 
-/** @name: "up" or "down".  @reason: the stream's; all of them outlive the flow. */
-void
-flow_init(struct flow *f, const char *name, unsigned long stream, enum reason *reason);
+/** @stream outlives the flow. */
+void flow_init(struct flow *f, bool is_up, struct flow_stream *stream);
 
 /** Between which two endpoints; before the first step. */
 void flow_connect(struct flow *f, struct endpoint *source, struct endpoint *sink);
@@ -60,6 +63,13 @@ bool flow_wants_source(const struct flow *f);
 
 /** Does it wait for its sink to have room? */
 bool flow_wants_sink(const struct flow *f);
+
+/** Bytes taken that the sink will never get. */
+static inline uint64_t
+flow_dropped(const struct flow *f)
+{
+	return f->taken - f->given - buf_length(&f->kept);
+}
 
 /** The source has ended, one way or the other. */
 static inline bool

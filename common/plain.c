@@ -6,6 +6,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -125,6 +126,21 @@ on_drain(struct ev_loop *loop, ev_timer *timer, int events)
 	p->endpoint.wake(p->endpoint.owner);
 }
 
+/* False: no memory for waiting. */
+static bool
+wait_for_drain(struct plain *p)
+{
+	if (p->drain == NULL && (p->drain = malloc(sizeof(*p->drain))) != NULL) {
+		ev_init(p->drain, on_drain);
+		p->drain->data = p;
+	}
+	if (p->drain == NULL)
+		return false;
+	p->drain->repeat = drain_first;
+	ev_timer_again(p->watch.reactor->loop, p->drain);
+	return true;
+}
+
 static bool
 plain_end(struct endpoint *e, enum ending ending)
 {
@@ -136,11 +152,8 @@ plain_end(struct endpoint *e, enum ending ending)
 		p->shut = true;
 		return true;
 	}
-	if (!e->deaf && (p->waiting = unacknowledged(p)) > 0) {
-		p->drain.repeat = drain_first;
-		ev_timer_again(p->watch.reactor->loop, &p->drain);
+	if (!e->deaf && (p->waiting = unacknowledged(p)) > 0 && wait_for_drain(p))
 		return false;
-	}
 	plain_reset(p);
 	return true;
 }
@@ -189,8 +202,6 @@ plain_init(
 	    .fd = fd,
 	};
 	watch_init(&p->watch, r, fd, on_ready, p);
-	ev_init(&p->drain, on_drain);
-	p->drain.data = p;
 }
 
 /* Stop every watcher and give the descriptor away. */
@@ -200,7 +211,10 @@ leave(struct plain *p)
 	int fd = p->fd;
 
 	watch_stop(&p->watch);
-	ev_timer_stop(p->watch.reactor->loop, &p->drain);
+	if (p->drain != NULL)
+		ev_timer_stop(p->watch.reactor->loop, p->drain);
+	free(p->drain);
+	p->drain = NULL;
 	p->fd = -1;
 	return fd;
 }

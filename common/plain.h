@@ -12,10 +12,10 @@
 struct plain {
 	struct endpoint endpoint;
 	struct watch watch;
-	ev_timer drain; /* looks whether the last bytes have arrived */
-	int fd;         /* -1 once closed */
-	int waiting;    /* bytes that the peer's kernel had not yet, last time */
-	bool shut;      /* our FIN is sent */
+	ev_timer *drain; /* looks whether the last bytes have arrived; NULL: not yet */
+	int fd;          /* -1 once closed */
+	int waiting;     /* bytes that the peer's kernel had not yet, last time */
+	bool shut;       /* our FIN is sent */
 };
 
 /** Take over @fd.  @wake and @owner as in endpoint.h. */

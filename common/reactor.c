@@ -19,7 +19,7 @@ on_broken(struct ev_loop *loop, ev_io *io, int events)
 	(void)events;
 	if (epoll_wait(r->broken, &event, 1, 0) == 1) {
 		w = event.data.ptr;
-		w->ready(w->owner, WATCH_BROKEN);
+		w->ready(w->io.data, WATCH_BROKEN);
 	}
 }
 
@@ -74,18 +74,18 @@ reactor_now(void)
 static void
 on_ready(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct watch *w = io->data;
+	struct watch *w = (struct watch *)io; /* its first member */
 
 	(void)loop;
-	w->ready(w->owner, events & (EV_READ | EV_WRITE));
+	w->ready(io->data, events & (EV_READ | EV_WRITE));
 }
 
 void
 watch_init(struct watch *w, struct reactor *r, int fd, watch_ready *ready, void *owner)
 {
-	*w = (struct watch){.reactor = r, .ready = ready, .owner = owner};
+	*w = (struct watch){.reactor = r, .ready = ready};
 	ev_io_init(&w->io, on_ready, fd, EV_READ);
-	w->io.data = w;
+	w->io.data = owner;
 }
 
 /* Edge-triggered, so that a break is told once and ordinary traffic wakes nobody.  The

@@ -57,10 +57,9 @@ typedef void watch_ready(void *owner, int events);
 
 /** One socket's watch; embedded in whatever owns the socket. */
 struct watch {
-	ev_io io;
+	ev_io io; /* its data is the owner */
 	struct reactor *reactor;
 	watch_ready *ready;
-	void *owner;
 	bool guarded; /* sits in the second epoll, for good */
 };
 

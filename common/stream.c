@@ -10,25 +10,24 @@
 #include <string.h>
 
 struct stream {
-	unsigned long id;
+	struct flow_stream common; /* number and reason */
 	struct stream_set *set;
 	LIST_ENTRY(stream) entry; /* of the set */
 	struct service *service;
-	char peer[NET_TEXT_SIZE];
 
 	struct opening *opening; /* NULL once the far side is reached */
-	bool hungry;             /* the opening takes the program's first bytes */
-	struct plain plain;      /* its fd is -1 while there is none */
 	struct channel *channel; /* NULL while there is none */
+	struct plain plain;      /* its fd is -1 while there is none */
 	struct flow out;         /* plain socket to channel */
 	struct flow in;          /* channel to plain socket */
-	enum reason reason;      /* the first one */
 
 	ev_timer limit;    /* TIMEOUTidle, or TIMEOUTclose once it is ending */
+	bool hungry;       /* the opening takes the program's first bytes */
 	bool ending;       /* the limit is TIMEOUTclose */
 	double started;    /* these two: by reactor_now() */
 	double moved;      /* when bytes last moved */
 	uint64_t progress; /* the sum of positions at that time */
+	char peer[];       /* in text */
 };
 
 static void stream_step(struct stream *s);
@@ -59,10 +58,11 @@ log_close(const struct stream *s)
 	log_info(
 	    "stream=%lu event=close why=%s service=%s peer=%s sni=%s tls=%s resumed=%s "
 	    "names=%s up=%" PRIu64 " down=%" PRIu64 " dropped=%" PRIu64 " ms=%.0f%s%s",
-	    s->id, reason_word(s->reason), log_quote(s->service->settings->name, service),
-	    s->peer, log_quote(facts.sni, sni), facts.tls, facts.resumed ? "yes" : "no",
+	    s->common.id, reason_word(s->common.reason),
+	    log_quote(s->service->settings->name, service), s->peer,
+	    log_quote(facts.sni, sni), facts.tls, facts.resumed ? "yes" : "no",
 	    log_quote(facts.names, names), up->given, down->given,
-	    up->dropped + down->dropped, (reactor_now() - s->started) * 1000,
+	    flow_dropped(up) + flow_dropped(down), (reactor_now() - s->started) * 1000,
 	    detail != NULL ? " detail=" : "",
 	    detail != NULL ? log_quote(detail, text) : "");
 }
@@ -75,9 +75,9 @@ log_refused(const struct stream *s)
 	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
 	log_cause(LOG_LEVEL_ERROR, s->service->settings->name,
-	    "event=failed why=%s service=%s detail=%s", reason_word(s->reason),
+	    "event=failed why=%s service=%s detail=%s", reason_word(s->common.reason),
 	    log_quote(s->service->settings->name, service),
-	    log_quote(detail != NULL ? detail : reason_text(s->reason), text));
+	    log_quote(detail != NULL ? detail : reason_text(s->common.reason), text));
 }
 
 /* Both sides have been told how it ended. */
@@ -86,9 +86,9 @@ reap(struct stream *s)
 {
 	struct stream_set *set = s->set;
 
-	if (s->reason == REASON_NONE)
-		s->reason = REASON_FINISHED;
-	if (s->reason == REASON_CERT_REFUSED && s->channel != NULL)
+	if (s->common.reason == REASON_NONE)
+		s->common.reason = REASON_FINISHED;
+	if (s->common.reason == REASON_CERT_REFUSED && s->channel != NULL)
 		log_refused(s);
 	log_close(s);
 	ev_timer_stop(loop_of(s), &s->limit);
@@ -106,13 +106,13 @@ reap(struct stream *s)
 static void
 blame(struct stream *s, enum reason reason)
 {
-	if (s->reason != REASON_NONE)
+	if (s->common.reason != REASON_NONE)
 		return;
 	if (s->opening == NULL && s->plain.endpoint.deaf)
 		reason = s->plain.endpoint.reason;
 	else if (s->opening == NULL && s->channel != NULL && s->channel->endpoint.deaf)
 		reason = s->channel->endpoint.reason;
-	s->reason = reason;
+	s->common.reason = reason;
 }
 
 /* End it on both sides by RST. */
@@ -201,7 +201,7 @@ stream_step(struct stream *s)
 {
 	step_flows(s);
 	note_progress(s);
-	if (s->reason == REASON_NO_MEMORY) {
+	if (s->common.reason == REASON_NO_MEMORY) {
 		cut(s, REASON_NO_MEMORY);
 		return;
 	}
@@ -335,24 +335,25 @@ static struct stream *
 stream_new(struct stream_set *set, struct service *service, const char *peer)
 {
 	bool client = service->settings->role == ROLE_CLIENT;
-	struct stream *s = calloc(1, sizeof(*s));
+	size_t room = strlen(peer) + 1;
+	struct stream *s = calloc(1, sizeof(*s) + room);
 
 	if (s == NULL)
 		return NULL;
+	memcpy(s->peer, peer, room);
 	s->set = set;
 	s->service = service;
-	s->id = set->next_id;
+	s->common.id = set->next_id;
 	set->next_id += set->id_step;
 	s->plain.fd = -1;
-	flow_init(&s->out, client ? "up" : "down", s->id, &s->reason);
-	flow_init(&s->in, client ? "down" : "up", s->id, &s->reason);
+	flow_init(&s->out, client, &s->common);
+	flow_init(&s->in, !client, &s->common);
 	s->started = reactor_now();
 	ev_init(&s->limit, on_limit);
 	s->limit.data = s;
 	LIST_INSERT_HEAD(&set->streams, s, entry);
 	set->count++;
-	snprintf(s->peer, sizeof(s->peer), "%s", peer);
-	log_debug("stream=%lu event=accept service=%s peer=%s", s->id,
+	log_debug("stream=%lu event=accept service=%s peer=%s", s->common.id,
 	    service->settings->name, s->peer);
 	return s;
 }

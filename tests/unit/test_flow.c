@@ -134,7 +134,7 @@ struct scene {
 	struct fake source;
 	struct fake sink;
 	struct flow flow;
-	enum reason reason;
+	struct flow_stream stream;
 };
 
 static void
@@ -147,7 +147,7 @@ scene_init(struct scene *s)
 		.got = malloc(FAKE_SIZE)},
 	};
 	ck_assert_ptr_nonnull(s->sink.got);
-	flow_init(&s->flow, "up", 1, &s->reason);
+	flow_init(&s->flow, true, &s->stream);
 	flow_connect(&s->flow, &s->source.endpoint, &s->sink.endpoint);
 }
 
@@ -182,7 +182,7 @@ START_TEST(bytes_pass_in_their_order)
 	ck_assert(flow_wants_source(&s.flow) && !flow_wants_sink(&s.flow));
 	ck_assert_uint_eq(s.flow.taken, 7);
 	ck_assert_uint_eq(s.flow.given, 7);
-	ck_assert_uint_eq(s.flow.dropped, 0);
+	ck_assert_uint_eq(flow_dropped(&s.flow), 0);
 	ck_assert_ptr_null(s.flow.kept.memory);
 	scene_clear(&s);
 }
@@ -286,7 +286,7 @@ START_TEST(eof_is_passed_on_only_after_the_last_byte)
 	flow_step(&s.flow);
 	ck_assert_int_eq(s.sink.fins, 1);
 	ck_assert_int_eq(s.sink.rsts, 0);
-	ck_assert_int_eq(s.reason, REASON_NONE);
+	ck_assert_int_eq(s.stream.reason, REASON_NONE);
 	ck_assert(!flow_wants_source(&s.flow) && !flow_wants_sink(&s.flow));
 	scene_clear(&s);
 }
@@ -315,7 +315,7 @@ START_TEST(a_reset_is_passed_on_behind_the_bytes_before_it)
 	flow_step(&s.flow);
 	ck_assert_int_eq(s.flow.state, FLOW_DRAIN);
 	ck_assert_int_eq(s.sink.rsts, 0);
-	ck_assert_int_eq(s.reason, REASON_FAR_RESET);
+	ck_assert_int_eq(s.stream.reason, REASON_FAR_RESET);
 	s.sink.space = 2;
 	flow_step(&s.flow);
 	expect_got(&s, "abcd");
@@ -359,7 +359,7 @@ START_TEST(a_reset_after_a_fin_is_passed_on_too)
 	flow_step(&s.flow);
 	ck_assert_int_eq(s.sink.rsts, 1);
 	ck_assert_int_eq(s.flow.state, FLOW_DONE);
-	ck_assert_int_eq(s.reason, REASON_PROGRAM_RESET);
+	ck_assert_int_eq(s.stream.reason, REASON_PROGRAM_RESET);
 	scene_clear(&s);
 }
 END_TEST
@@ -379,7 +379,7 @@ START_TEST(a_source_that_broke_before_its_fin_was_told_ends_in_a_reset)
 	expect_got(&s, "ab");
 	ck_assert_int_eq(s.sink.fins, 0);
 	ck_assert_int_eq(s.sink.rsts, 1);
-	ck_assert_int_eq(s.reason, REASON_PROGRAM_RESET);
+	ck_assert_int_eq(s.stream.reason, REASON_PROGRAM_RESET);
 	scene_clear(&s);
 }
 END_TEST
@@ -396,7 +396,7 @@ START_TEST(bytes_for_a_sink_that_is_gone_are_dropped_and_counted)
 	flow_step(&s.flow); /* finds out */
 	flow_step(&s.flow);
 	ck_assert_int_eq(s.flow.state, FLOW_DONE);
-	ck_assert_uint_eq(s.flow.dropped, 3);
+	ck_assert_uint_eq(flow_dropped(&s.flow), 3);
 	ck_assert_uint_eq(s.flow.given, 1);
 	ck_assert_int_eq(s.source.takes, 1);
 	ck_assert_int_eq(s.sink.fins + s.sink.rsts, 0);
@@ -415,7 +415,7 @@ START_TEST(a_sink_that_breaks_under_a_fresh_batch_drops_all_of_it)
 	flow_step(&s.flow);
 	flow_step(&s.flow);
 	ck_assert_int_eq(s.flow.state, FLOW_DONE);
-	ck_assert_uint_eq(s.flow.dropped, 4);
+	ck_assert_uint_eq(flow_dropped(&s.flow), 4);
 	ck_assert_int_eq(s.sink.fins, 0);
 	scene_clear(&s);
 }
@@ -426,11 +426,11 @@ START_TEST(the_first_reason_stays)
 	struct scene s;
 
 	scene_init(&s);
-	s.reason = REASON_IDLE;
+	s.stream.reason = REASON_IDLE;
 	s.source.script[0] = (struct step){.then = SOURCE_BROKEN};
 	flow_step(&s.flow);
 	ck_assert_int_eq(s.sink.rsts, 1);
-	ck_assert_int_eq(s.reason, REASON_IDLE);
+	ck_assert_int_eq(s.stream.reason, REASON_IDLE);
 	scene_clear(&s);
 }
 END_TEST
@@ -445,7 +445,7 @@ START_TEST(a_flow_that_is_cut_tells_nothing_and_keeps_nothing)
 	flow_step(&s.flow);
 	flow_cut(&s.flow);
 	flow_cut(&s.flow);
-	ck_assert_uint_eq(s.flow.dropped, 3);
+	ck_assert_uint_eq(flow_dropped(&s.flow), 3);
 	ck_assert_int_eq(s.flow.state, FLOW_DONE);
 	flow_step(&s.flow);
 	ck_assert_int_eq(s.sink.fins + s.sink.rsts, 0);

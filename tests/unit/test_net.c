@@ -271,6 +271,44 @@ START_TEST(a_port_that_is_taken_is_named_in_the_error)
 }
 END_TEST
 
+/* Connect to where @fd listens until somebody comes to @beside; true once he did. */
+static bool
+is_shared(int fd, int beside)
+{
+	struct net_address a = local_address(fd);
+	bool came = false;
+
+	for (int i = 0; i < 200 && !came; i++) {
+		int client = socket(a.any.sa_family, SOCK_STREAM, 0), server;
+
+		ck_assert_int_eq(connect(client, &a.any, a.length), 0);
+		if ((server = accept(beside, NULL, NULL)) >= 0)
+			close(server);
+		came = server >= 0;
+		close(client);
+	}
+	return came;
+}
+
+START_TEST(a_port_is_shared_with_whom_we_let_and_with_no_other_program)
+{
+	struct net_address a = loopback(0);
+	struct err e = {.text = ""};
+	int fd = net_listen(&a, &e), beside;
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_msg((beside = net_listen_beside(fd, &e)) != -1, "%s", e.text);
+	ck_assert_int_ne(fcntl(beside, F_GETFL) & O_NONBLOCK, 0);
+	ck_assert_int_ne(fcntl(beside, F_GETFD) & FD_CLOEXEC, 0);
+	ck_assert(is_shared(fd, beside));
+	ck_assert(is_shared(beside, fd));
+	a = local_address(fd);
+	ck_assert_int_eq(net_listen(&a, &e), -1);
+	close(fd);
+	close(beside);
+}
+END_TEST
+
 START_TEST(an_ipv6_socket_takes_ipv6_alone_unless_it_is_the_any_address)
 {
 	struct net_address a = {
@@ -321,6 +359,24 @@ START_TEST(a_unix_socket_left_behind_is_replaced)
 	ck_assert_msg(second != -1, "%s", e.text);
 	close(second);
 	close(client);
+}
+END_TEST
+
+START_TEST(a_unix_socket_is_shared_as_a_duplicate)
+{
+	char folder[32];
+	struct net_address a = socket_in_folder(folder);
+	struct err e = {.text = ""};
+	int fd = net_listen(&a, &e), beside;
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_msg((beside = net_listen_beside(fd, &e)) != -1, "%s", e.text);
+	ck_assert_int_ne(fcntl(beside, F_GETFD) & FD_CLOEXEC, 0);
+	ck_assert(is_shared(fd, beside));
+	close(fd);
+	close(beside);
+	unlink(a.un.sun_path);
+	rmdir(folder);
 }
 END_TEST
 
@@ -416,7 +472,8 @@ UNIT_MAIN("net", an_address_splits_at_its_last_colon,
     unix_addresses_are_shown_whatever_they_are,
     a_listening_socket_neither_blocks_nor_leaks_into_children,
     a_port_that_is_taken_is_named_in_the_error,
+    a_port_is_shared_with_whom_we_let_and_with_no_other_program,
     an_ipv6_socket_takes_ipv6_alone_unless_it_is_the_any_address,
-    a_unix_socket_left_behind_is_replaced, a_unix_socket_that_answers_is_not_replaced,
-    a_file_that_is_no_socket_is_not_replaced, a_reset_is_seen_as_a_reset,
-    a_tuned_socket_sends_at_once_and_keeps_alive_if_told)
+    a_unix_socket_left_behind_is_replaced, a_unix_socket_is_shared_as_a_duplicate,
+    a_unix_socket_that_answers_is_not_replaced, a_file_that_is_no_socket_is_not_replaced,
+    a_reset_is_seen_as_a_reset, a_tuned_socket_sends_at_once_and_keeps_alive_if_told)
