@@ -12,11 +12,10 @@
 #include <unistd.h>
 
 enum {
-	/* Descriptors that are not connections: logs, epolls, listening sockets. */
-	SPARE_DESCRIPTORS = 64,
-	/* Of one stream: plain socket and carrier, and a carrier that is still closing.
+	/* Descriptors that are not streams: logs, epolls, listening sockets, h2 carriers.
 	 */
-	DESCRIPTORS_PER_STREAM = 3,
+	SPARE_DESCRIPTORS = 64,
+	SPARE_PER_WORKER = 64,
 };
 
 /* Seconds for looking up the names in `accept`. */
@@ -195,20 +194,36 @@ write_pid(const char *path, struct err *e)
 	return true;
 }
 
+/* Of the dearest service: the plain socket of a stream, its raw carrier, and one that is
+ * still closing.  Where both kinds may come, the last is left to chance: out of
+ * descriptors accepting pauses. */
+static long
+descriptors_per_stream(const struct settings *settings)
+{
+	static const long needed[] = {
+	    [MULTIPLEX_NO] = 3, [MULTIPLEX_AUTO] = 2, [MULTIPLEX_YES] = 1};
+	long most = 1;
+
+	for (size_t i = 0; i < settings->service_count; i++)
+		if (needed[settings->services[i].multiplex] > most)
+			most = needed[settings->services[i].multiplex];
+	return most;
+}
+
 static void
 set_limits(struct daemon *d)
 {
-	long descriptors = machine_descriptors();
+	long workers = d->settings->workers > 0 ? d->settings->workers : machine_cpus();
+	long descriptors =
+	    machine_descriptors() - SPARE_DESCRIPTORS - workers * SPARE_PER_WORKER;
 
 	machine_forbid_cores();
+	d->worker_count = (size_t)workers;
 	d->max_connections = d->settings->max_connections;
 	if (d->max_connections == 0)
-		d->max_connections =
-		    (descriptors - SPARE_DESCRIPTORS) / DESCRIPTORS_PER_STREAM;
+		d->max_connections = descriptors / descriptors_per_stream(d->settings);
 	if (d->max_connections < 1)
 		d->max_connections = 1;
-	d->worker_count =
-	    (size_t)(d->settings->workers > 0 ? d->settings->workers : machine_cpus());
 }
 
 /* ---- end ------------------------------------------------------------------------- */

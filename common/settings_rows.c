@@ -304,7 +304,7 @@ static const struct option rows[] = {
 	.name = "multiplex",
 	.type = OPTION_WORD,
 	.offset = OPTION_AT(service_settings, multiplex, enum multiplex),
-	.fallback = BOTH("no"),
+	.fallback = BOTH("auto"),
 	.words = multiplexes,
 	.help =
 	    "Many streams over few TLS connections, which needs routeport at the other "

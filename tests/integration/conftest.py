@@ -25,7 +25,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--pair", default="routeport", choices=("routeport", "stunnel"), help="whose pair is tested for its endings"
     )
-    parser.addoption("--kinds", default="raw", help="carriers to test: raw, h2 or raw,h2")
+    parser.addoption("--kinds", default="raw,h2", help="carriers to test: raw, h2 or raw,h2")
 
 
 def pytest_configure(config):

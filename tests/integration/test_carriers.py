@@ -4,7 +4,7 @@ the old one when it is renewed, or when its pod drains."""
 import pytest
 
 from harness.certificates import HOST
-from harness.pairs import Pair, routeport_server
+from harness.pairs import Pair, openssl_server, routeport_server
 from harness.programs import Ending, legacy_program, random_bytes
 
 KINDS = ["h2"]
@@ -122,3 +122,20 @@ def test_either_end_says_whether_streams_share(place, app, router, start_client,
     echo(pair.open())
     shared = "no" not in (client, server)
     assert bool(carriers(pair.client)) == shared
+
+
+@pytest.mark.parametrize("words", [(), ("-alpn", "other")], ids=["ignores", "refuses"])
+def test_peer_without_our_protocol_is_spoken_to_raw(place, router, pod_port, start_client, words):
+    """One that refuses it, by no_application_protocol, is dialled again without it."""
+    app = openssl_server(place, pod_port, *words)
+    client = start_client(router.port, multiplex="auto", delay="yes")
+    for _ in range(2):
+        program = legacy_program(client.port)
+        program.send(WORDS)
+        assert app.read(len(WORDS)) == WORDS
+        app.write(WORDS)
+        assert program.receive(len(WORDS)) == WORDS
+        program.close()
+        client.wait_close()
+    assert carriers(client) == 0
+    assert len(client.process.lines_with("no-protocol")) == 0

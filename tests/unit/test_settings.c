@@ -289,14 +289,14 @@ START_TEST(the_time_for_a_handshake_is_30_seconds_at_most)
 }
 END_TEST
 
-START_TEST(multiplex_is_off_unless_written)
+START_TEST(multiplex_is_used_where_the_peer_can)
 {
 	struct settings *settings = settings_from(ROLE_CLIENT, CLIENT);
 
-	ck_assert_int_eq(settings->services[0].multiplex, MULTIPLEX_NO);
-	settings_free(settings);
-	settings = settings_from(ROLE_CLIENT, CLIENT "multiplex = auto\n");
 	ck_assert_int_eq(settings->services[0].multiplex, MULTIPLEX_AUTO);
+	settings_free(settings);
+	settings = settings_from(ROLE_CLIENT, CLIENT "multiplex = no\n");
+	ck_assert_int_eq(settings->services[0].multiplex, MULTIPLEX_NO);
 	settings_free(settings);
 	settings_refused_with(
 	    ROLE_CLIENT, CLIENT "multiplex = 1\n", "multiplex takes auto, yes, no");
@@ -361,7 +361,7 @@ UNIT_MAIN("settings", global_defaults_are_those_of_the_table,
     a_service_needs_both_ends, a_wrong_line_is_shown_with_its_number,
     options_that_stunnel_has_and_routeport_will_not_have_are_refused_by_name,
     options_that_are_still_to_come_are_refused_and_not_passed_over,
-    the_time_for_a_handshake_is_30_seconds_at_most, multiplex_is_off_unless_written,
+    the_time_for_a_handshake_is_30_seconds_at_most, multiplex_is_used_where_the_peer_can,
     a_file_from_another_system_is_read_all_the_same,
     a_file_that_cannot_be_read_is_an_error, nothing_is_nothing_to_free,
     the_options_of_a_role_are_printed)

@@ -31,7 +31,7 @@ START_TEST(a_small_client_gets_safe_defaults)
 	ck_assert_int_eq(s->tls_min, TLS1_2_VERSION);
 	ck_assert_int_eq(s->tls_max, 0);
 	ck_assert_ptr_null(s->ciphers);
-	ck_assert_int_eq(s->multiplex, MULTIPLEX_NO);
+	ck_assert_int_eq(s->multiplex, MULTIPLEX_AUTO);
 	ck_assert_str_eq(settings_warnings(), "");
 	settings_free(settings);
 }

@@ -203,14 +203,15 @@ def openssl_client(place, router_port):
     )
 
 
-def openssl_server(place, port):
-    """`openssl s_server`, which is our server and the app in one."""
+def openssl_server(place, port, *words):
+    """`openssl s_server`, which is our server and the app in one; `words`: more options."""
     certificates = place.certificates
     process = place.processes.start(
         [
             *("openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}"),
             *("-cert", certificates.server.certificate, "-key", certificates.server.key),
             *("-CAfile", certificates.authority, "-Verify", "1", "-verify_return_error"),
+            *words,
         ],
         name="s_server",
         piped=True,
