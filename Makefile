@@ -30,6 +30,7 @@ ifneq (,$(filter -static%,$(LDMODE)))
 STATIC := $(BUILD)/common/static/absent.o
 LDSTATIC := $(ABSENT:%=-Wl,--wrap=%)
 endif
+KINDS ?= raw,h2
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 6
 
 .DELETE_ON_ERROR:
@@ -80,7 +81,7 @@ unit: $(UNIT)
 
 ## integration: the pair among real programs (pytest); T=name picks tests, KINDS=raw or h2 carriers
 integration: all
-	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(or $(KINDS),raw,h2) $(if $(T),-k '$(T)')
+	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(KINDS) $(if $(T),-k '$(T)')
 
 ## check-teeth: the endings with a stunnel4 pair in our place; most of them must fail
 check-teeth:
