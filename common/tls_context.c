@@ -62,6 +62,9 @@ on_new_session(SSL *ssl, SSL_SESSION *session)
  * A resumed session keeps its ticket: another one would cost a write, a place in the
  * cache and work at both ends.  This callback is the only one that runs, with or without
  * SNI, after resumption was decided and before tickets are sent.
+ *
+ * Only a name that was acknowledged stays with a session of TLS 1.2, and a resumed one
+ * has no other.
  */
 static int
 on_server_name(SSL *ssl, int *alert, void *unused)
@@ -70,7 +73,7 @@ on_server_name(SSL *ssl, int *alert, void *unused)
 	(void)unused;
 	if (SSL_session_reused(ssl))
 		SSL_set_num_tickets(ssl, 0);
-	return SSL_TLSEXT_ERR_NOACK; /* as without a callback */
+	return SSL_TLSEXT_ERR_OK;
 }
 
 static void

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.certificates import HOST
 from harness.programs import random_bytes
 
 WORDS = random_bytes(5000)
@@ -38,6 +39,7 @@ def test_resumed_stream_still_says_who_the_peer_is(make_pair, version):
         client, server = talk(pair)
         assert "app.apps.test" in client["names"]
         assert "legacy.test" in server["names"]
+        assert client["sni"] == server["sni"] == HOST
 
 
 def test_session_of_a_server_that_is_gone_does_no_harm(make_pair, start_server, app):
