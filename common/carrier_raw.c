@@ -143,10 +143,11 @@ raw_wait(struct endpoint *e, bool readable, bool writable)
 	    t->state == TLS_OPEN ? readable : t->state == TLS_FINISHED && !t->eof);
 }
 
-static void
-raw_facts(const struct channel *channel, struct link_facts *facts)
+static const struct link_facts *
+raw_facts(const struct channel *channel, struct link_facts *space)
 {
-	link_facts(carrier_of(&channel->endpoint)->link, facts);
+	link_facts(carrier_of(&channel->endpoint)->link, space);
+	return space;
 }
 
 /* The far end has no ear for it. */

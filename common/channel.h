@@ -12,7 +12,8 @@ struct channel;
 
 struct channel_ops {
 	void (*answer)(struct channel *, enum reason, const char *detail);
-	void (*facts)(const struct channel *, struct link_facts *);
+	const struct link_facts *(*facts)(
+	    const struct channel *, struct link_facts *space);
 	const char *(*detail)(const struct channel *);
 	void (*release)(struct channel *);
 };
@@ -30,11 +31,12 @@ channel_answer(struct channel *c, enum reason reason, const char *detail)
 	c->ops->answer(c, reason, detail);
 }
 
-/** Who is at the other end. */
-static inline void
-channel_facts(const struct channel *c, struct link_facts *facts)
+/** Who is at the other end.  They stand in @space, or with the carrier for as long as the
+ * channel is there. */
+static inline const struct link_facts *
+channel_facts(const struct channel *c, struct link_facts *space)
 {
-	c->ops->facts(c, facts);
+	return c->ops->facts(c, space);
 }
 
 /** What broke the channel, in words beside `reason`; NULL: nothing to add. */

@@ -237,10 +237,11 @@ h2_answer(struct channel *channel, enum reason reason, const char *detail)
 	output_h2_pump(ch->carrier);
 }
 
-static void
-h2_facts(const struct channel *channel, struct link_facts *facts)
+static const struct link_facts *
+h2_facts(const struct channel *channel, struct link_facts *space)
 {
-	*facts = channel_of(&channel->endpoint)->carrier->facts;
+	(void)space;
+	return &channel_of(&channel->endpoint)->carrier->facts;
 }
 
 static const char *

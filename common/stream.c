@@ -46,7 +46,8 @@ log_close(const struct stream *s)
 	bool client = s->service->settings->role == ROLE_CLIENT;
 	const struct flow *up = client ? &s->out : &s->in;
 	const struct flow *down = client ? &s->in : &s->out;
-	struct link_facts facts = {.tls = "none"};
+	struct link_facts space = {.tls = "none"};
+	const struct link_facts *facts = &space;
 	const char *detail = s->channel != NULL ? channel_detail(s->channel) : NULL;
 	char service[LOG_QUOTE_SIZE], sni[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
 	char text[LOG_QUOTE_SIZE];
@@ -54,14 +55,14 @@ log_close(const struct stream *s)
 	if (!log_is_on(LOG_LEVEL_INFO))
 		return;
 	if (s->channel != NULL)
-		channel_facts(s->channel, &facts);
+		facts = channel_facts(s->channel, &space);
 	log_info(
 	    "stream=%lu event=close why=%s service=%s peer=%s sni=%s tls=%s resumed=%s "
 	    "names=%s up=%" PRIu64 " down=%" PRIu64 " dropped=%" PRIu64 " ms=%.0f%s%s",
 	    s->common.id, reason_word(s->common.reason),
 	    log_quote(s->service->settings->name, service), s->peer,
-	    log_quote(facts.sni, sni), facts.tls, facts.resumed ? "yes" : "no",
-	    log_quote(facts.names, names), up->given, down->given,
+	    log_quote(facts->sni, sni), facts->tls, facts->resumed ? "yes" : "no",
+	    log_quote(facts->names, names), up->given, down->given,
 	    flow_dropped(up) + flow_dropped(down), (reactor_now() - s->started) * 1000,
 	    detail != NULL ? " detail=" : "",
 	    detail != NULL ? log_quote(detail, text) : "");

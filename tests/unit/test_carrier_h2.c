@@ -11,7 +11,8 @@
 
 START_TEST(a_channel_opens_with_the_address_of_the_program)
 {
-	struct link_facts facts;
+	const struct link_facts *facts;
+	struct link_facts space;
 	struct scene s;
 
 	scene_init(&s);
@@ -24,9 +25,9 @@ START_TEST(a_channel_opens_with_the_address_of_the_program)
 	EXPECT(&s, s.near[0].accepted == 1);
 	ck_assert_uint_eq(carrier_h2_load(s.client.carrier), 1);
 	ck_assert_uint_eq(carrier_h2_load(s.server.carrier), 1);
-	channel_facts(s.near[0].channel, &facts);
-	ck_assert_str_eq(facts.sni, "orders.apps.example");
-	ck_assert_str_eq(facts.names, "DNS:orders.apps.example");
+	facts = channel_facts(s.near[0].channel, &space);
+	ck_assert_str_eq(facts->sni, "orders.apps.example");
+	ck_assert_str_eq(facts->names, "DNS:orders.apps.example");
 	scene_clear(&s);
 }
 END_TEST
