@@ -150,18 +150,26 @@ text_add_general(struct text *t, const GENERAL_NAME *name)
 	    t, kind, ASN1_STRING_get0_data(name->d.ia5), ASN1_STRING_length(name->d.ia5));
 }
 
-static void
-text_add_common_name(struct text *t, X509 *certificate)
+/* The first one, in UTF-8; at most 0 is none.  The caller calls OPENSSL_free(). */
+static int
+common_name(X509 *certificate, unsigned char **utf8)
 {
 	const X509_NAME *subject = X509_get_subject_name(certificate);
 	int i = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-	unsigned char *utf8 = NULL;
-	int n;
 
+	*utf8 = NULL;
 	if (i < 0)
-		return;
-	n = ASN1_STRING_to_UTF8(
-	    &utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)));
+		return 0;
+	return ASN1_STRING_to_UTF8(
+	    utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)));
+}
+
+static void
+text_add_common_name(struct text *t, X509 *certificate)
+{
+	unsigned char *utf8;
+	int n = common_name(certificate, &utf8);
+
 	if (n > 0)
 		text_add_name(t, "CN:", utf8, n);
 	OPENSSL_free(utf8);
@@ -191,6 +199,31 @@ identity_names(X509 *certificate, char *text, size_t size)
 		text_add(&t, "no names");
 	if (t.cut)
 		memcpy(text + t.length, "...", 4);
+	ERR_clear_error();
+	return text;
+}
+
+static bool
+has_control(const unsigned char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (bytes[i] < ' ' || bytes[i] == 127)
+			return true;
+	return false;
+}
+
+const char *
+identity_common_name(X509 *certificate, char *text, size_t size)
+{
+	unsigned char *utf8;
+	int n = common_name(certificate, &utf8);
+
+	text[0] = '\0';
+	if (n > 0 && (size_t)n < size && !has_control(utf8, (size_t)n)) {
+		memcpy(text, utf8, (size_t)n);
+		text[n] = '\0';
+	}
+	OPENSSL_free(utf8);
 	ERR_clear_error();
 	return text;
 }

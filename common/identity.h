@@ -35,6 +35,11 @@ identity_match(X509 *certificate, const struct service_settings *rules);
  * show as \xNN.  "no names" where it has none.  Returns @text. */
 const char *identity_names(X509 *certificate, char *text, size_t size);
 
+/** The common name in a certificate's subject, in UTF-8 as it stands there.  "" where
+ * there is none, where it is longer than @size allows, or has control characters: a part
+ * of a name would be another name.  Returns @text. */
+const char *identity_common_name(X509 *certificate, char *text, size_t size);
+
 /** True while the certificate's dates include now.  Else @why: "expired on 2026-01-02",
  * "valid only from 2027-01-01" (at least 64 bytes). */
 bool identity_is_current(X509 *certificate, char *why, size_t size);

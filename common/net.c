@@ -308,6 +308,16 @@ net_is_unix(int fd)
 	       domain == AF_UNIX;
 }
 
+void
+net_ends(int fd, struct net_address *ours, struct net_address *peers)
+{
+	ours->length = peers->length = sizeof(ours->un);
+	if (getsockname(fd, &ours->any, &ours->length) != 0)
+		*ours = (struct net_address){0};
+	if (getpeername(fd, &peers->any, &peers->length) != 0)
+		*peers = (struct net_address){0};
+}
+
 static void
 set_option(int fd, int level, int option, int value)
 {

@@ -90,6 +90,9 @@ int net_socket(const struct net_address *address);
 /** Is it a Unix socket? */
 bool net_is_unix(int fd);
 
+/** The two addresses of a connection; the length of one is 0 where it cannot be told. */
+void net_ends(int fd, struct net_address *ours, struct net_address *peers);
+
 /** What every stream socket gets: TCP_NODELAY, and SO_KEEPALIVE if @keepalive.  What is
  * accepted inherits both from its listening socket.  Unix sockets have neither.  Never
  * fails. */

@@ -231,6 +231,47 @@ START_TEST(a_long_list_is_cut_with_dots)
 }
 END_TEST
 
+static void
+expect_common_name(const char *common_name, size_t size, const char *expected)
+{
+	struct certificate c = named(common_name, "DNS:a.example");
+	char *text = malloc(size);
+
+	ck_assert_ptr_nonnull(text);
+	ck_assert_str_eq(identity_common_name(c.x509, text, size), expected);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	free(text);
+	certificate_free(&c);
+}
+
+START_TEST(the_common_name_is_given_as_it_is_or_not_at_all)
+{
+	expect_common_name("our server", 100, "our server");
+	expect_common_name("\"a\", b\\ \xc3\xa9", 100, "\"a\", b\\ \xc3\xa9");
+	expect_common_name(NULL, 100, "");
+	expect_common_name("12345", 6, "12345");
+	expect_common_name("12345", 5, "");
+	expect_common_name("a\nb", 100, "");
+	expect_common_name("a\x7f", 100, "");
+}
+END_TEST
+
+START_TEST(a_common_name_with_a_nul_byte_inside_is_none)
+{
+	struct certificate c = named(NULL, NULL);
+	X509_NAME *subject = X509_NAME_new();
+	char text[100];
+
+	ck_assert_int_eq(X509_NAME_add_entry_by_NID(subject, NID_commonName,
+			     MBSTRING_UTF8, (const unsigned char *)"admin\0x", 7, -1, 0),
+	    1);
+	X509_set_subject_name(c.x509, subject);
+	ck_assert_str_eq(identity_common_name(c.x509, text, sizeof(text)), "");
+	X509_NAME_free(subject);
+	certificate_free(&c);
+}
+END_TEST
+
 /* What is said of a certificate with these dates, in seconds from now. */
 static void
 expect_dates(long begins, long ends, const char *words)
@@ -270,4 +311,5 @@ UNIT_MAIN("identity", without_rules_anyone_fits,
     one_rule_that_fits_is_enough_and_the_best_one_counts,
     a_name_with_a_nul_byte_inside_fits_nothing, all_kinds_of_names_are_listed,
     the_common_name_is_listed_where_it_counts, what_could_confuse_a_log_is_escaped,
-    a_long_list_is_cut_with_dots, the_dates_are_judged_with_words)
+    a_long_list_is_cut_with_dots, the_common_name_is_given_as_it_is_or_not_at_all,
+    a_common_name_with_a_nul_byte_inside_is_none, the_dates_are_judged_with_words)

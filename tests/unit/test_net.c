@@ -462,6 +462,42 @@ START_TEST(a_tuned_socket_sends_at_once_and_keeps_alive_if_told)
 }
 END_TEST
 
+START_TEST(a_connection_has_two_addresses_until_it_is_reset)
+{
+	struct net_address near[2], far[2];
+	char text[2][NET_TEXT_SIZE];
+	int ends[2];
+
+	connect_pair(ends);
+	for (int i = 0; i < 2; i++)
+		net_ends(ends[i], &near[i], &far[i]);
+	for (int i = 0; i < 2; i++)
+		ck_assert_str_eq(net_address_format(&near[i], text[0], NET_TEXT_SIZE),
+		    net_address_format(&far[1 - i], text[1], NET_TEXT_SIZE));
+	net_reset(ends[1]);
+	net_ends(ends[0], &near[0], &far[0]);
+	ck_assert_uint_eq(near[0].length, sizeof(near[0].in));
+	ck_assert_uint_eq(far[0].length, 0);
+	close(ends[0]);
+}
+END_TEST
+
+START_TEST(unnamed_unix_sockets_have_addresses_too)
+{
+	struct net_address near, far;
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	net_ends(ends[0], &near, &far);
+	ck_assert_int_eq(near.any.sa_family, AF_UNIX);
+	ck_assert_int_eq(far.any.sa_family, AF_UNIX);
+	ck_assert_uint_gt(near.length, 0);
+	ck_assert_uint_gt(far.length, 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 UNIT_MAIN("net", an_address_splits_at_its_last_colon,
     three_colons_and_a_port_are_ipv6_any, a_port_alone_gets_the_default_host,
     a_leading_slash_is_a_unix_socket, a_unix_path_longer_than_the_system_takes_is_refused,
@@ -476,4 +512,6 @@ UNIT_MAIN("net", an_address_splits_at_its_last_colon,
     an_ipv6_socket_takes_ipv6_alone_unless_it_is_the_any_address,
     a_unix_socket_left_behind_is_replaced, a_unix_socket_is_shared_as_a_duplicate,
     a_unix_socket_that_answers_is_not_replaced, a_file_that_is_no_socket_is_not_replaced,
-    a_reset_is_seen_as_a_reset, a_tuned_socket_sends_at_once_and_keeps_alive_if_told)
+    a_reset_is_seen_as_a_reset, a_tuned_socket_sends_at_once_and_keeps_alive_if_told,
+    a_connection_has_two_addresses_until_it_is_reset,
+    unnamed_unix_sockets_have_addresses_too)
