@@ -149,6 +149,21 @@ handshake_step(struct link *l)
 	}
 }
 
+/* What an app may be told besides. */
+static void
+add_proof(const struct link *l, X509 *certificate, struct link_facts *facts)
+{
+	SSL *ssl = l->tls.ssl;
+
+	net_ends(l->tls.fd, &facts->ours, &facts->peers);
+	facts->cipher = SSL_get_cipher_name(ssl);
+	facts->shown = certificate != NULL;
+	facts->verified = facts->shown && SSL_get_verify_result(ssl) == X509_V_OK;
+	if (certificate != NULL)
+		identity_common_name(
+		    certificate, facts->common_name, sizeof(facts->common_name));
+}
+
 void
 link_facts(const struct link *l, struct link_facts *facts)
 {
@@ -166,6 +181,8 @@ link_facts(const struct link *l, struct link_facts *facts)
 		strncat(facts->sni, sni, sizeof(facts->sni) - 1);
 	if (certificate != NULL)
 		identity_names(certificate, facts->names, sizeof(facts->names));
+	if (l->service->settings->protocol == PROTOCOL_PROXY)
+		add_proof(l, certificate, facts);
 }
 
 /* ---- waiting --------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #ifndef COMMON_LINK_H
 #define COMMON_LINK_H
 
+#include "common/proxy_header.h"
 #include "common/service.h"
 #include "common/tls.h"
 
@@ -109,12 +110,19 @@ void link_close(struct link *link, bool abort);
 /** Look whether TCP broke while nobody was reading it; the connection is then deaf. */
 void link_check(struct link *link);
 
-/** What the log says about the far end. */
+/** What is known of the far end. */
 struct link_facts {
 	const char *tls; /* "TLSv1.3" */
 	bool resumed;
 	char sni[256]; /* "" for none */
 	char names[IDENTITY_NAMES_SIZE];
+
+	/* For a service with protocol = proxy alone: */
+	struct net_address ours, peers; /* of TCP; see net_ends() */
+	const char *cipher;
+	bool shown;    /* a certificate, now or earlier in the session */
+	bool verified; /* and it is good */
+	char common_name[PROXY_HEADER_TEXT + 1];
 };
 
 void link_facts(const struct link *link, struct link_facts *facts);

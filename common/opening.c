@@ -1,6 +1,7 @@
 #include "common/opening.h"
 
 #include "common/connect.h"
+#include "common/greeting.h"
 #include "common/log.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct opening {
 	const struct dialer *dialer;
 	struct service *service;
 	const char *peer;
+	const struct channel *caller; /* the server's; NULL in the client */
 	const struct opening_events *events;
 	void *owner;
 	size_t index;       /* of the target being tried */
@@ -193,6 +195,22 @@ static const struct link_events link_events = {
     .failed = on_link_failed,
 };
 
+/* No byte of the stream has reached an app that does not take what goes ahead of it. */
+static void
+use_app(struct opening *o, int fd)
+{
+	struct err e = {""};
+	enum reason reason =
+	    greeting_send(fd, o->service->settings, o->caller, o->peer, &e);
+
+	if (reason == REASON_NONE) {
+		opened(o, fd, NULL);
+		return;
+	}
+	net_reset(fd);
+	target_failed(o, reason, e.text);
+}
+
 static void
 on_connected(
     void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
@@ -207,7 +225,7 @@ on_connected(
 	}
 	net_tune(fd, !is_client(o));
 	if (!is_client(o)) {
-		opened(o, fd, NULL);
+		use_app(o, fd);
 		return;
 	}
 	o->link = link_new(o->dialer->links, o->service, target_of(o), fd,
@@ -400,7 +418,7 @@ try_target(struct opening *o)
 
 struct opening *
 opening_start(const struct dialer *dialer, struct service *service, const char *peer,
-    const struct opening_events *events, void *owner)
+    const struct channel *caller, const struct opening_events *events, void *owner)
 {
 	struct opening *o = malloc(sizeof(*o));
 
@@ -410,6 +428,7 @@ opening_start(const struct dialer *dialer, struct service *service, const char *
 	    .dialer = dialer,
 	    .service = service,
 	    .peer = peer,
+	    .caller = caller,
 	    .events = events,
 	    .owner = owner,
 	    .deadline = reactor_now() + service->settings->timeout_connect,

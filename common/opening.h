@@ -2,7 +2,7 @@
  * The way to the far side of a new stream: each target in turn, until one is reached or
  * TIMEOUTconnect is over.  In the client that is a channel: on an h2 carrier once the far
  * end's app has accepted, on a raw carrier after a good TLS handshake.  In the server it
- * is a socket to the app.
+ * is a socket to the app, which has got what it is to get ahead of the stream.
  *
  * On an h2 carrier the program's first bytes go along with the question.  They are kept
  * until the answer, and another carrier or target is tried exactly when it is certain
@@ -36,11 +36,12 @@ struct opening_events {
 
 struct opening;
 
-/** @peer: the legacy program's address in text, which lives as long as the opening.
- * Either `opened` or `failed` comes, once, from the loop; the opening is gone then. NULL:
- * out of memory. */
-struct opening *opening_start(const struct dialer *dialer, struct service *service,
-    const char *peer, const struct opening_events *events, void *owner);
+/** @peer: the legacy program's address in text, and @caller: the channel that asks for
+ * the app, in the client NULL; both live as long as the opening.  Either `opened` or
+ * `failed` comes, once, from the loop; the opening is gone then. NULL: out of memory. */
+struct opening *
+opening_start(const struct dialer *dialer, struct service *service, const char *peer,
+    const struct channel *caller, const struct opening_events *events, void *owner);
 
 /** Client: take the program's first bytes along.  True: more would be taken. */
 bool opening_feed(struct opening *opening, struct endpoint *program);

@@ -21,6 +21,17 @@ enum multiplex {
 	MULTIPLEX_YES
 };
 
+/** `protocol`: what goes ahead of the bytes of a stream.  After settings_load() it is
+ * none or, in a server, proxy; the others are understood to be refused with their reason.
+ */
+enum protocol {
+	PROTOCOL_NONE,
+	PROTOCOL_PROXY, /* the app gets a PROXY header */
+	PROTOCOL_CONNECT,
+	PROTOCOL_NEGOTIATED, /* TLS begins in the middle of another protocol */
+	PROTOCOL_SOCKS,
+};
+
 /** `foreground`: yes, no (become a daemon) or quiet (stay, without stderr). */
 enum foreground {
 	FOREGROUND_YES,
@@ -62,6 +73,8 @@ struct service_settings {
 	double max_age;   /* client: of h2 carriers; 0: any */
 	double keepalive; /* both: of h2 carriers */
 	double keepalive_timeout;
+	enum protocol protocol;
+	int protocol_version; /* server: of PROXY, 1 or 2 */
 
 	double timeout_busy;
 	double timeout_close;

@@ -121,6 +121,40 @@ check_versions(const struct draft *d, struct err *e)
 	return true;
 }
 
+/* What may go ahead of a stream: in the server a PROXY header, and nothing else. */
+static bool
+check_protocol(const struct draft *d, struct err *e)
+{
+	const struct ini_entry *line = given(d, "protocol");
+
+	switch (d->s->protocol) {
+	case PROTOCOL_NONE:
+		return true;
+	case PROTOCOL_PROXY:
+		if (d->s->role == ROLE_SERVER)
+			return true;
+		err_set(e, "protocol = proxy is for services of routeport-server alone, "
+			   "which has the app to tell: write the line there");
+		break;
+	case PROTOCOL_CONNECT:
+		err_set(e, "protocol = connect is not supported, routeport goes through "
+			   "no HTTP proxy: connect to the router, or to a program that "
+			   "opens the way through the proxy (socat's PROXY, for one)");
+		break;
+	case PROTOCOL_NEGOTIATED:
+		err_set(e,
+		    "protocol = %s is refused: a passthrough route wants TLS from the "
+		    "first byte, so nothing can be said ahead of it; remove the line",
+		    line->value);
+		break;
+	case PROTOCOL_SOCKS:
+		err_set(e, "protocol = socks is refused: no peer chooses where a stream "
+			   "goes; write a section with accept and connect for each app");
+		break;
+	}
+	return settings_blame(d, line, e);
+}
+
 /* A check of names is worth nothing where the chain is not verified: anybody can write
  * any name into a certificate of their own. */
 static bool
@@ -349,5 +383,6 @@ bool
 settings_check(struct draft *d, struct err *e)
 {
 	return check_ends(d, e) && default_key(d, e) && check_versions(d, e) &&
+	       check_protocol(d, e) &&
 	       (d->s->role == ROLE_CLIENT ? check_client(d, e) : check_server(d, e));
 }

@@ -120,9 +120,8 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "protocol protocolHost protocolUsername protocolPassword protocolHeader "
-		 "protocolVersion",
-	.why = "is not supported yet: there is no PROXY header and no HTTP proxy",
+	.names = "protocolHost protocolUsername protocolPassword protocolHeader",
+	.why = "is not supported yet: routeport goes through no HTTP proxy",
     },
     {
 	.names = "setuid setgid chroot",

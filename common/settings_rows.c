@@ -51,6 +51,30 @@ static const struct option_word multiplexes[] = {
     {NULL, 0},
 };
 
+/* stunnel's other words are understood, to be refused with their reason. */
+static const struct option_word protocols[] = {
+    {"none", PROTOCOL_NONE},
+    {"proxy", PROTOCOL_PROXY},
+    {"connect", PROTOCOL_CONNECT},
+    {"capwin", PROTOCOL_NEGOTIATED},
+    {"capwinctrl", PROTOCOL_NEGOTIATED},
+    {"cifs", PROTOCOL_NEGOTIATED},
+    {"imap", PROTOCOL_NEGOTIATED},
+    {"ldap", PROTOCOL_NEGOTIATED},
+    {"nntp", PROTOCOL_NEGOTIATED},
+    {"pgsql", PROTOCOL_NEGOTIATED},
+    {"pop3", PROTOCOL_NEGOTIATED},
+    {"smtp", PROTOCOL_NEGOTIATED},
+    {"socks", PROTOCOL_SOCKS},
+    {NULL, 0},
+};
+
+static const struct option_word protocol_versions[] = {
+    {"1", 1},
+    {"2", 2},
+    {NULL, 0},
+};
+
 /* 0 is "as far as routeport goes".  What is too old is understood, to be refused with
  * its reason. */
 static const struct option_word versions[] = {
@@ -299,6 +323,33 @@ static const struct option rows[] = {
 	.fallback_help = BOTH("OpenSSL's"),
 	.syntax = "a list of OpenSSL's",
 	.help = "Groups for the key exchange, a colon between two",
+    },
+    {
+	.name = "protocol",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, protocol, enum protocol),
+	.fallback = BOTH("none"),
+	.words = protocols,
+	.syntax = "none, proxy",
+	.help =
+	    "In the server, proxy: ahead of the stream's own bytes the app gets a PROXY "
+	    "header (HAProxy's), which it must expect, with the address of who "
+	    "connected: "
+	    "with multiplex the legacy program, else whoever dialled us, which is the "
+	    "router",
+    },
+    {
+	.name = "protocolVersion",
+	.type = OPTION_WORD,
+	.roles = OPTION_SERVER,
+	.offset = OPTION_AT(service_settings, protocol_version, int),
+	.fallback = {NULL, "1"},
+	.words = protocol_versions,
+	.help =
+	    "Of the PROXY header: 1 is a line of text with the two addresses, 2 is "
+	    "binary "
+	    "and has SNI, TLS version, cipher and the common name (CN) in the client's "
+	    "certificate besides",
     },
     {
 	.name = "multiplex",

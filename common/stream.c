@@ -362,8 +362,8 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 static void
 begin_opening(struct stream *s)
 {
-	s->opening =
-	    opening_start(&s->set->dialer, s->service, s->peer, &opening_events, s);
+	s->opening = opening_start(
+	    &s->set->dialer, s->service, s->peer, s->channel, &opening_events, s);
 	if (s->opening == NULL)
 		cut(s, REASON_NO_MEMORY);
 	else

@@ -25,6 +25,7 @@ packages() {
 		python3-pytest      | python3-pytest      | integration tests
 		python3-pytest-xdist | python3-pytest-xdist | several of them at once
 		python3-yaml        | python3-pyyaml      | reads examples/openshift in the tests
+		python3-aiosmtpd    | python3-aiosmtpd    | reads PROXY headers in the tests
 		openssl             | openssl             | certificates; s_client and s_server as peers
 		haproxy             | haproxy             | stands in for the OpenShift router
 		stunnel4            | stunnel             | a peer in tests, the bench's yardstick

@@ -259,11 +259,11 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
 	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
-	    "failover", "retry", "local", "protocol", "protocolVersion", "protocolHost",
-	    "protocolUsername", "protocolPassword", "protocolHeader", "reset", "socket",
-	    "log", "syslog", "logId", "setuid", "setgid", "chroot", "service", "include",
-	    "fips", "renegotiation", "TIMEOUTlinger", "status", "checkURI",
-	    "checkSubject", "checkFingerprint"};
+	    "failover", "retry", "local", "protocolHost", "protocolUsername",
+	    "protocolPassword", "protocolHeader", "reset", "socket", "log", "syslog",
+	    "logId", "setuid", "setgid", "chroot", "service", "include", "fips",
+	    "renegotiation", "TIMEOUTlinger", "status", "checkURI", "checkSubject",
+	    "checkFingerprint"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -433,6 +433,69 @@ START_TEST(a_least_version_above_the_greatest_is_refused)
 }
 END_TEST
 
+START_TEST(a_server_may_name_who_connects_to_its_app)
+{
+	struct settings *settings = settings_from(ROLE_SERVER, SERVER "CAfile = ca\n");
+
+	ck_assert_int_eq(settings->services[0].protocol, PROTOCOL_NONE);
+	settings_free(settings);
+	settings = settings_from(ROLE_SERVER, SERVER "CAfile = ca\nprotocol = Proxy\n");
+	ck_assert_int_eq(settings->services[0].protocol, PROTOCOL_PROXY);
+	ck_assert_int_eq(settings->services[0].protocol_version, 1);
+	ck_assert_str_eq(settings_warnings(), "");
+	settings_free(settings);
+	settings = settings_from(ROLE_SERVER,
+	    "protocol = proxy\nprotocolVersion = 2\n" SERVER "CAfile = ca\n");
+	ck_assert_int_eq(settings->services[0].protocol, PROTOCOL_PROXY);
+	ck_assert_int_eq(settings->services[0].protocol_version, 2);
+	settings_free(settings);
+	settings_refused(ROLE_SERVER, SERVER "protocolVersion = 3\n",
+	    ":5: \"protocolVersion = 3\": protocolVersion takes 1, 2");
+	settings_refused(ROLE_SERVER, SERVER "protocol = ident\n",
+	    ":5: \"protocol = ident\": protocol takes none, proxy");
+}
+END_TEST
+
+START_TEST(a_client_has_no_app_to_name_anybody_to)
+{
+	const char *why = "protocol = proxy is for services of routeport-server alone, "
+			  "which has the app to tell: write the line there";
+	char text[512];
+
+	snprintf(text, sizeof(text), ":4: \"protocol = proxy\": %s", why);
+	settings_refused(ROLE_CLIENT, CLIENT "protocol = proxy\n", text);
+	snprintf(text, sizeof(text), ":1: \"protocol = proxy\": %s", why);
+	settings_refused(ROLE_CLIENT, "protocol = proxy\n" CLIENT, text);
+	settings_refused_with(ROLE_CLIENT, CLIENT "protocolVersion = 2\n",
+	    "protocolVersion is for services of routeport-server alone");
+	settings_free(settings_from(ROLE_CLIENT, CLIENT "protocol = none\n"));
+}
+END_TEST
+
+START_TEST(what_else_stunnel_says_ahead_of_a_stream_is_refused_by_name)
+{
+	static const char *const names[] = {"capwin", "capwinctrl", "cifs", "imap",
+	    "ldap", "nntp", "pgsql", "pop3", "smtp"};
+	char text[256], part[256];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(text, sizeof(text), CLIENT "protocol = %s\n", names[i]);
+		snprintf(part, sizeof(part),
+		    ":4: \"protocol = %s\": protocol = %s is refused: ", names[i],
+		    names[i]);
+		settings_refused_with(ROLE_CLIENT, text, part);
+		snprintf(
+		    text, sizeof(text), SERVER "CAfile = ca\nprotocol = %s\n", names[i]);
+		settings_refused_with(ROLE_SERVER, text, "is refused: ");
+	}
+	settings_refused_with(ROLE_SERVER, SERVER "protocol = socks\n",
+	    "protocol = socks is refused: no peer chooses where a stream goes");
+	settings_refused_with(ROLE_CLIENT, CLIENT "protocol = connect\n",
+	    "protocol = connect is not supported, routeport goes through no HTTP proxy: "
+	    "connect to the router");
+}
+END_TEST
+
 UNIT_MAIN("settings_check", a_small_client_gets_safe_defaults,
     a_small_server_needs_to_be_told_whom_to_let_in,
     a_client_that_listens_everywhere_is_warned_of, sni_given_is_sent_and_checked,
@@ -451,4 +514,6 @@ UNIT_MAIN("settings_check", a_small_client_gets_safe_defaults,
     sni_in_a_servers_section_is_refused_and_as_a_default_passed_over,
     versions_of_tls_are_as_written, the_later_of_two_version_lines_holds,
     a_least_version_that_is_too_old_is_raised_with_a_warning,
-    exactly_an_old_version_is_refused, a_least_version_above_the_greatest_is_refused)
+    exactly_an_old_version_is_refused, a_least_version_above_the_greatest_is_refused,
+    a_server_may_name_who_connects_to_its_app, a_client_has_no_app_to_name_anybody_to,
+    what_else_stunnel_says_ahead_of_a_stream_is_refused_by_name)

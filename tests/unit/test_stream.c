@@ -504,6 +504,97 @@ START_TEST(much_passes_in_both_directions_at_once)
 }
 END_TEST
 
+/* The route's port is where the stream came in, and it came from a port of the loopback.
+ */
+START_TEST(the_app_gets_a_header_first_that_counts_nowhere)
+{
+	struct heard h = {0};
+	char line[128];
+	unsigned port;
+	struct scene s;
+
+	scene_init(&s);
+	s.bench.server.protocol = PROTOCOL_PROXY;
+	s.bench.server.protocol_version = 1;
+	begin(&s);
+	say(s.program, "question");
+	EXPECT(&s, app_accepts(&s));
+	EXPECT(&s, (hear(s.app, &h), strchr(h.start, 'q') != NULL));
+	ck_assert_int_eq(sscanf(h.start, "PROXY TCP4 127.0.0.1 127.0.0.1 %u ", &port), 1);
+	snprintf(line, sizeof(line), "PROXY TCP4 127.0.0.1 127.0.0.1 %u %u\r\nquestion",
+	    port, s.routes[0].port);
+	ck_assert_str_eq(h.start, line);
+	say(s.app, "answer");
+	close_one(&s.app);
+	expect_end(&s, s.program, "answer", 0);
+	close_one(&s.program);
+	EXPECT(&s, is_empty(&s));
+	ck_assert_int_eq(count_in_log(&s, "up=8 down=6 dropped=0"), 2);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(an_app_that_speaks_first_has_its_header_before)
+{
+	struct heard h = {0};
+	struct scene s;
+
+	scene_init(&s);
+	s.bench.server.protocol = PROTOCOL_PROXY;
+	s.bench.server.protocol_version = 2;
+	begin(&s);
+	EXPECT(&s, app_accepts(&s));
+	EXPECT(&s, (hear(s.app, &h), h.length >= 16));
+	ck_assert_mem_eq(h.start, "\r\n\r\n\0\r\nQUIT\n\x21\x11", 14);
+	say(s.app, "greeting");
+	expect_bytes(&s, s.program, "greeting");
+	scene_clear(&s);
+}
+END_TEST
+
+/* Someone takes a connection and ends it at once. */
+static bool
+hangs_up(int door)
+{
+	int fd = accept4(door, NULL, NULL, SOCK_NONBLOCK);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* No byte of the stream was in it. */
+START_TEST(an_app_that_is_gone_before_its_header_gives_way_to_the_next)
+{
+	struct net_name names[2] = {{.path = certificates_path("app")}};
+	struct net_address address[2];
+	struct heard h = {0};
+	struct err e = {""};
+	struct scene s;
+	int door;
+
+	scene_init(&s);
+	ck_assert_uint_eq(net_name_addresses(&names[0], address), 1);
+	door = net_listen(&address[0], &e);
+	ck_assert_msg(door >= 0, "%s", e.text);
+	names[1] = s.app_name;
+	s.bench.server.connect = (struct name_list){.items = names, .count = 2};
+	s.bench.server.protocol = PROTOCOL_PROXY;
+	s.bench.server.protocol_version = 1;
+	begin(&s);
+	say(s.program, "question");
+	EXPECT(&s, hangs_up(door));
+	EXPECT(&s, app_accepts(&s));
+	EXPECT(&s, (hear(s.app, &h), strstr(h.start, "\r\nquestion") != NULL));
+	ck_assert_mem_eq(h.start, "PROXY TCP4 ", 11);
+	expect_log(&s, "why=app-unreachable service=orders target=");
+	expect_log(&s, "detail=\"send the PROXY header: Broken pipe\"");
+	scene_clear(&s);
+	close(door);
+	free(names[0].path);
+}
+END_TEST
+
 /* ---- resets --------------------------------------------------------------------- */
 
 START_TEST(a_reset_by_the_app_comes_behind_its_bytes)
@@ -871,8 +962,10 @@ START_TEST(a_stop_resets_both_programs)
 END_TEST
 
 UNIT_MAIN("stream", a_question_and_its_answer_pass_and_all_ends_in_good_order,
-    the_app_may_end_first, much_passes_in_both_directions_at_once,
-    a_reset_by_the_app_comes_behind_its_bytes,
+    the_app_may_end_first, the_app_gets_a_header_first_that_counts_nowhere,
+    an_app_that_speaks_first_has_its_header_before,
+    an_app_that_is_gone_before_its_header_gives_way_to_the_next,
+    much_passes_in_both_directions_at_once, a_reset_by_the_app_comes_behind_its_bytes,
     a_reset_by_the_program_comes_behind_its_bytes,
     an_app_that_answers_with_our_bytes_unread_ends_in_the_answer_and_a_reset,
     a_program_that_resets_after_its_fin_resets_the_app,
