@@ -552,49 +552,6 @@ START_TEST(an_app_that_speaks_first_has_its_header_before)
 }
 END_TEST
 
-/* Someone takes a connection and ends it at once. */
-static bool
-hangs_up(int door)
-{
-	int fd = accept4(door, NULL, NULL, SOCK_NONBLOCK);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* No byte of the stream was in it. */
-START_TEST(an_app_that_is_gone_before_its_header_gives_way_to_the_next)
-{
-	struct net_name names[2] = {{.path = certificates_path("app")}};
-	struct net_address address[2];
-	struct heard h = {0};
-	struct err e = {""};
-	struct scene s;
-	int door;
-
-	scene_init(&s);
-	ck_assert_uint_eq(net_name_addresses(&names[0], address), 1);
-	door = net_listen(&address[0], &e);
-	ck_assert_msg(door >= 0, "%s", e.text);
-	names[1] = s.app_name;
-	s.bench.server.connect = (struct name_list){.items = names, .count = 2};
-	s.bench.server.protocol = PROTOCOL_PROXY;
-	s.bench.server.protocol_version = 1;
-	begin(&s);
-	say(s.program, "question");
-	EXPECT(&s, hangs_up(door));
-	EXPECT(&s, app_accepts(&s));
-	EXPECT(&s, (hear(s.app, &h), strstr(h.start, "\r\nquestion") != NULL));
-	ck_assert_mem_eq(h.start, "PROXY TCP4 ", 11);
-	expect_log(&s, "why=app-unreachable service=orders target=");
-	expect_log(&s, "detail=\"send the PROXY header: Broken pipe\"");
-	scene_clear(&s);
-	close(door);
-	free(names[0].path);
-}
-END_TEST
-
 /* ---- resets --------------------------------------------------------------------- */
 
 START_TEST(a_reset_by_the_app_comes_behind_its_bytes)
@@ -964,7 +921,6 @@ END_TEST
 UNIT_MAIN("stream", a_question_and_its_answer_pass_and_all_ends_in_good_order,
     the_app_may_end_first, the_app_gets_a_header_first_that_counts_nowhere,
     an_app_that_speaks_first_has_its_header_before,
-    an_app_that_is_gone_before_its_header_gives_way_to_the_next,
     much_passes_in_both_directions_at_once, a_reset_by_the_app_comes_behind_its_bytes,
     a_reset_by_the_program_comes_behind_its_bytes,
     an_app_that_answers_with_our_bytes_unread_ends_in_the_answer_and_a_reset,
