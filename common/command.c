@@ -15,8 +15,11 @@ print_help(const struct program *program, FILE *out)
 	    "       %s --options      every option with default, range and meaning\n"
 	    "       %s --version      its version and the libraries'\n"
 	    "       %s --help         this\n\n"
-	    "SIGTERM and SIGINT stop listening and let streams finish for TIMEOUTdrain;\n"
-	    "a second one does not wait.\n",
+	    "SIGTERM and SIGINT go on accepting for TIMEOUTlinger, then let streams "
+	    "finish\n"
+	    "for TIMEOUTdrain; a second one does not wait.  SIGHUP reads the file "
+	    "again,\n"
+	    "SIGUSR1 opens the log anew.\n",
 	    program->name, program->purpose, program->name, program->name, program->name,
 	    program->name, program->name);
 }

@@ -1,14 +1,12 @@
-#include "common/daemon.h"
+#include "common/daemon_inside.h"
 
 #include "common/log.h"
 #include "common/machine.h"
-#include "common/resolve.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -18,112 +16,7 @@ enum {
 	SPARE_PER_WORKER = 64,
 };
 
-/* Seconds for looking up the names in `accept`. */
-static const double accept_lookup = 10;
-
-struct daemon {
-	const struct program *program;
-	struct settings *settings;
-	struct ev_loop *loop;
-	struct service **services;
-	size_t service_count;
-	struct door *doors;
-	size_t door_count;
-	struct worker **workers;
-	size_t worker_count;
-	struct worker_setup setup;
-	atomic_long connections;
-	atomic_ulong turn;
-	long max_connections;
-	ev_signal term, interrupt;
-	ev_timer drain;
-	ev_async worker_ended;
-};
-
 /* ---- start ----------------------------------------------------------------------- */
-
-static bool
-load_services(struct daemon *d, struct err *e)
-{
-	struct settings *settings = d->settings;
-	struct service_settings *s;
-
-	d->services = calloc(settings->service_count, sizeof(struct service *));
-	if (d->services == NULL)
-		return err_set(e, "out of memory");
-	for (; d->service_count < settings->service_count; d->service_count++) {
-		s = &settings->services[d->service_count];
-		if ((d->services[d->service_count] = service_new(s, e)) == NULL)
-			return err_prefix(
-			    e, "%s:%d: [%s]", settings->file, s->line, s->name);
-	}
-	return true;
-}
-
-/* One listening socket for each worker. */
-static bool
-open_door(struct daemon *d, struct service *service, const struct net_address *address,
-    struct err *e)
-{
-	struct door *more, *door;
-	size_t i;
-
-	more = realloc(d->doors, (d->door_count + 1) * sizeof(*more));
-	if (more == NULL)
-		return err_set(e, "out of memory");
-	d->doors = more;
-	door = &more[d->door_count];
-	*door = (struct door){.service = service, .address = *address};
-	if ((door->fds = malloc(d->worker_count * sizeof(int))) == NULL)
-		return err_set(e, "out of memory");
-	if ((door->fds[0] = net_listen(address, e)) < 0) {
-		free(door->fds);
-		return false;
-	}
-	d->door_count++;
-	for (i = 1; i < d->worker_count; i++)
-		door->fds[i] = -1;
-	for (i = 1; i < d->worker_count; i++)
-		if ((door->fds[i] = net_listen_beside(door->fds[0], e)) < 0)
-			return false;
-	return true;
-}
-
-/* All addresses of one `accept`.  "localhost" may lack one of its two. */
-static bool
-listen_to(
-    struct daemon *d, struct service *service, const struct net_name *name, struct err *e)
-{
-	struct net_address addresses[8];
-	size_t i, opened = 0, count = net_name_addresses(name, addresses);
-
-	if (count == 0)
-		count = resolve_now(name->host, name->port, accept_lookup, addresses,
-		    sizeof(addresses) / sizeof(addresses[0]), e);
-	for (i = 0; i < count; i++) {
-		if (open_door(d, service, &addresses[i], e))
-			opened++;
-		else if (errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT)
-			return false;
-	}
-	return opened > 0;
-}
-
-static bool
-listen_to_all(struct daemon *d, struct err *e)
-{
-	const struct service_settings *s;
-	size_t i, j;
-
-	for (i = 0; i < d->service_count; i++) {
-		s = d->services[i]->settings;
-		for (j = 0; j < s->accept.count; j++)
-			if (!listen_to(d, d->services[i], &s->accept.items[j], e))
-				return err_prefix(e, "%s:%d: [%s]", d->settings->file,
-				    s->line, s->name);
-	}
-	return true;
-}
 
 /* On the worker's thread. */
 static void
@@ -144,13 +37,9 @@ make_workers(struct daemon *d, struct err *e)
 	d->setup = (struct worker_setup){
 	    .workers = d->workers,
 	    .count = d->worker_count,
-	    .services = d->services,
-	    .service_count = d->service_count,
-	    .doors = d->doors,
-	    .door_count = d->door_count,
-	    .most = d->max_connections,
-	    .total = &d->connections,
-	    .turn = d->program->in_turn ? &d->turn : NULL,
+	    .plan = d->plan,
+	    .most = daemon_max_connections(d->settings),
+	    .in_turn = d->program->in_turn,
 	    .arrival = d->program->arrival,
 	    .turn_away = d->program->turn_away,
 	    .ended = tell_main,
@@ -210,70 +99,71 @@ descriptors_per_stream(const struct settings *settings)
 	return most;
 }
 
-static void
-set_limits(struct daemon *d)
+static long
+count_workers(const struct settings *settings)
 {
-	long workers = d->settings->workers > 0 ? d->settings->workers : machine_cpus();
-	long descriptors =
-	    machine_descriptors() - SPARE_DESCRIPTORS - workers * SPARE_PER_WORKER;
+	return settings->workers > 0 ? settings->workers : machine_cpus();
+}
 
-	machine_forbid_cores();
-	d->worker_count = (size_t)workers;
-	d->max_connections = d->settings->max_connections;
-	if (d->max_connections == 0)
-		d->max_connections = descriptors / descriptors_per_stream(d->settings);
-	if (d->max_connections < 1)
-		d->max_connections = 1;
+long
+daemon_max_connections(const struct settings *settings)
+{
+	long most = settings->max_connections;
+
+	if (most == 0)
+		most = (machine_descriptors() - SPARE_DESCRIPTORS -
+			   count_workers(settings) * SPARE_PER_WORKER) /
+		       descriptors_per_stream(settings);
+	return most > 1 ? most : 1;
 }
 
 /* ---- end ------------------------------------------------------------------------- */
 
-/* What no worker took over is closed.  A Unix socket's file is removed. */
+/* Stop listening, let streams finish. */
 static void
-close_doors(struct daemon *d)
+drain(struct daemon *d)
 {
-	for (size_t i = 0; i < d->door_count; i++) {
-		const struct net_address *at = &d->doors[i].address;
-
-		for (size_t j = 0; j < d->worker_count; j++)
-			if (d->doors[i].fds[j] >= 0)
-				close(d->doors[i].fds[j]);
-		free(d->doors[i].fds);
-		if (at->any.sa_family == AF_UNIX && at->un.sun_path[0] != '\0')
-			(void)unlink(at->un.sun_path);
-	}
-	free(d->doors);
-	d->doors = NULL;
-	d->door_count = 0;
+	d->state = DAEMON_DRAINING;
+	log_info("event=drain limit=%.0f", d->settings->timeout_drain);
+	for (size_t i = 0; i < d->worker_count; i++)
+		worker_drain(d->workers[i]);
+	ev_timer_set(&d->limit, d->settings->timeout_drain, 0);
+	ev_timer_start(d->loop, &d->limit);
 }
 
-/* Stop listening, let streams finish.  A second signal does not wait. */
 static void
-on_signal(struct ev_loop *loop, ev_signal *signal, int events)
+on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct daemon *d = signal->data;
-	size_t i;
+	struct daemon *d = timer->data;
 
 	(void)events;
-	if (ev_is_active(&d->drain)) {
+	if (d->state == DAEMON_LINGERING)
+		drain(d);
+	else
+		ev_break(loop, EVBREAK_ALL);
+}
+
+/* Linger, then drain.  A second signal does not wait. */
+static void
+on_stop(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	struct daemon *d = signal->data;
+
+	(void)events;
+	if (d->state != DAEMON_RUNNING) {
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	log_info("event=drain signal=%d limit=%.0f", signal->signum,
-	    d->settings->timeout_drain);
-	close_doors(d);
-	for (i = 0; i < d->worker_count; i++)
-		worker_drain(d->workers[i]);
-	ev_timer_set(&d->drain, d->settings->timeout_drain, 0);
-	ev_timer_start(loop, &d->drain);
-}
-
-static void
-on_drain_over(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	(void)timer;
-	(void)events;
-	ev_break(loop, EVBREAK_ALL);
+	d->state = DAEMON_LINGERING;
+	log_info("event=stop signal=%d linger=%.0f", signal->signum,
+	    d->settings->timeout_linger);
+	ev_timer_stop(loop, &d->look);
+	if (d->settings->timeout_linger <= 0) {
+		drain(d);
+		return;
+	}
+	ev_timer_set(&d->limit, d->settings->timeout_linger, 0);
+	ev_timer_start(loop, &d->limit);
 }
 
 /* One has drained; when all have, there is nothing left to wait for. */
@@ -303,26 +193,74 @@ end_workers(struct daemon *d)
 		worker_join(d->workers[i]);
 	for (i = 0; i < count; i++)
 		worker_free(d->workers[i]);
+	free(d->workers);
 }
 
 static void
 daemon_clear(struct daemon *d)
 {
-	size_t i;
-
-	close_doors(d);
 	end_workers(d);
-	free(d->workers);
-	for (i = 0; i < d->service_count; i++)
-		service_free(d->services[i]);
-	free(d->services);
+	plan_release(d->plan);
 	if (d->settings != NULL && d->settings->pid != NULL)
 		(void)unlink(d->settings->pid);
-	settings_free(d->settings);
+	settings_release(d->settings);
+}
+
+/* ---- signals --------------------------------------------------------------------- */
+
+static void
+on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	struct daemon *d = signal->data;
+
+	(void)loop;
+	(void)events;
+	if (d->state == DAEMON_RUNNING)
+		reload_settings(d);
+}
+
+static void
+on_user1(struct ev_loop *loop, ev_signal *signal, int events)
+{
+	struct daemon *d = signal->data;
+	struct err e = {.text = ""};
+
+	(void)loop;
+	(void)events;
+	if (log_open(
+		d->settings->output, d->settings->foreground == FOREGROUND_QUIET, &e))
+		log_info("event=log-opened");
+	else
+		log_error("event=log-failed detail=\"%s\"", e.text);
+}
+
+static void
+watch_signal(struct daemon *d, ev_signal *watcher, int number,
+    void (*callback)(struct ev_loop *, ev_signal *, int))
+{
+	ev_signal_init(watcher, callback, number);
+	watcher->data = d;
+	ev_signal_start(d->loop, watcher);
+}
+
+static void
+watch_signals(struct daemon *d)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	watch_signal(d, &d->term, SIGTERM, on_stop);
+	watch_signal(d, &d->interrupt, SIGINT, on_stop);
+	watch_signal(d, &d->hangup, SIGHUP, on_hangup);
+	watch_signal(d, &d->user1, SIGUSR1, on_user1);
+	ev_init(&d->limit, on_limit);
+	d->limit.data = d;
+	ev_async_init(&d->worker_ended, on_worker_ended);
+	d->worker_ended.data = d;
+	ev_async_start(d->loop, &d->worker_ended);
 }
 
 /* ---- the whole ------------------------------------------------------------------- */
 
+/* The settings, and a plan that listens nowhere yet. */
 static bool
 load(struct daemon *d, const char *file, struct err *e)
 {
@@ -330,22 +268,19 @@ load(struct daemon *d, const char *file, struct err *e)
 	if (d->settings == NULL)
 		return false;
 	log_set_level(d->settings->debug);
-	return load_services(d, e);
+	return (d->plan = plan_new(d->settings, 0, NULL, e)) != NULL;
 }
 
-static void
-watch_signals(struct daemon *d)
+static bool
+listen_to_all(struct daemon *d, struct err *e)
 {
-	(void)signal(SIGPIPE, SIG_IGN);
-	ev_signal_init(&d->term, on_signal, SIGTERM);
-	ev_signal_init(&d->interrupt, on_signal, SIGINT);
-	d->term.data = d->interrupt.data = d;
-	ev_signal_start(d->loop, &d->term);
-	ev_signal_start(d->loop, &d->interrupt);
-	ev_init(&d->drain, on_drain_over);
-	ev_async_init(&d->worker_ended, on_worker_ended);
-	d->worker_ended.data = d;
-	ev_async_start(d->loop, &d->worker_ended);
+	struct plan *plan = plan_new(d->settings, d->worker_count, d->plan, e);
+
+	if (plan == NULL)
+		return false;
+	plan_release(d->plan);
+	d->plan = plan;
+	return true;
 }
 
 /* Everything that can fail comes before the first connection is accepted. */
@@ -357,10 +292,12 @@ start(struct daemon *d, struct err *e)
 	if (!go_to_background(settings, e) ||
 	    !log_open(settings->output, settings->foreground == FOREGROUND_QUIET, e))
 		return false;
-	set_limits(d);
+	machine_forbid_cores();
+	d->worker_count = (size_t)count_workers(settings);
 	if ((d->loop = ev_default_loop(EVFLAG_AUTO)) == NULL)
 		return err_set(e, "libev finds no way to wait for events");
 	watch_signals(d);
+	reload_watch_files(d);
 	return listen_to_all(d, e) && make_workers(d, e) && write_pid(settings->pid, e) &&
 	       start_workers(d, e);
 }
@@ -388,7 +325,7 @@ daemon_run(const struct program *program, const char *file)
 	if (!start(&d, &e))
 		goto fail;
 	log_info("event=ready program=%s version=%s services=%zu workers=%zu",
-	    program->name, ROUTEPORT_VERSION, d.service_count, d.worker_count);
+	    program->name, ROUTEPORT_VERSION, d.plan->service_count, d.worker_count);
 	ev_run(d.loop, 0);
 	daemon_clear(&d);
 	log_info("event=exit program=%s", program->name);

@@ -260,3 +260,12 @@ identity_is_current(X509 *certificate, char *why, size_t size)
 	}
 	return true;
 }
+
+time_t
+identity_expiry(const X509 *certificate)
+{
+	struct tm until;
+
+	return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &until) ? timegm(&until)
+									: 0;
+}

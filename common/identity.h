@@ -10,6 +10,7 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 enum {
 	/** Room for identity_names(). */
@@ -43,5 +44,8 @@ const char *identity_common_name(X509 *certificate, char *text, size_t size);
 /** True while the certificate's dates include now.  Else @why: "expired on 2026-01-02",
  * "valid only from 2027-01-01" (at least 64 bytes). */
 bool identity_is_current(X509 *certificate, char *why, size_t size);
+
+/** When it expires, by the wall clock; 0: that cannot be read. */
+time_t identity_expiry(const X509 *certificate);
 
 #endif

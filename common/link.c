@@ -47,6 +47,7 @@ reap(struct link *l, bool reset)
 	else
 		close(fd);
 	LIST_REMOVE(l, entry);
+	service_release(l->service);
 	free(l);
 	if (--set->count == 0 && set->emptied != NULL)
 		set->emptied(set->owner);
@@ -288,7 +289,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 		return NULL;
 	}
 	l->set = set;
-	l->service = service;
+	l->service = service_hold(service);
 	l->target = target;
 	l->events = events;
 	l->owner = owner;
@@ -315,13 +316,15 @@ link_cancel(struct link *l)
 }
 
 void
-link_set_drain(struct link_set *set)
+link_set_drain(struct link_set *set,
+    bool (*spares)(const void *arg, const struct service *service), const void *arg)
 {
 	struct link *l, *next;
 
 	for (l = LIST_FIRST(&set->links); l != NULL; l = next) {
 		next = LIST_NEXT(l, entry); /* draining may end this one, and no other */
-		if (l->state == LINK_OPEN && l->carrier->drain != NULL)
+		if (l->state == LINK_OPEN && l->carrier->drain != NULL &&
+		    (spares == NULL || !spares(arg, l->service)))
 			l->carrier->drain(l->owner);
 	}
 }

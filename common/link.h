@@ -47,8 +47,7 @@ struct link_carrier {
 	void (*ready)(void *owner, int events);
 	/** The time set by link_set_timer() is over. */
 	void (*timer)(void *owner);
-	/** The program is told to stop: take nothing new.  NULL: there is nothing to do.
-	 */
+	/** Take nothing new.  NULL: there is nothing to do. */
 	void (*drain)(void *owner);
 	/** The worker ends, all channels are released: close the link now.  NULL: the
 	 * link has no carrier without a channel. */
@@ -68,9 +67,9 @@ struct link {
 	enum link_state state;
 	struct link_set *set;
 	LIST_ENTRY(link) entry;
-	struct service *service;
-	struct target *target; /* the client's; NULL in the server */
-	bool offers_h2;        /* the client offered it */
+	struct service *service; /* held */
+	struct target *target;   /* the client's; NULL in the server */
+	bool offers_h2;          /* the client offered it */
 
 	const struct link_events *events; /* of the handshake */
 	const struct link_carrier *carrier;
@@ -127,8 +126,10 @@ struct link_facts {
 
 void link_facts(const struct link *link, struct link_facts *facts);
 
-/** Tell every carrier that the program is told to stop. */
-void link_set_drain(struct link_set *set);
+/** Tell every carrier to take nothing new, but for those of services that @spares,
+ * perhaps NULL, says true of. */
+void link_set_drain(struct link_set *set,
+    bool (*spares)(const void *arg, const struct service *service), const void *arg);
 
 /** Close every link now; for the end of a worker. */
 void link_set_clear(struct link_set *set);

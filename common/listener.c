@@ -20,6 +20,7 @@ struct listener {
 	ev_io io;
 	ev_timer pause;
 	struct ev_loop *loop;
+	struct door *door; /* these two are held */
 	struct service *service;
 	listener_accepted *accepted;
 	void *owner;
@@ -79,26 +80,83 @@ on_connection(struct ev_loop *loop, ev_io *io, int events)
 	}
 }
 
-bool
-listener_add(struct listener_list *list, struct ev_loop *loop, struct service *service,
-    int fd, listener_accepted *accepted, void *owner)
+/* Take the worker's own socket over from the door. */
+static struct listener *
+add(struct listener_list *list, struct ev_loop *loop, const struct entrance *entrance,
+    size_t index)
 {
 	struct listener *l = calloc(1, sizeof(*l));
+	int fd = entrance->door->fds[index];
 
 	if (l == NULL)
-		return false;
+		return NULL;
+	entrance->door->fds[index] = -1;
 	l->loop = loop;
-	l->service = service;
-	l->accepted = accepted;
-	l->owner = owner;
-	net_tune(fd, service->settings->role == ROLE_CLIENT);
+	l->door = door_hold(entrance->door);
+	l->service = service_hold(entrance->service);
+	net_tune(fd, l->service->settings->role == ROLE_CLIENT);
 	ev_io_init(&l->io, on_connection, fd, EV_READ);
 	l->io.data = l;
 	ev_io_start(loop, &l->io);
 	ev_init(&l->pause, on_pause_over);
 	l->pause.data = l;
 	LIST_INSERT_HEAD(list, l, entry);
-	return true;
+	return l;
+}
+
+static void
+end(struct listener *l)
+{
+	ev_io_stop(l->loop, &l->io);
+	ev_timer_stop(l->loop, &l->pause);
+	close(l->io.fd);
+	service_release(l->service);
+	door_release(l->door);
+	LIST_REMOVE(l, entry);
+	free(l);
+}
+
+/* What is there already leads to its new service, or is closed. */
+static void
+turn_to(struct listener_list *list, const struct plan *plan)
+{
+	struct listener *l, *next;
+	struct service *service;
+
+	for (l = LIST_FIRST(list); l != NULL; l = next) {
+		next = LIST_NEXT(l, entry);
+		if ((service = plan_service_of(plan, l->door)) == NULL) {
+			on_connection(l->loop, &l->io, EV_READ);
+			end(l);
+		} else {
+			service_hold(service);
+			service_release(l->service);
+			l->service = service;
+		}
+	}
+}
+
+bool
+listener_list_follow(struct listener_list *list, struct ev_loop *loop,
+    const struct plan *plan, size_t index, listener_accepted *accepted, void *owner)
+{
+	bool ok = true;
+
+	turn_to(list, plan);
+	for (size_t i = 0; i < plan->entrance_count; i++) {
+		const struct entrance *entrance = &plan->entrances[i];
+		struct listener *l;
+
+		if (entrance->door->fds[index] < 0)
+			continue; /* taken over before */
+		if ((l = add(list, loop, entrance, index)) == NULL) {
+			ok = false;
+			continue;
+		}
+		l->accepted = accepted;
+		l->owner = owner;
+	}
+	return ok;
 }
 
 void
@@ -113,13 +171,6 @@ listener_list_drain(struct listener_list *list)
 void
 listener_list_clear(struct listener_list *list)
 {
-	struct listener *l;
-
-	while ((l = LIST_FIRST(list)) != NULL) {
-		ev_io_stop(l->loop, &l->io);
-		ev_timer_stop(l->loop, &l->pause);
-		close(l->io.fd);
-		LIST_REMOVE(l, entry);
-		free(l);
-	}
+	while (!LIST_EMPTY(list))
+		end(LIST_FIRST(list));
 }

@@ -5,8 +5,7 @@
 #ifndef COMMON_LISTENER_H
 #define COMMON_LISTENER_H
 
-#include "common/net.h"
-#include "common/service.h"
+#include "common/plan.h"
 
 #include <ev.h>
 #include <sys/queue.h>
@@ -18,10 +17,11 @@ LIST_HEAD(listener_list, listener);
 typedef void listener_accepted(
     void *owner, struct service *service, int fd, const struct net_address *peer);
 
-/** Accept from @fd, as net_listen() makes it, once @loop runs.  False: out of memory; @fd
- * is still the caller's. */
-bool listener_add(struct listener_list *list, struct ev_loop *loop,
-    struct service *service, int fd, listener_accepted *accepted, void *owner);
+/** Follow a plan as worker @index: accept at its doors, once @loop runs, for the services
+ * that it names, and close those that it does not have.  Doors that stay are left open.
+ * False: out of memory; what could be done was done. */
+bool listener_list_follow(struct listener_list *list, struct ev_loop *loop,
+    const struct plan *plan, size_t index, listener_accepted *accepted, void *owner);
 
 /** Accept what is waiting already. */
 void listener_list_drain(struct listener_list *list);

@@ -26,7 +26,7 @@ struct pooled {
 struct pool {
 	LIST_ENTRY(pool) entry;
 	struct pool_set *set;
-	struct service *service;
+	struct service *service; /* held */
 	struct target *target;
 	LIST_HEAD(, pooled) carriers;
 	TAILQ_HEAD(, pool_waiter) waiters;
@@ -167,6 +167,24 @@ on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 		begin_dial(p);
 }
 
+static void
+pool_free(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->retry);
+	connect_cancel(p->dial);
+	LIST_REMOVE(p, entry);
+	service_release(p->service);
+	free(p);
+}
+
+/* Only for the end of what the loop told. */
+static void
+reap_unused(struct pool *p)
+{
+	if (!p->keep && LIST_EMPTY(&p->carriers) && p->waiting == 0 && !is_dialling(p))
+		pool_free(p);
+}
+
 /* It takes no more streams; what it has goes on. */
 static void
 retire(struct pooled *c)
@@ -198,6 +216,7 @@ on_ended(void *owner, enum reason reason)
 	retire(c);
 	free(c);
 	keep_one(p);
+	reap_unused(p);
 }
 
 static void
@@ -338,6 +357,7 @@ on_link_opened(void *owner, struct link *link)
 		dial_failed(p, REASON_NO_PROTOCOL,
 		    "multiplex = yes, but the far end does not select " TLS_PROTOCOL_H2);
 	}
+	reap_unused(p);
 }
 
 static void
@@ -347,6 +367,7 @@ on_link_failed(void *owner, enum reason reason, const char *detail)
 
 	p->link = NULL;
 	dial_failed(p, reason, detail);
+	reap_unused(p);
 }
 
 static const struct link_events link_events = {
@@ -364,13 +385,16 @@ on_connected(
 	p->dial = NULL;
 	if (fd < 0) {
 		dial_failed(p, reason, why);
+		reap_unused(p);
 		return;
 	}
 	net_tune(fd, false);
 	p->link = link_new(p->set->links, p->service, p->target, fd,
 	    p->dial_ends - reactor_now(), &link_events, p);
-	if (p->link == NULL)
+	if (p->link == NULL) {
 		dial_failed(p, REASON_NO_MEMORY, NULL);
+		reap_unused(p);
+	}
 }
 
 /* Out of memory is told by the retry timer, from the loop. */
@@ -402,7 +426,7 @@ pool_of(struct pool_set *set, struct service *service, struct target *target)
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		return NULL;
 	p->set = set;
-	p->service = service;
+	p->service = service_hold(service);
 	p->target = target;
 	p->retry_in = retry_first;
 	TAILQ_INIT(&p->waiters);
@@ -420,6 +444,36 @@ pool_keep(struct pool *p)
 		begin_dial(p);
 }
 
+/* Nobody is asked for new streams any more but by those that are under way. */
+static void
+retire_all(struct pool *p)
+{
+	struct pooled *c;
+
+	p->keep = false;
+	ev_timer_stop(p->set->reactor->loop, &p->retry);
+	LIST_FOREACH (c, &p->carriers, entry) {
+		if (c->retired)
+			continue;
+		retire(c);
+		carrier_h2_drain(c->carrier);
+	}
+}
+
+void
+pool_set_follow(struct pool_set *set, const struct plan *plan)
+{
+	struct pool *p, *next;
+
+	for (p = LIST_FIRST(&set->pools); p != NULL; p = next) {
+		next = LIST_NEXT(p, entry);
+		if (plan_has(plan, p->service))
+			continue;
+		retire_all(p);
+		reap_unused(p);
+	}
+}
+
 void
 pool_set_drain(struct pool_set *set)
 {
@@ -433,12 +487,6 @@ pool_set_drain(struct pool_set *set)
 void
 pool_set_clear(struct pool_set *set)
 {
-	struct pool *p;
-
-	while ((p = LIST_FIRST(&set->pools)) != NULL) {
-		ev_timer_stop(set->reactor->loop, &p->retry);
-		connect_cancel(p->dial);
-		LIST_REMOVE(p, entry);
-		free(p);
-	}
+	while (!LIST_EMPTY(&set->pools))
+		pool_free(LIST_FIRST(&set->pools));
 }

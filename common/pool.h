@@ -9,6 +9,7 @@
 #define COMMON_POOL_H
 
 #include "common/carrier_h2.h"
+#include "common/plan.h"
 #include "common/resolve.h"
 
 #include <sys/queue.h>
@@ -36,7 +37,8 @@ struct pool_waiter {
 	void (*failed)(void *owner, enum reason reason, const char *detail);
 };
 
-/** The pool of @target, made when first asked for.  NULL: out of memory. */
+/** The pool of @target, made when first asked for; it goes by itself once it has neither
+ * carriers nor anybody who waits, unless it is kept.  NULL: out of memory. */
 struct pool *
 pool_of(struct pool_set *set, struct service *service, struct target *target);
 
@@ -54,6 +56,9 @@ void pool_leave(struct pool_waiter *waiter);
 
 /** Keep a carrier open from now on, streams or not. */
 void pool_keep(struct pool *pool);
+
+/** Pools of services that @plan does not have take nothing new, and are kept no more. */
+void pool_set_follow(struct pool_set *set, const struct plan *plan);
 
 /** The program is told to stop: dial no more than streams need. */
 void pool_set_drain(struct pool_set *set);

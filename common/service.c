@@ -1,5 +1,6 @@
 #include "common/service.h"
 
+#include "common/identity.h"
 #include "common/reactor.h"
 #include "common/tls_context.h"
 
@@ -17,14 +18,28 @@ target_init(struct target *target, const struct net_name *name, bool multiplex)
 	pthread_mutex_init(&target->lock, NULL);
 }
 
+static void
+look(const struct service_settings *s, struct file_stamp stamps[SERVICE_FILES])
+{
+	const char *const paths[SERVICE_FILES] = {
+	    s->cert, s->key, s->ca_file, s->ca_path};
+
+	for (size_t i = 0; i < SERVICE_FILES; i++)
+		stamps[i] = file_stamp(paths[i]);
+}
+
 struct service *
-service_new(const struct service_settings *settings, struct err *e)
+service_new(
+    struct settings *whole, const struct service_settings *settings, struct err *e)
 {
 	struct service *service = calloc(1, sizeof(*service));
 	size_t i;
 
 	if (service == NULL)
 		goto no_memory;
+	atomic_init(&service->holders, 1);
+	if (whole != NULL)
+		service->whole = settings_hold(whole);
 	service->settings = settings;
 	service->targets = calloc(settings->connect.count, sizeof(*service->targets));
 	if (service->targets == NULL)
@@ -33,22 +48,30 @@ service_new(const struct service_settings *settings, struct err *e)
 		target_init(&service->targets[i], &settings->connect.items[i],
 		    settings->multiplex != MULTIPLEX_NO);
 	service->target_count = settings->connect.count;
+	look(settings, service->stamps); /* first: what changes meanwhile is seen later */
 	if ((service->context = tls_context_new(settings, e)) == NULL)
 		goto fail;
 	return service;
 no_memory:
 	err_set(e, "out of memory");
 fail:
-	service_free(service);
+	service_release(service);
 	return NULL;
 }
 
+struct service *
+service_hold(struct service *service)
+{
+	atomic_fetch_add(&service->holders, 1);
+	return service;
+}
+
 void
-service_free(struct service *service)
+service_release(struct service *service)
 {
 	size_t i;
 
-	if (service == NULL)
+	if (service == NULL || atomic_fetch_sub(&service->holders, 1) > 1)
 		return;
 	for (i = 0; i < service->target_count; i++) {
 		SSL_SESSION_free(service->targets[i].session);
@@ -56,7 +79,35 @@ service_free(struct service *service)
 	}
 	free(service->targets);
 	SSL_CTX_free(service->context);
+	settings_release(service->whole);
 	free(service);
+}
+
+bool
+service_look(const struct service *service, struct file_stamp now[SERVICE_FILES])
+{
+	look(service->settings, now);
+	return !file_stamps_equal(now, service->stamps, SERVICE_FILES);
+}
+
+static time_t
+earlier(time_t first, const X509 *certificate)
+{
+	time_t next = certificate != NULL ? identity_expiry(certificate) : 0;
+
+	return next != 0 && (first == 0 || next < first) ? next : first;
+}
+
+time_t
+service_expiry(const struct service *service)
+{
+	STACK_OF(X509) *chain = NULL;
+	time_t first = earlier(0, SSL_CTX_get0_certificate(service->context));
+
+	SSL_CTX_get0_chain_certs(service->context, &chain);
+	for (int i = 0; i < sk_X509_num(chain); i++)
+		first = earlier(first, sk_X509_value(chain, i));
+	return first;
 }
 
 bool

@@ -1,14 +1,23 @@
 /*
- * A service at work: its settings, its SSL_CTX and its targets.  Made at start, shared by
- * all workers, not changed after, but for what a target remembers.
+ * A service at work: its settings, its SSL_CTX and its targets.  Shared by all workers
+ * and not changed once it is made, but for what a target remembers.  A change of the
+ * settings or of a file makes another service, for what begins from then on; what is
+ * under way keeps the one it began with.  Whoever keeps a pointer to it holds it.
  */
 #ifndef COMMON_SERVICE_H
 #define COMMON_SERVICE_H
 
+#include "common/file_stamp.h"
 #include "common/settings.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+	/** cert, key, CAfile, CApath. */
+	SERVICE_FILES = 4,
+};
 
 /** One `connect` line and what is remembered of it. */
 struct target {
@@ -21,17 +30,38 @@ struct target {
 };
 
 struct service {
+	atomic_int holders;
+	struct settings *whole; /* that `settings` is a part of; held */
 	const struct service_settings *settings;
 	SSL_CTX *context;
 	struct target *targets;
 	size_t target_count;
+	/** What the files it was made from looked like just before. */
+	struct file_stamp stamps[SERVICE_FILES];
+
+	/* the main thread's */
+	struct file_stamp seen[SERVICE_FILES]; /* at its last look */
+	bool tried; /* to make another service of what it saw */
 };
 
-/** Loads certificates and keys.  NULL: @e says why.  @settings must outlive it. */
-struct service *service_new(const struct service_settings *settings, struct err *e);
+/** Load certificates and keys.  @settings is a part of @whole, or outlives the service
+ * where that is NULL.  NULL: @e says why.  The caller holds it. */
+struct service *service_new(
+    struct settings *whole, const struct service_settings *settings, struct err *e);
 
-/** NULL is fine.  No thread may use the service any more. */
-void service_free(struct service *service);
+/** Returns @service. */
+struct service *service_hold(struct service *service);
+
+/** Whoever lets go last frees it.  NULL is fine. */
+void service_release(struct service *service);
+
+/** What its files look like now.  True: not as when it was made. */
+bool service_look(const struct service *service, struct file_stamp now[SERVICE_FILES]);
+
+/** When the first certificate of its own chain expires, by the wall clock; 0: it has
+ * none.
+ */
+time_t service_expiry(const struct service *service);
 
 /** Does the target take h2 carriers, as far as is known? */
 bool target_may_h2(struct target *target);

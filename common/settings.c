@@ -28,13 +28,21 @@ clear_service(struct service_settings *s)
 	clear_rows(OPTION_SERVICE, s);
 	text_list_clear(&s->check_ip);
 	free(s->name);
+	free(s->text);
 	*s = (struct service_settings){0};
 }
 
-void
-settings_free(struct settings *settings)
+struct settings *
+settings_hold(struct settings *settings)
 {
-	if (settings == NULL)
+	atomic_fetch_add(&settings->holders, 1);
+	return settings;
+}
+
+void
+settings_release(struct settings *settings)
+{
+	if (settings == NULL || atomic_fetch_sub(&settings->holders, 1) > 1)
 		return;
 	for (size_t i = 0; i < settings->service_count; i++)
 		clear_service(&settings->services[i]);
@@ -120,6 +128,29 @@ drop_foreign(struct draft *d, struct err *e)
 	return true;
 }
 
+/* The lines of a section and of the defaults before the first one, one below the other.
+ */
+static char *
+text_of(const struct draft *d)
+{
+	const struct ini_section *const parts[] = {d->ini->sections, d->section};
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	if (out == NULL)
+		return NULL;
+	for (size_t i = 0; i < 2; i++)
+		for (size_t j = 0; j < parts[i]->count; j++)
+			fprintf(out, "%s=%s\n", parts[i]->entries[j].name,
+			    parts[i]->entries[j].value);
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
 /* Read one section, whichever program it is for. */
 static bool
 read_service(struct draft *d, enum role program, struct err *e)
@@ -128,7 +159,8 @@ read_service(struct draft *d, enum role program, struct err *e)
 
 	d->s->line = d->section->line;
 	d->s->role = program;
-	if ((d->s->name = strdup(d->section->name)) == NULL)
+	if ((d->s->name = strdup(d->section->name)) == NULL ||
+	    (d->s->text = text_of(d)) == NULL)
 		return err_errno(e, ENOMEM, "%s", d->ini->file);
 	if (!take_entries(d, d->ini->sections, e) || !take_entries(d, d->section, e) ||
 	    !drop_foreign(d, e))
@@ -219,7 +251,8 @@ settings_load(const char *file, enum role role, struct err *e)
 
 	if ((ini = ini_read(file, e)) == NULL)
 		return NULL;
-	settings = calloc(1, sizeof(*settings));
+	if ((settings = calloc(1, sizeof(*settings))) != NULL)
+		atomic_init(&settings->holders, 1);
 	if (settings == NULL || (settings->file = strdup(file)) == NULL) {
 		err_errno(e, ENOMEM, "%s", file);
 		goto fail;
@@ -230,7 +263,7 @@ settings_load(const char *file, enum role role, struct err *e)
 	return settings;
 fail:
 	ini_free(ini);
-	settings_free(settings);
+	settings_release(settings);
 	return NULL;
 }
 

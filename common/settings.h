@@ -10,6 +10,7 @@
 #include "common/net.h"
 #include "common/option.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -42,7 +43,9 @@ enum foreground {
 /** One section: one thing that is forwarded.  Times are in seconds. */
 struct service_settings {
 	char *name;
-	int line; /* of its [section] in the file */
+	char
+	    *text; /* the lines that it was read from: the same text, the same settings */
+	int line;  /* of its [section] in the file */
 	enum role role;
 
 	struct name_list accept;
@@ -83,14 +86,16 @@ struct service_settings {
 };
 
 struct settings {
+	atomic_int holders;
 	char *file; /* as given on the command line */
 	enum log_level debug;
 	char *output; /* NULL: none */
 	char *pid;    /* NULL: none */
 	enum foreground foreground;
-	long workers;         /* 0: as many as the machine allows */
-	long max_connections; /* 0: from the descriptor limit */
-	double timeout_drain; /* seconds */
+	long workers;          /* 0: as many as the machine allows */
+	long max_connections;  /* 0: from the descriptor limit */
+	double timeout_linger; /* these two in seconds */
+	double timeout_drain;
 
 	/** Those of this role alone, in the file's order; at least one. */
 	struct service_settings *services;
@@ -100,10 +105,15 @@ struct settings {
 /**
  * Read @file for a program of @role.  NULL: @e says FILE:LINE: "the line": why.
  * Things that work but deserve a word are logged as warnings.  Opens no certificate
- * and looks up no name.  The caller calls settings_free().
+ * and looks up no name.  The caller holds it.
  */
 struct settings *settings_load(const char *file, enum role role, struct err *e);
-void settings_free(struct settings *settings); /* NULL is fine */
+
+/** Returns @settings. */
+struct settings *settings_hold(struct settings *settings);
+
+/** Whoever lets go last frees it.  NULL is fine. */
+void settings_release(struct settings *settings);
 
 /** Every option with its default, range and meaning, for --options. */
 void settings_print_options(FILE *out, enum role role);

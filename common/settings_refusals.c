@@ -136,7 +136,7 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "TIMEOUTlinger status",
+	.names = "status",
 	.why = LATER,
     },
     {NULL, NULL},

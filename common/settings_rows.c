@@ -154,6 +154,18 @@ static const struct option rows[] = {
 		"descriptors allows",
     },
     {
+	.name = "TIMEOUTlinger",
+	.type = OPTION_SECONDS,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, timeout_linger, double),
+	.fallback = {"0", "10"},
+	.min = 0,
+	.max = 86400,
+	.help =
+	    "After SIGTERM, go on accepting for this long before TIMEOUTdrain begins: "
+	    "the router hears only later that the pod is going",
+    },
+    {
 	.name = "TIMEOUTdrain",
 	.type = OPTION_SECONDS,
 	.scope = OPTION_GLOBAL,

@@ -98,6 +98,7 @@ reap(struct stream *s)
 	if (s->channel != NULL)
 		channel_release(s->channel);
 	LIST_REMOVE(s, entry);
+	service_release(s->service);
 	free(s);
 	set->count--;
 	set->ended(set->owner);
@@ -343,7 +344,7 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 		return NULL;
 	memcpy(s->peer, peer, room);
 	s->set = set;
-	s->service = service;
+	s->service = service_hold(service);
 	s->common.id = set->next_id;
 	set->next_id += set->id_step;
 	s->plain.fd = -1;

@@ -42,7 +42,9 @@ struct worker {
 	struct link_set links;
 	struct stream_set streams;
 	struct pool_set pools;
-	const struct worker_setup *setup;
+	struct worker_setup *setup;
+	unsigned long index;
+	struct plan *plan;
 	ev_timer farewell;
 	enum order order; /* obeyed so far */
 
@@ -51,6 +53,7 @@ struct worker {
 	ev_async mail;        /* other threads' only call into the loop */
 	pthread_mutex_t lock; /* of the inbox */
 	struct parcel *inbox, **inbox_end;
+	struct plan *next_plan; /* NULL: none came */
 	enum order ordered;
 };
 
@@ -61,6 +64,8 @@ leave_when_empty(struct worker *w)
 	    atomic_load(&w->load) == 0)
 		ev_break(w->loop, EVBREAK_ALL);
 }
+
+static listener_accepted on_accepted;
 
 static void
 on_emptied(void *owner)
@@ -91,12 +96,56 @@ obey(struct worker *w, enum order order)
 	listener_list_clear(&w->listeners);
 	w->order = order;
 	pool_set_drain(&w->pools);
-	link_set_drain(&w->links);
+	link_set_drain(&w->links, NULL, NULL);
 	if (order == ORDER_STOP) {
 		stream_set_cut(&w->streams, REASON_STOPPED);
 		ev_timer_set(&w->farewell, farewell, 0);
 		ev_timer_start(w->loop, &w->farewell);
 	}
+}
+
+/*
+ * So that the first stream pays no handshake.  While it is not known that the target
+ * speaks h2 one worker tries: the app behind a raw one sees that as a connection that
+ * ends at once.
+ */
+static void
+keep_carriers(struct worker *w)
+{
+	struct service *service;
+	struct pool *pool;
+	size_t i;
+
+	for (i = 0; i < w->plan->service_count; i++) {
+		service = w->plan->services[i];
+		if (service->settings->role == ROLE_SERVER || service->settings->delay ||
+		    (service->settings->multiplex == MULTIPLEX_AUTO && w->index > 0))
+			continue;
+		if (target_may_h2(&service->targets[0]) &&
+		    (pool = pool_of(&w->pools, service, &service->targets[0])) != NULL)
+			pool_keep(pool);
+	}
+}
+
+static bool
+is_in_plan(const void *plan, const struct service *service)
+{
+	return plan_has(plan, service);
+}
+
+/* Carriers of services that are no more take no more streams. */
+static void
+follow(struct worker *w, struct plan *plan)
+{
+	plan_release(w->plan);
+	w->plan = plan;
+	if (w->order != ORDER_NONE)
+		return;
+	if (!listener_list_follow(&w->listeners, w->loop, plan, w->index, on_accepted, w))
+		log_error("event=no-memory detail=\"a worker cannot listen\"");
+	pool_set_follow(&w->pools, plan);
+	link_set_drain(&w->links, is_in_plan, plan);
+	keep_carriers(w);
 }
 
 static struct parcel *
@@ -114,19 +163,25 @@ on_mail(struct ev_loop *loop, ev_async *mail, int events)
 {
 	struct worker *w = mail->data;
 	struct parcel *parcel, *next;
+	struct plan *plan;
 	enum order order;
 
 	(void)loop;
 	(void)events;
 	pthread_mutex_lock(&w->lock);
 	parcel = empty_inbox(w);
+	plan = w->next_plan;
+	w->next_plan = NULL;
 	order = w->ordered;
 	pthread_mutex_unlock(&w->lock);
 	for (; parcel != NULL; parcel = next) {
 		next = parcel->next;
 		w->setup->arrival(w, parcel->service, parcel->fd, &parcel->peer);
+		service_release(parcel->service);
 		free(parcel);
 	}
+	if (plan != NULL)
+		follow(w, plan);
 	obey(w, order);
 	leave_when_empty(w);
 }
@@ -157,8 +212,8 @@ load_of(const struct worker *w)
 static bool
 charge(struct worker *w)
 {
-	if (atomic_fetch_add(w->setup->total, 1) >= w->setup->most) {
-		atomic_fetch_sub(w->setup->total, 1);
+	if (atomic_fetch_add(&w->setup->total, 1) >= atomic_load(&w->setup->most)) {
+		atomic_fetch_sub(&w->setup->total, 1);
 		return false;
 	}
 	atomic_fetch_add(&w->load, 1);
@@ -168,7 +223,7 @@ charge(struct worker *w)
 static void
 discharge(struct worker *w)
 {
-	atomic_fetch_sub(w->setup->total, 1);
+	atomic_fetch_sub(&w->setup->total, 1);
 	atomic_fetch_sub(&w->load, 1);
 }
 
@@ -176,12 +231,12 @@ discharge(struct worker *w)
 static struct worker *
 choose(struct worker *w)
 {
-	const struct worker_setup *setup = w->setup;
+	struct worker_setup *setup = w->setup;
 	struct worker *wanted = w, *idlest = w;
 	unsigned long i;
 
-	if (setup->turn != NULL)
-		wanted = setup->workers[atomic_fetch_add(setup->turn, 1) % setup->count];
+	if (setup->in_turn)
+		wanted = setup->workers[atomic_fetch_add(&setup->turn, 1) % setup->count];
 	for (i = 0; i < setup->count; i++)
 		if (load_of(setup->workers[i]) < load_of(idlest))
 			idlest = setup->workers[i];
@@ -196,7 +251,7 @@ turn_away(struct worker *w, struct service *service, int fd)
 	log_cause(LOG_LEVEL_WARNING, service->settings->name,
 	    "event=failed why=%s service=%s detail=\"maxConnections = %ld is reached\"",
 	    reason_word(REASON_FULL), log_quote(service->settings->name, name),
-	    w->setup->most);
+	    atomic_load(&w->setup->most));
 	w->setup->turn_away(fd);
 }
 
@@ -211,7 +266,8 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 	} else if (to == w) {
 		w->setup->arrival(w, service, fd, peer);
 	} else if ((parcel = malloc(sizeof(*parcel))) != NULL) {
-		*parcel = (struct parcel){.service = service, .fd = fd, .peer = *peer};
+		*parcel = (struct parcel){
+		    .service = service_hold(service), .fd = fd, .peer = *peer};
 		post(to, parcel, ORDER_NONE);
 	} else {
 		discharge(to);
@@ -219,51 +275,14 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 	}
 }
 
-static bool
-open_doors(struct worker *w, unsigned long index, struct err *e)
-{
-	for (size_t i = 0; i < w->setup->door_count; i++) {
-		struct door *door = &w->setup->doors[i];
-
-		if (!listener_add(&w->listeners, w->loop, door->service, door->fds[index],
-			on_accepted, w))
-			return err_set(e, "out of memory");
-		door->fds[index] = -1;
-	}
-	return true;
-}
-
 /* ---- life ------------------------------------------------------------------------ */
-
-/*
- * So that the first stream pays no handshake.  While it is not known that the target
- * speaks h2 one worker tries: the app behind a raw one sees that as a connection that
- * ends at once.
- */
-static void
-keep_carriers(struct worker *w, unsigned long index)
-{
-	struct service *service;
-	struct pool *pool;
-	size_t i;
-
-	for (i = 0; i < w->setup->service_count; i++) {
-		service = w->setup->services[i];
-		if (service->settings->role == ROLE_SERVER || service->settings->delay ||
-		    (service->settings->multiplex == MULTIPLEX_AUTO && index > 0))
-			continue;
-		if (target_may_h2(&service->targets[0]) &&
-		    (pool = pool_of(&w->pools, service, &service->targets[0])) != NULL)
-			pool_keep(pool);
-	}
-}
 
 static void *
 run(void *arg)
 {
 	struct worker *w = arg;
 
-	keep_carriers(w, w->streams.next_id - 1);
+	keep_carriers(w);
 	ev_run(w->loop, 0);
 	link_set_clear(&w->links);
 	pool_set_clear(&w->pools);
@@ -281,6 +300,7 @@ return_mail(struct worker *w)
 	for (parcel = empty_inbox(w); parcel != NULL; parcel = next) {
 		next = parcel->next;
 		w->setup->turn_away(parcel->fd);
+		service_release(parcel->service);
 		discharge(w);
 		free(parcel);
 	}
@@ -293,6 +313,8 @@ worker_free(struct worker *w)
 		return;
 	return_mail(w);
 	listener_list_clear(&w->listeners);
+	plan_release(w->next_plan);
+	plan_release(w->plan);
 	if (w->resolver != NULL)
 		resolver_free(w->resolver);
 	if (w->loop != NULL) {
@@ -353,7 +375,7 @@ worker_start(struct worker *w, struct err *e)
 }
 
 struct worker *
-worker_new(unsigned long index, const struct worker_setup *setup, struct err *e)
+worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 
@@ -364,6 +386,8 @@ worker_new(unsigned long index, const struct worker_setup *setup, struct err *e)
 	pthread_mutex_init(&w->lock, NULL);
 	w->inbox_end = &w->inbox;
 	w->setup = setup;
+	w->index = index;
+	w->plan = plan_hold(setup->plan);
 	w->reactor.broken = -1;
 	if ((w->loop = ev_loop_new(EVFLAG_AUTO)) == NULL) {
 		err_set(e, "libev finds no way to wait for events");
@@ -374,12 +398,28 @@ worker_new(unsigned long index, const struct worker_setup *setup, struct err *e)
 	if ((w->resolver = resolver_new(w->loop, e)) == NULL)
 		goto fail;
 	connect_rooms(w, index);
-	if (!open_doors(w, index, e))
+	if (!listener_list_follow(
+		&w->listeners, w->loop, w->plan, index, on_accepted, w)) {
+		err_set(e, "out of memory");
 		goto fail;
+	}
 	return w;
 fail:
 	worker_free(w);
 	return NULL;
+}
+
+void
+worker_follow(struct worker *w, struct plan *plan)
+{
+	struct plan *missed;
+
+	pthread_mutex_lock(&w->lock);
+	missed = w->next_plan;
+	w->next_plan = plan_hold(plan);
+	pthread_mutex_unlock(&w->lock);
+	plan_release(missed);
+	ev_async_send(w->loop, &w->mail);
 }
 
 void

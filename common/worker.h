@@ -9,6 +9,7 @@
 #ifndef COMMON_WORKER_H
 #define COMMON_WORKER_H
 
+#include "common/plan.h"
 #include "common/stream.h"
 
 #include <stdatomic.h>
@@ -20,27 +21,17 @@ struct worker;
 typedef void worker_arrival(struct worker *worker, struct service *service, int fd,
     const struct net_address *peer);
 
-/** Where connections come in: a listening socket for each worker, by its index.  A worker
- * takes its own over, and leaves -1. */
-struct door {
-	struct service *service;
-	struct net_address address;
-	int *fds;
-};
-
 /** What all workers of a program have in common; outlives them. */
 struct worker_setup {
 	struct worker **workers;
 	unsigned long count; /* of workers */
-	struct service **services;
-	size_t service_count;
-	struct door *doors;
-	size_t door_count;
-	long most;          /* connections that all workers may have */
-	atomic_long *total; /* how many they have */
+	struct plan *plan; /* the first one; those that follow come by worker_follow() */
+	atomic_long most;  /* connections that all workers may have */
+	atomic_long total; /* how many they have */
 	/** NULL: a connection stays with the worker that accepted it.  Else they go
 	 * round, for one may stand for many streams, and this is whose turn it is. */
-	atomic_ulong *turn;
+	bool in_turn;
+	atomic_ulong turn;
 	worker_arrival *arrival;
 	/** `most` is reached: end @fd so that the peer understands. */
 	void (*turn_away)(int fd);
@@ -50,11 +41,13 @@ struct worker_setup {
 };
 
 /** Make worker @index, and have it accept once it is started.  NULL: @e. */
-struct worker *
-worker_new(unsigned long index, const struct worker_setup *setup, struct err *e);
+struct worker *worker_new(unsigned long index, struct worker_setup *setup, struct err *e);
 
 /** Start it, once all are made. */
 bool worker_start(struct worker *worker, struct err *e);
+
+/** From now on follow @plan, which the worker holds: what begins is for its services. */
+void worker_follow(struct worker *worker, struct plan *plan);
 
 /** Accept nothing more; end when the last connection has. */
 void worker_drain(struct worker *worker);

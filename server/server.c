@@ -16,10 +16,18 @@ struct incoming {
 };
 
 static void
+incoming_free(struct incoming *in)
+{
+	service_release(in->service);
+	free(in);
+}
+
+/* It is a connection that ends without a stream. */
+static void
 forget(struct incoming *in)
 {
 	worker_release(in->worker);
-	free(in);
+	incoming_free(in);
 }
 
 /* One connection, one stream: the stream is what counts from now on. */
@@ -35,7 +43,7 @@ begin_raw(struct incoming *in, struct link *link)
 	}
 	stream_from_channel(worker_streams(in->worker), in->service, channel,
 	    net_address_format(&in->peer, peer, sizeof(peer)));
-	free(in);
+	incoming_free(in);
 }
 
 /* A stream on an h2 carrier: the legacy program's address came along. */
@@ -59,7 +67,7 @@ static void
 on_carrier_ended(void *owner, enum reason reason)
 {
 	(void)reason;
-	free(owner);
+	incoming_free(owner);
 }
 
 static const struct carrier_h2_events carrier_events = {
@@ -75,7 +83,7 @@ begin_h2(struct incoming *in, struct link *link)
 
 	worker_release(in->worker); /* its streams are what counts */
 	if (carrier == NULL) {
-		free(in);
+		incoming_free(in);
 		return;
 	}
 	carrier_h2_set_keepalive(
@@ -153,12 +161,11 @@ on_arrival(struct worker *worker, struct service *service, int fd,
 		worker_release(worker);
 		return;
 	}
-	*in = (struct incoming){.worker = worker, .service = service, .peer = *peer};
+	*in = (struct incoming){
+	    .worker = worker, .service = service_hold(service), .peer = *peer};
 	if (link_new(links, service, NULL, fd, service->settings->timeout_busy, &events,
-		in) == NULL) {
-		free(in);
-		worker_release(worker);
-	}
+		in) == NULL)
+		forget(in);
 }
 
 /* Before ServerHello, so that the client knows that it may try another target. */

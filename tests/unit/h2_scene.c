@@ -472,6 +472,7 @@ side_init(struct scene *s, struct side *side, const struct service_settings *set
 {
 	side->s = s;
 	side->set = (struct link_set){.reactor = &s->reactor};
+	atomic_init(&side->service.holders, 1);
 	side->service.settings = settings;
 	side->service.context = bench_context(settings);
 	pthread_mutex_init(&side->target.lock, NULL);

@@ -10,7 +10,7 @@
 #define CLIENT "[orders]\naccept = 127.0.0.1:5432\nconnect = orders.example:443\n"
 #define SERVER "[orders]\naccept = 8443\nconnect = 5432\ncert = c.pem\n"
 
-/** Read @text, which is good.  The caller calls settings_free(). */
+/** Read @text, which is good.  The caller calls settings_release(). */
 struct settings *settings_from(enum role role, const char *text);
 
 /** The log of what was loaded last; "" if nothing was said. */

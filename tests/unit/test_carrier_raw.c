@@ -142,6 +142,7 @@ start(struct scene *s, double seconds)
 	int fds[2];
 
 	if (s->peer_context == NULL) {
+		atomic_init(&s->service.holders, 1);
 		s->service.settings = client ? &s->bench.client : &s->bench.server;
 		s->service.context = bench_context(s->service.settings);
 		s->peer_context =

@@ -24,7 +24,7 @@ START_TEST(global_defaults_are_those_of_the_table)
 	ck_assert_double_eq(s->timeout_close, 60);
 	ck_assert_double_eq(s->timeout_connect, 10);
 	ck_assert_double_eq(s->timeout_idle, 43200);
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -41,7 +41,7 @@ START_TEST(global_options_are_read_before_the_first_section)
 	ck_assert_int_eq(settings->workers, 3);
 	ck_assert_int_eq(settings->max_connections, 100);
 	ck_assert_double_eq(settings->timeout_drain, 0);
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -69,7 +69,7 @@ START_TEST(debug_takes_the_levels_of_syslog_by_name_or_number)
 		snprintf(text, sizeof(text), "%s" CLIENT, cases[i].line);
 		settings = settings_from(ROLE_CLIENT, text);
 		ck_assert_int_eq(settings->debug, cases[i].level);
-		settings_free(settings);
+		settings_release(settings);
 	}
 	settings_refused_with(
 	    ROLE_CLIENT, "debug = 8\n" CLIENT, "debug takes 0 to 7, or emerg");
@@ -104,7 +104,7 @@ START_TEST(service_options_before_the_first_section_are_defaults_for_all)
 	ck_assert(one->verify_chain);
 	ck_assert(!two->verify_chain);
 	ck_assert_int_eq(two->line, 8);
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -122,7 +122,7 @@ START_TEST(repeatable_lines_of_a_section_add_to_the_defaults)
 	ck_assert_uint_eq(s->check_host.count, 2);
 	ck_assert_str_eq(s->check_host.items[1], "b");
 	ck_assert_str_eq(settings_warnings(), "");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -135,7 +135,7 @@ START_TEST(names_of_options_and_words_are_taken_in_any_case)
 	ck_assert(!settings->services[0].verify_chain);
 	ck_assert_int_eq(settings->services[0].tls_min, TLS1_3_VERSION);
 	ck_assert_str_eq(settings->services[0].curves, "X25519");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -150,19 +150,19 @@ START_TEST(each_program_runs_its_own_sections)
 	ck_assert_uint_eq(settings->service_count, 2);
 	ck_assert_str_eq(settings->services[0].name, "a");
 	ck_assert_str_eq(settings->services[1].name, "c");
-	settings_free(settings);
+	settings_release(settings);
 	settings = settings_from(ROLE_SERVER, text);
 	ck_assert_uint_eq(settings->service_count, 1);
 	ck_assert_str_eq(settings->services[0].name, "b");
 	ck_assert_str_eq(settings->services[0].sni == NULL ? "" : "sni", "");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
 START_TEST(client_before_the_first_section_holds_for_all)
 {
 	settings_refused_with(ROLE_SERVER, "client = yes\n" CLIENT, "no section is for");
-	settings_free(settings_from(ROLE_CLIENT, "client = yes\n" CLIENT));
+	settings_release(settings_from(ROLE_CLIENT, "client = yes\n" CLIENT));
 }
 END_TEST
 
@@ -181,7 +181,7 @@ END_TEST
 
 START_TEST(sections_of_the_other_role_are_still_read_for_mistakes)
 {
-	settings_free(settings_from(ROLE_CLIENT, CLIENT "[b]\nclient = no\n"));
+	settings_release(settings_from(ROLE_CLIENT, CLIENT "[b]\nclient = no\n"));
 	settings_refused(ROLE_CLIENT, CLIENT "[b]\nclient = no\nconect = 1\n",
 	    ":6: \"conect = 1\": there is no such option; the nearest one is connect");
 	settings_refused_with(ROLE_CLIENT,
@@ -262,8 +262,7 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "failover", "retry", "local", "protocolHost", "protocolUsername",
 	    "protocolPassword", "protocolHeader", "reset", "socket", "log", "syslog",
 	    "logId", "setuid", "setgid", "chroot", "service", "include", "fips",
-	    "renegotiation", "TIMEOUTlinger", "status", "checkURI", "checkSubject",
-	    "checkFingerprint"};
+	    "renegotiation", "status", "checkURI", "checkSubject", "checkFingerprint"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -282,10 +281,10 @@ START_TEST(the_time_for_a_handshake_is_30_seconds_at_most)
 
 	ck_assert_double_eq(settings->services[0].timeout_busy, 30);
 	ck_assert_ptr_nonnull(strstr(settings_warnings(), "option=TIMEOUTbusy"));
-	settings_free(settings);
+	settings_release(settings);
 	settings = settings_from(ROLE_CLIENT, CLIENT "TIMEOUTbusy = 7.5\n");
 	ck_assert_double_eq(settings->services[0].timeout_busy, 7.5);
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -294,10 +293,10 @@ START_TEST(multiplex_is_used_where_the_peer_can)
 	struct settings *settings = settings_from(ROLE_CLIENT, CLIENT);
 
 	ck_assert_int_eq(settings->services[0].multiplex, MULTIPLEX_AUTO);
-	settings_free(settings);
+	settings_release(settings);
 	settings = settings_from(ROLE_CLIENT, CLIENT "multiplex = no\n");
 	ck_assert_int_eq(settings->services[0].multiplex, MULTIPLEX_NO);
-	settings_free(settings);
+	settings_release(settings);
 	settings_refused_with(
 	    ROLE_CLIENT, CLIENT "multiplex = 1\n", "multiplex takes auto, yes, no");
 }
@@ -312,7 +311,7 @@ START_TEST(a_file_from_another_system_is_read_all_the_same)
 	ck_assert_str_eq(settings->services[0].name, "my service.1");
 	ck_assert_uint_eq(settings->services[0].connect.count, 1);
 	ck_assert_str_eq(settings->services[0].ciphers, "A ; B");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -327,7 +326,7 @@ END_TEST
 
 START_TEST(nothing_is_nothing_to_free)
 {
-	settings_free(NULL);
+	settings_release(NULL);
 }
 END_TEST
 

@@ -33,7 +33,7 @@ START_TEST(a_small_client_gets_safe_defaults)
 	ck_assert_ptr_null(s->ciphers);
 	ck_assert_int_eq(s->multiplex, MULTIPLEX_AUTO);
 	ck_assert_str_eq(settings_warnings(), "");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -61,7 +61,7 @@ START_TEST(a_small_server_needs_to_be_told_whom_to_let_in)
 	ck_assert_str_eq(s->accept.items[0].host, "0.0.0.0");
 	ck_assert_str_eq(s->connect.items[0].host, "localhost");
 	ck_assert_str_eq(settings_warnings(), "");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -74,12 +74,12 @@ START_TEST(a_client_that_listens_everywhere_is_warned_of)
 	for (size_t i = 0; i < sizeof(accepts) / sizeof(accepts[0]); i++) {
 		snprintf(text, sizeof(text),
 		    "[x y]\naccept = %s\nconnect = x.example:443\n", accepts[i]);
-		settings_free(settings_from(ROLE_CLIENT, text));
+		settings_release(settings_from(ROLE_CLIENT, text));
 		ck_assert_ptr_nonnull(
 		    strstr(settings_warnings(), " warning event=settings service=\"x y\" "
 						"warning=\"accept listens everywhere"));
 	}
-	settings_free(settings_from(
+	settings_release(settings_from(
 	    ROLE_CLIENT, "[x]\naccept = /run/s\nconnect = x.example:443\n"));
 	ck_assert_str_eq(settings_warnings(), "");
 }
@@ -96,7 +96,7 @@ START_TEST(sni_given_is_sent_and_checked)
 	ck_assert_str_eq(s->check_host.items[0], "Route_1.Example");
 	ck_assert_uint_eq(s->check_ip.count, 0);
 	ck_assert_str_eq(settings_warnings(), "");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -109,13 +109,13 @@ START_TEST(the_dot_at_the_end_of_a_name_is_not_sent)
 	ck_assert_str_eq(settings->services[0].check_host.items[0], "route.example");
 	ck_assert_ptr_nonnull(
 	    strstr(settings_warnings(), "the dot at the end of sni is not sent"));
-	settings_free(settings);
+	settings_release(settings);
 	settings =
 	    settings_from(ROLE_CLIENT, "[x]\naccept = ::1:1\nconnect = x.example.:443\n");
 	ck_assert_str_eq(settings->services[0].sni, "x.example");
 	ck_assert_str_eq(settings->services[0].connect.items[0].host, "x.example.");
 	ck_assert_str_eq(settings_warnings(), "");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -131,7 +131,7 @@ START_TEST(without_a_name_the_address_is_checked_and_no_sni_is_sent)
 	ck_assert_str_eq(s->check_ip.items[0], "192.0.2.1");
 	ck_assert_str_eq(s->check_ip.items[1], "fe80::1");
 	ck_assert_ptr_nonnull(strstr(settings_warnings(), "no route can match"));
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -145,7 +145,7 @@ START_TEST(an_empty_sni_sends_none_and_still_checks_the_host)
 	ck_assert_uint_eq(s->check_host.count, 1);
 	ck_assert_str_eq(s->check_host.items[0], "orders.example");
 	ck_assert_str_eq(settings_warnings(), "");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -175,7 +175,7 @@ START_TEST(a_name_that_cannot_be_sent_as_sni_is_refused)
 	snprintf(text, sizeof(text), CLIENT "sni = %sa\n", name);
 	settings_refused_with(ROLE_CLIENT, text, "at most 253 letters");
 	snprintf(text, sizeof(text), CLIENT "sni = %.63s.%.253s\n", label, name + 66);
-	settings_free(settings_from(ROLE_CLIENT, text));
+	settings_release(settings_from(ROLE_CLIENT, text));
 }
 END_TEST
 
@@ -185,11 +185,11 @@ START_TEST(several_hosts_share_the_sni_of_the_first_with_a_warning)
 	    settings_from(ROLE_CLIENT, CLIENT "connect = ORDERS.example:444\n");
 
 	ck_assert_str_eq(settings_warnings(), "");
-	settings_free(settings);
+	settings_release(settings);
 	settings = settings_from(ROLE_CLIENT, CLIENT "connect = other.example:443\n");
 	ck_assert_str_eq(settings->services[0].sni, "orders.example");
 	ck_assert_ptr_nonnull(strstr(settings_warnings(), "connect names several hosts"));
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -201,9 +201,9 @@ START_TEST(a_server_behind_a_unix_socket_must_be_named)
 	settings_refused_with(
 	    ROLE_CLIENT, text, "add \"sni = HOST\" or \"checkHost = HOST\"");
 	snprintf(more, sizeof(more), "%ssni = x.example\n", text);
-	settings_free(settings_from(ROLE_CLIENT, more));
+	settings_release(settings_from(ROLE_CLIENT, more));
 	snprintf(more, sizeof(more), "%scheckHost = x.example\n", text);
-	settings_free(settings_from(ROLE_CLIENT, more));
+	settings_release(settings_from(ROLE_CLIENT, more));
 }
 END_TEST
 
@@ -216,7 +216,7 @@ START_TEST(check_host_given_replaces_its_default)
 	ck_assert_str_eq(s->sni, "orders.example");
 	ck_assert_uint_eq(s->check_host.count, 2);
 	ck_assert_str_eq(s->check_host.items[0], "*.example");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -231,7 +231,7 @@ START_TEST(a_client_that_verifies_nothing_is_warned_of_and_checks_no_name)
 	ck_assert_str_eq(s->sni, "orders.example");
 	ck_assert_uint_eq(s->check_host.count + s->check_ip.count, 0);
 	ck_assert_ptr_nonnull(strstr(settings_warnings(), "the server may be anybody"));
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -251,7 +251,7 @@ START_TEST(trusted_certificates_of_our_own_replace_the_systems)
 
 	ck_assert(!settings->services[0].system_ca);
 	ck_assert_str_eq(settings->services[0].ca_path, "/ca");
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -262,7 +262,7 @@ START_TEST(a_key_goes_with_a_certificate)
 
 	ck_assert_str_eq(settings->services[0].cert, "c.pem");
 	ck_assert_str_eq(settings->services[0].key, "k.pem");
-	settings_free(settings);
+	settings_release(settings);
 	settings_refused_with(
 	    ROLE_CLIENT, CLIENT "key = k.pem\n", "there is a key but no cert");
 	settings_refused(ROLE_SERVER, "[x]\naccept = 1\nconnect = 2\n",
@@ -286,7 +286,7 @@ doors(const char *lines)
 	s = &settings->services[0];
 	snprintf(letters, sizeof(letters), "%s%s%s", s->verify_chain ? "V" : "-",
 	    s->require_cert ? "R" : "-", s->ask_cert ? "A" : "-");
-	settings_free(settings);
+	settings_release(settings);
 	return letters;
 }
 
@@ -342,7 +342,7 @@ START_TEST(sni_in_a_servers_section_is_refused_and_as_a_default_passed_over)
 	settings =
 	    settings_from(ROLE_SERVER, "sni = route.example\n" SERVER "CAfile = ca\n");
 	ck_assert_ptr_null(settings->services[0].sni);
-	settings_free(settings);
+	settings_release(settings);
 }
 END_TEST
 
@@ -362,7 +362,7 @@ versions(const char *lines)
 	    s->tls_max == 0                ? ""
 	    : s->tls_max == TLS1_3_VERSION ? "1.3"
 					   : "1.2");
-	settings_free(settings);
+	settings_release(settings);
 	return out;
 }
 
@@ -438,17 +438,17 @@ START_TEST(a_server_may_name_who_connects_to_its_app)
 	struct settings *settings = settings_from(ROLE_SERVER, SERVER "CAfile = ca\n");
 
 	ck_assert_int_eq(settings->services[0].protocol, PROTOCOL_NONE);
-	settings_free(settings);
+	settings_release(settings);
 	settings = settings_from(ROLE_SERVER, SERVER "CAfile = ca\nprotocol = Proxy\n");
 	ck_assert_int_eq(settings->services[0].protocol, PROTOCOL_PROXY);
 	ck_assert_int_eq(settings->services[0].protocol_version, 1);
 	ck_assert_str_eq(settings_warnings(), "");
-	settings_free(settings);
+	settings_release(settings);
 	settings = settings_from(ROLE_SERVER,
 	    "protocol = proxy\nprotocolVersion = 2\n" SERVER "CAfile = ca\n");
 	ck_assert_int_eq(settings->services[0].protocol, PROTOCOL_PROXY);
 	ck_assert_int_eq(settings->services[0].protocol_version, 2);
-	settings_free(settings);
+	settings_release(settings);
 	settings_refused(ROLE_SERVER, SERVER "protocolVersion = 3\n",
 	    ":5: \"protocolVersion = 3\": protocolVersion takes 1, 2");
 	settings_refused(ROLE_SERVER, SERVER "protocol = ident\n",
@@ -468,7 +468,7 @@ START_TEST(a_client_has_no_app_to_name_anybody_to)
 	settings_refused(ROLE_CLIENT, "protocol = proxy\n" CLIENT, text);
 	settings_refused_with(ROLE_CLIENT, CLIENT "protocolVersion = 2\n",
 	    "protocolVersion is for services of routeport-server alone");
-	settings_free(settings_from(ROLE_CLIENT, CLIENT "protocol = none\n"));
+	settings_release(settings_from(ROLE_CLIENT, CLIENT "protocol = none\n"));
 }
 END_TEST
 

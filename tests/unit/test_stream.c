@@ -150,7 +150,7 @@ half_init(struct half *h, struct scene *s, const struct service_settings *settin
 {
 	struct err e = {""};
 
-	h->service = service_new(settings, &e);
+	h->service = service_new(NULL, settings, &e);
 	ck_assert_msg(h->service != NULL, "%s", e.text);
 	h->links = (struct link_set){.reactor = &s->reactor};
 	h->streams = (struct stream_set){
@@ -220,7 +220,7 @@ half_clear(struct half *h)
 	stream_set_cut(&h->streams, REASON_STOPPED);
 	ck_assert_uint_eq(h->streams.count, 0);
 	link_set_clear(&h->links);
-	service_free(h->service);
+	service_release(h->service);
 }
 
 static void

@@ -105,6 +105,7 @@ class Certificates:
         self.authority = ours.certificate
         self.other_authority = theirs.certificate
         self.server = ours.issue("server", HOST)
+        self.renewed_server = ours.issue("renewed-server", f"{HOST},DNS:renewed.test")
         self.elsewhere = ours.issue("elsewhere", "elsewhere.test")
         self.wildcard = ours.issue("wildcard", WILDCARD)
         self.expired_server = ours.issue("expired-server", HOST, **past)

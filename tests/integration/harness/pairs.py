@@ -24,7 +24,7 @@ STUNNEL_KNOWS = {"cert", "key", "CAfile", "sni", "accept", "connect", "checkHost
 STUNNEL_KNOWS |= {"TIMEOUTidle", "TIMEOUTclose", "TIMEOUTconnect", "TIMEOUTbusy", "verifyChain", "requireCert"}
 
 # Those that hold for all services: they stand before the first section.
-OF_THE_PROGRAM = {"maxConnections", "TIMEOUTdrain"}
+OF_THE_PROGRAM = {"maxConnections", "TIMEOUTlinger", "TIMEOUTdrain", "output"}
 
 
 @dataclasses.dataclass
@@ -124,7 +124,7 @@ class ForeignEnd:
 
 def _routeport(place, role, port, usual, workers, options):
     service = {"accept": f"127.0.0.1:{port}", **usual, **options}
-    before = {"debug": 7, "workers": workers}
+    before = {"debug": 7, "workers": workers, "TIMEOUTlinger": 0}
     before |= {name: service.pop(name) for name in OF_THE_PROGRAM & service.keys()}
     path = write_ini(place.folder / f"{role}-{port}.ini", before, service)
     return RouteportEnd(place.processes.start([routeport(role), path], name=f"routeport-{role}"), port)

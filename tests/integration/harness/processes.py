@@ -18,12 +18,13 @@ class Process:
     """
 
     def __init__(self, argv, *, name=None, directory=None, piped=False, environment=None, group=None, user=None):
+        self.argv = [str(word) for word in argv]
         self.name = name or pathlib.Path(argv[0]).name
         self._lines = []
         self._closed = False
         self._changed = threading.Condition()
         self._popen = subprocess.Popen(
-            [str(word) for word in argv],
+            self.argv,
             cwd=directory,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,

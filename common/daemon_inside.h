@@ -1,0 +1,49 @@
+/*
+ * What the files of a running program share.  All of it belongs to the main thread.
+ *
+ *	daemon		start, signals, end
+ *	reload		another plan: by SIGHUP, or because a file has changed
+ */
+#ifndef COMMON_DAEMON_INSIDE_H
+#define COMMON_DAEMON_INSIDE_H
+
+#include "common/daemon.h"
+
+/** In the order of life. */
+enum daemon_state {
+	DAEMON_RUNNING,
+	DAEMON_LINGERING, /* told to stop, and still accepting */
+	DAEMON_DRAINING,  /* accepts no more, and lets streams finish */
+};
+
+struct daemon {
+	const struct program *program;
+	struct settings *settings; /* these two are held */
+	struct plan *plan;
+	enum daemon_state state;
+	struct ev_loop *loop;
+	struct worker **workers;
+	size_t worker_count;
+	struct worker_setup setup;
+	ev_signal term, interrupt, hangup, user1;
+	ev_timer limit;         /* of lingering, then of draining */
+	ev_timer look;          /* at files */
+	double looked_at_dates; /* by reactor_now(); 0: never */
+	ev_async worker_ended;
+};
+
+/* ---- daemon.c -------------------------------------------------------------------- */
+
+/** How many connections @settings allow. */
+long daemon_max_connections(const struct settings *settings);
+
+/* ---- reload.c -------------------------------------------------------------------- */
+
+/** SIGHUP: read the settings again.  What is wrong changes nothing, and is logged. */
+void reload_settings(struct daemon *d);
+
+/** Look every few seconds whether a certificate, key or CA has changed, and once a day
+ * when certificates expire. */
+void reload_watch_files(struct daemon *d);
+
+#endif

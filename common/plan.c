@@ -1,0 +1,285 @@
+#include "common/plan.h"
+
+#include "common/resolve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Seconds for looking up the names in `accept`. */
+static const double accept_lookup = 10;
+
+/* ---- doors ----------------------------------------------------------------------- */
+
+struct door *
+door_hold(struct door *door)
+{
+	atomic_fetch_add(&door->holders, 1);
+	return door;
+}
+
+void
+door_release(struct door *door)
+{
+	const struct net_address *at = &door->address;
+
+	if (atomic_fetch_sub(&door->holders, 1) > 1)
+		return;
+	for (size_t i = 0; i < door->count; i++)
+		if (door->fds[i] >= 0)
+			close(door->fds[i]);
+	if (at->any.sa_family == AF_UNIX && at->un.sun_path[0] != '\0')
+		(void)unlink(at->un.sun_path);
+	free(door);
+}
+
+static struct door *
+door_open(const struct net_address *address, size_t workers, struct err *e)
+{
+	struct door *door = malloc(sizeof(*door) + workers * sizeof(int));
+	int fd;
+
+	if (door == NULL) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	if ((fd = net_listen(address, e)) < 0) {
+		free(door);
+		return NULL;
+	}
+	*door = (struct door){.address = *address, .count = workers};
+	atomic_init(&door->holders, 1);
+	for (size_t i = 0; i < workers; i++)
+		door->fds[i] = i == 0 ? fd : -1;
+	for (size_t i = 1; i < workers; i++)
+		if ((door->fds[i] = net_listen_beside(fd, e)) < 0) {
+			door_release(door);
+			return NULL;
+		}
+	return door;
+}
+
+static bool
+same_address(const struct net_address *a, const struct net_address *b)
+{
+	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
+}
+
+/* The door at @address that is there already, or NULL. */
+static struct door *
+find_door(const struct plan *plan, const struct net_address *address)
+{
+	for (size_t i = 0; plan != NULL && i < plan->entrance_count; i++)
+		if (same_address(&plan->entrances[i].door->address, address))
+			return plan->entrances[i].door;
+	return NULL;
+}
+
+/* ---- making a plan --------------------------------------------------------------- */
+
+static bool
+add_entrance(struct plan *p, struct door *door, struct service *service)
+{
+	struct entrance *more =
+	    realloc(p->entrances, (p->entrance_count + 1) * sizeof(*more));
+
+	if (more == NULL) {
+		door_release(door);
+		return false;
+	}
+	p->entrances = more;
+	more[p->entrance_count++] = (struct entrance){door, service_hold(service)};
+	return true;
+}
+
+static bool
+add_service(struct plan *p, struct service *service)
+{
+	struct service **more =
+	    realloc(p->services, (p->service_count + 1) * sizeof(struct service *));
+
+	if (more == NULL) {
+		service_release(service);
+		return false;
+	}
+	p->services = more;
+	more[p->service_count++] = service;
+	return true;
+}
+
+/* The same lines and the same files make the same service. */
+static struct service *
+find_service(const struct plan *plan, const struct service_settings *s)
+{
+	struct file_stamp now[SERVICE_FILES];
+
+	for (size_t i = 0; plan != NULL && i < plan->service_count; i++) {
+		const struct service_settings *old = plan->services[i]->settings;
+
+		if (strcmp(old->name, s->name) == 0 && strcmp(old->text, s->text) == 0 &&
+		    !service_look(plan->services[i], now))
+			return plan->services[i];
+	}
+	return NULL;
+}
+
+/* Every way in which @e is worded names the section's line. */
+static bool
+blame(const struct settings *settings, const struct service_settings *s, struct err *e)
+{
+	return err_prefix(e, "%s:%d: [%s]", settings->file, s->line, s->name);
+}
+
+static bool
+take_services(
+    struct plan *p, struct settings *settings, const struct plan *before, struct err *e)
+{
+	for (size_t i = 0; i < settings->service_count; i++) {
+		struct service_settings *s = &settings->services[i];
+		struct service *service = find_service(before, s);
+
+		service =
+		    service != NULL ? service_hold(service) : service_new(settings, s, e);
+		if (service == NULL)
+			return blame(settings, s, e);
+		if (!add_service(p, service))
+			return err_set(e, "out of memory");
+	}
+	return true;
+}
+
+/* All addresses of one `accept`.  "localhost" may lack one of its two. */
+static bool
+take_doors(struct plan *p, struct service *service, const struct net_name *name,
+    size_t workers, const struct plan *before, struct err *e)
+{
+	struct net_address addresses[8];
+	size_t opened = 0, count = net_name_addresses(name, addresses);
+	struct door *door;
+
+	if (count == 0)
+		count = resolve_now(name->host, name->port, accept_lookup, addresses,
+		    sizeof(addresses) / sizeof(addresses[0]), e);
+	for (size_t i = 0; i < count; i++) {
+		door = find_door(p, &addresses[i]) == NULL
+			   ? find_door(before, &addresses[i])
+			   : NULL; /* twice in one file: its error is the system's */
+		if (door != NULL)
+			door_hold(door);
+		else if ((door = door_open(&addresses[i], workers, e)) == NULL &&
+			 (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
+			continue;
+		if (door == NULL)
+			return false;
+		if (!add_entrance(p, door, service))
+			return err_set(e, "out of memory");
+		opened++;
+	}
+	return opened > 0;
+}
+
+static bool
+take_all_doors(struct plan *p, const struct settings *settings, size_t workers,
+    const struct plan *before, struct err *e)
+{
+	for (size_t i = 0; i < p->service_count; i++) {
+		const struct service_settings *s = p->services[i]->settings;
+
+		for (size_t j = 0; j < s->accept.count; j++)
+			if (!take_doors(p, p->services[i], &s->accept.items[j], workers,
+				before, e))
+				return blame(settings, s, e);
+	}
+	return true;
+}
+
+static struct plan *
+new_empty(void)
+{
+	struct plan *p = calloc(1, sizeof(*p));
+
+	if (p != NULL)
+		atomic_init(&p->holders, 1);
+	return p;
+}
+
+struct plan *
+plan_new(
+    struct settings *settings, size_t workers, const struct plan *before, struct err *e)
+{
+	struct plan *p = new_empty();
+
+	if (p == NULL) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	if (take_services(p, settings, before, e) &&
+	    (workers == 0 || take_all_doors(p, settings, workers, before, e)))
+		return p;
+	plan_release(p);
+	return NULL;
+}
+
+struct plan *
+plan_with(const struct plan *before, const struct service *old, struct service *renewed)
+{
+	struct plan *p = new_empty();
+	bool ok = p != NULL;
+
+	for (size_t i = 0; ok && i < before->service_count; i++) {
+		struct service *service = before->services[i];
+
+		ok = add_service(p, service_hold(service == old ? renewed : service));
+	}
+	for (size_t i = 0; ok && i < before->entrance_count; i++) {
+		const struct entrance *entrance = &before->entrances[i];
+
+		ok = add_entrance(p, door_hold(entrance->door),
+		    entrance->service == old ? renewed : entrance->service);
+	}
+	if (!ok)
+		plan_release(p);
+	return ok ? p : NULL;
+}
+
+struct plan *
+plan_hold(struct plan *plan)
+{
+	atomic_fetch_add(&plan->holders, 1);
+	return plan;
+}
+
+void
+plan_release(struct plan *p)
+{
+	if (p == NULL || atomic_fetch_sub(&p->holders, 1) > 1)
+		return;
+	for (size_t i = 0; i < p->entrance_count; i++) {
+		door_release(p->entrances[i].door);
+		service_release(p->entrances[i].service);
+	}
+	for (size_t i = 0; i < p->service_count; i++)
+		service_release(p->services[i]);
+	free(p->entrances);
+	free(p->services);
+	free(p);
+}
+
+bool
+plan_has(const struct plan *plan, const struct service *service)
+{
+	for (size_t i = 0; i < plan->service_count; i++)
+		if (plan->services[i] == service)
+			return true;
+	return false;
+}
+
+struct service *
+plan_service_of(const struct plan *plan, const struct door *door)
+{
+	for (size_t i = 0; i < plan->entrance_count; i++)
+		if (plan->entrances[i].door == door)
+			return plan->entrances[i].service;
+	return NULL;
+}

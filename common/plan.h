@@ -1,0 +1,69 @@
+/*
+ * What a program is to do: its services, and the doors through which connections come to
+ * them.  Made by the main thread from the settings and then only read.  A reload, or a
+ * file that changed, makes another plan; what did not change goes over to it as it is:
+ * listening sockets are never closed and opened again, and a service that is the same
+ * keeps its carriers.
+ */
+#ifndef COMMON_PLAN_H
+#define COMMON_PLAN_H
+
+#include "common/net.h"
+#include "common/service.h"
+
+#include <stdatomic.h>
+
+/** A place to listen at; it outlives plans, and whoever keeps a pointer to it holds it.
+ */
+struct door {
+	atomic_int holders;
+	struct net_address address;
+	size_t count;
+	/** A listening socket for each worker, by its index.  A worker takes its own
+	 * over, and leaves -1. */
+	int fds[];
+};
+
+/** A door and the service it leads to. */
+struct entrance {
+	struct door *door;
+	struct service *service;
+};
+
+struct plan {
+	atomic_int holders;
+	struct service **services;
+	size_t service_count;
+	struct entrance *entrances;
+	size_t entrance_count;
+};
+
+/**
+ * Make a plan for @workers from @settings; @before, perhaps NULL, is the one that it
+ * follows.  Names in `accept` are looked up, which may take 10 s.  NULL: @e says why, and
+ * nothing has changed.  The caller holds it.
+ */
+struct plan *plan_new(
+    struct settings *settings, size_t workers, const struct plan *before, struct err *e);
+
+/** As @before, but with one service in place of another. */
+struct plan *
+plan_with(const struct plan *before, const struct service *old, struct service *renewed);
+
+/** Returns @plan. */
+struct plan *plan_hold(struct plan *plan);
+
+/** Whoever lets go last frees it; a door that nobody holds any more is closed, and the
+ * file of its Unix socket removed.  NULL is fine. */
+void plan_release(struct plan *plan);
+
+bool plan_has(const struct plan *plan, const struct service *service);
+
+/** The service behind @door; NULL: the plan does not have it. */
+struct service *plan_service_of(const struct plan *plan, const struct door *door);
+
+/** Returns @door. */
+struct door *door_hold(struct door *door);
+void door_release(struct door *door);
+
+#endif

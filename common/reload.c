@@ -1,0 +1,159 @@
+#include "common/daemon_inside.h"
+
+#include "common/log.h"
+#include "common/reactor.h"
+
+#include <string.h>
+
+/* Seconds.  A change is taken up when two looks have found the same. */
+static const double look_every = 2;
+static const double day = 86400;
+
+enum {
+	/* Before a certificate expires there is a warning each day. */
+	WARN_DAYS = 30,
+};
+
+/* Everybody goes on with @plan, which is held by the caller no more. */
+static void
+adopt(struct daemon *d, struct plan *plan)
+{
+	plan_release(d->plan);
+	d->plan = plan;
+	for (size_t i = 0; i < d->worker_count; i++)
+		worker_follow(d->workers[i], plan);
+}
+
+/* ---- SIGHUP ---------------------------------------------------------------------- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Some lines are only read at the start. */
+static void
+warn_of_fixed(const struct settings *old, const struct settings *new)
+{
+	if (old->workers != new->workers)
+		log_warning("event=reload detail=\"workers changes with a restart\"");
+	if (old->foreground != new->foreground)
+		log_warning("event=reload detail=\"foreground changes with a restart\"");
+	if (!same_text(old->pid, new->pid))
+		log_warning("event=reload detail=\"pid changes with a restart\"");
+}
+
+static void
+take_over(struct daemon *d, struct settings *settings, struct plan *plan)
+{
+	warn_of_fixed(d->settings, settings);
+	log_set_level(settings->debug);
+	atomic_store(&d->setup.most, daemon_max_connections(settings));
+	settings_release(d->settings);
+	d->settings = settings;
+	adopt(d, plan);
+	log_info("event=reloaded services=%zu", plan->service_count);
+}
+
+void
+reload_settings(struct daemon *d)
+{
+	struct err e = {.text = ""};
+	struct settings *settings =
+	    settings_load(d->settings->file, d->program->role, &e);
+	struct plan *plan =
+	    settings != NULL ? plan_new(settings, d->worker_count, d->plan, &e) : NULL;
+	char text[LOG_QUOTE_SIZE];
+
+	if (plan != NULL &&
+	    log_open(settings->output, settings->foreground == FOREGROUND_QUIET, &e)) {
+		take_over(d, settings, plan);
+		return;
+	}
+	plan_release(plan);
+	settings_release(settings);
+	log_error("event=reload-failed detail=%s", log_quote(e.text, text));
+}
+
+/* ---- files ----------------------------------------------------------------------- */
+
+/* The service with what its files say now; the old one stays where they say nothing good.
+ */
+static void
+renew(struct daemon *d, struct service *service)
+{
+	struct err e = {.text = ""};
+	struct service *renewed = service_new(service->whole, service->settings, &e);
+	struct plan *plan = renewed != NULL ? plan_with(d->plan, service, renewed) : NULL;
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+
+	log_quote(service->settings->name, name);
+	if (renewed == NULL)
+		log_error("event=renewal-failed service=%s detail=%s", name,
+		    log_quote(e.text, text));
+	else if (plan != NULL)
+		log_info("event=renewed service=%s", name);
+	service_release(renewed);
+	if (plan != NULL)
+		adopt(d, plan);
+}
+
+/* Has it come to rest, and not been tried yet? */
+static bool
+is_due(struct service *service)
+{
+	struct file_stamp now[SERVICE_FILES];
+	bool changed = service_look(service, now);
+	bool rests = file_stamps_equal(now, service->seen, SERVICE_FILES);
+
+	memcpy(service->seen, now, sizeof(now));
+	if (!rests)
+		service->tried = false;
+	if (!changed || !rests || service->tried)
+		return false;
+	service->tried = true;
+	return true;
+}
+
+static void
+warn_of_expiry(const struct service *service)
+{
+	time_t expiry = service_expiry(service);
+	double left = (double)(expiry - time(NULL)) / day;
+	char name[LOG_QUOTE_SIZE];
+
+	if (expiry == 0 || left > WARN_DAYS)
+		return;
+	log_quote(service->settings->name, name);
+	if (left < 0)
+		log_error("event=cert-expired service=%s days=%.0f", name, -left);
+	else
+		log_warning("event=cert-expires service=%s days=%.0f", name, left);
+}
+
+static void
+on_look(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct daemon *d = timer->data;
+	double now = reactor_now();
+
+	(void)loop;
+	(void)events;
+	for (size_t i = 0; i < d->plan->service_count; i++)
+		if (is_due(d->plan->services[i]))
+			renew(d, d->plan->services[i]);
+	if (d->looked_at_dates > 0 && now < d->looked_at_dates + day)
+		return;
+	d->looked_at_dates = now;
+	for (size_t i = 0; i < d->plan->service_count; i++)
+		warn_of_expiry(d->plan->services[i]);
+}
+
+void
+reload_watch_files(struct daemon *d)
+{
+	ev_timer_init(&d->look, on_look, 0, look_every);
+	d->look.data = d;
+	ev_timer_start(d->loop, &d->look);
+}

@@ -1,0 +1,235 @@
+"""Change without a drop: SIGHUP reads the settings again, certificates are taken up as they change,
+and SIGTERM lets the router hear of it first.  What runs goes on in the way it began."""
+
+import os
+import pathlib
+import shutil
+import signal
+
+import pytest
+
+from harness import ports, waiting
+from harness.pairs import Pair, routeport_client
+from harness.programs import App, Ending, random_bytes
+
+WORKERS = [3]
+
+WORDS = random_bytes(5000)
+
+
+def echo(stream, words=WORDS):
+    stream.one.send(words)
+    assert stream.other.receive(len(words)) == words
+    stream.other.send(words)
+    assert stream.one.receive(len(words)) == words
+
+
+def finish(stream):
+    stream.one.finish()
+    assert stream.other.receive_to_end() == (b"", Ending.FIN)
+    stream.other.finish()
+    assert stream.one.receive_to_end() == (b"", Ending.FIN)
+
+
+def rewrite(end, old, new):
+    """Replace a line of its file; an editor writes a new one and renames it."""
+    path = pathlib.Path(end.process.argv[-1])
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    beside = path.with_suffix(".new")
+    beside.write_text(text.replace(old, new), encoding="utf-8")
+    beside.rename(path)
+
+
+def reload(end, number=1):
+    end.process.send_signal(signal.SIGHUP)
+    end.process.wait_line("event=reloaded", number)
+
+
+def test_new_streams_use_the_new_settings_and_old_ones_go_on(pair, place, app):
+    other_app = App(place.ports.reserve())
+    old = pair.open()
+    echo(old)
+    rewrite(pair.server, f"connect = 127.0.0.1:{app.address}", f"connect = 127.0.0.1:{other_app.address}")
+    reload(pair.server)
+
+    def leads_there():
+        program = pair.dial()
+        program.send(WORDS)
+        waiting.until(lambda: other_app.has_visitor() or app.has_visitor(), "an app is visited")
+        if app.has_visitor():  # it went before the server's GOAWAY came
+            app.accept()
+            return None
+        return program, other_app.accept()
+
+    program, visitor = waiting.until(leads_there, "streams lead to the other app")
+    assert visitor.receive(len(WORDS)) == WORDS
+    visitor.send(WORDS)
+    assert program.receive(len(WORDS)) == WORDS
+    echo(old)
+    finish(old)
+    other_app.close()
+
+
+def test_a_section_that_stays_keeps_its_carriers_and_its_sockets(pair, kind):
+    stream = pair.open()
+    echo(stream)
+    before = len(pair.client.process.lines_with("event=carrier-open"))
+    for number in range(1, 4):
+        reload(pair.client, number)
+        reload(pair.server, number)
+    echo(stream)
+    echo(pair.open())
+    if kind == "h2":
+        assert len(pair.client.process.lines_with("event=carrier-open")) <= before + 2  # another worker's
+
+
+def test_no_connection_is_refused_while_files_are_read_again(pair):
+    """The client's address stays, so whoever connects meanwhile is served."""
+    for number in range(1, 6):
+        rewrite(pair.client, "[svc]", f"[svc]\n# {number}")
+        pair.client.process.send_signal(signal.SIGHUP)
+        for _ in range(5):
+            finish(pair.open())
+    pair.client.process.wait_line("event=reloaded", 5)
+    assert not pair.client.process.lines_with("why=connect-failed")
+
+
+def test_an_address_may_come_and_go(place, pair):
+    added = place.ports.reserve()
+    rewrite(pair.client, "[svc]", f"[svc]\naccept = 127.0.0.1:{added}")
+    reload(pair.client)
+    old = pair.client.port
+    pair.client.port = added
+    echo(pair.open())
+    rewrite(pair.client, f"accept = 127.0.0.1:{old}\n", "")
+    reload(pair.client, 2)
+
+    waiting.until(lambda: not ports.is_listening(old), "the old address is closed")
+    echo(pair.open())
+
+
+@pytest.mark.parametrize(
+    "old, new, words",
+    [
+        ("[svc]", "[svc]\nacept = 1", "acept"),
+        ("cert = ", "cert = /nowhere", "/nowhere"),
+        ("[svc]", "[svc]\naccept = 127.0.0.1:1x", "1x"),
+    ],
+)
+def test_a_file_with_an_error_changes_nothing_and_says_so(pair, old, new, words):
+    stream = pair.open()
+    rewrite(pair.client, old, new)
+    pair.client.process.send_signal(signal.SIGHUP)
+    assert words in pair.client.process.wait_line("error event=reload-failed")
+    echo(stream)
+    echo(pair.open())
+
+
+def test_an_address_that_is_taken_changes_nothing(place, pair, app):
+    rewrite(pair.client, "[svc]", f"[svc]\naccept = 127.0.0.1:{app.address}")
+    pair.client.process.send_signal(signal.SIGHUP)
+    assert "already in use" in pair.client.process.wait_line("error event=reload-failed")
+    echo(pair.open())
+
+
+def test_a_log_that_was_moved_away_is_opened_anew(place, router):
+    log = place.folder / "client.log"
+    client = routeport_client(place, router.port, output=log)
+    assert "event=ready" in log.read_text(encoding="utf-8")
+    log.rename(place.folder / "client.log.1")
+    client.process.send_signal(signal.SIGUSR1)
+    waiting.until(lambda: log.exists() and "event=log-opened" in log.read_text(encoding="utf-8"), "a new log begins")
+
+
+# Certificates
+
+
+def mount(place, name, pair_of):
+    """A folder as Kubernetes mounts a Secret: file -> ..data -> a folder of this version."""
+    folder = place.folder / name
+    folder.mkdir()
+    swap(folder, 1, pair_of)
+    for file in ("tls.crt", "tls.key"):
+        (folder / file).symlink_to(f"..data/{file}")
+    return folder
+
+
+def swap(folder, version, pair_of):
+    """The next version: what `..data` leads to is exchanged in one step."""
+    there = folder / f"..{version}"
+    there.mkdir()
+    shutil.copy(pair_of.certificate, there / "tls.crt")
+    shutil.copy(pair_of.key, there / "tls.key")
+    (folder / "..data_tmp").symlink_to(there.name)
+    os.rename(folder / "..data_tmp", folder / "..data")
+
+
+@pytest.fixture
+def rotating(place, start_client, start_server, router, app, certificates, kind):
+    """A pair whose server's certificate is on a mounted Secret; and that folder."""
+    folder = mount(place, "secret", certificates.server)
+    files = {"cert": folder / "tls.crt", "key": folder / "tls.key"}
+    options = {"multiplex": {"raw": "no", "h2": "yes"}[kind]}
+    server = start_server(app.address, **files, **options)
+    return Pair(start_client(router.port, **options), server, app), folder
+
+
+def names(pair):
+    """Of the server's certificate, as the client's next stream finds it."""
+    finish(pair.open())
+    return pair.client.wait_close()["names"]
+
+
+def test_a_secret_that_is_swapped_is_taken_up(rotating, certificates):
+    pair, folder = rotating
+    long = pair.open()
+    swap(folder, 2, certificates.renewed_server)
+    pair.server.process.wait_line("event=renewed service=svc")
+    waiting.until(lambda: "renewed.test" in names(pair), "new streams see the new certificate")
+    echo(long)
+
+
+def test_a_certificate_rewritten_in_place_is_taken_up_once_its_key_fits(rotating, certificates):
+    pair, folder = rotating
+    shutil.copy(certificates.renewed_server.certificate, folder / "tls.crt")
+    pair.server.process.wait_line("error event=renewal-failed .*key")
+    finish(pair.open())
+    shutil.copy(certificates.renewed_server.key, folder / "tls.key")
+    pair.server.process.wait_line("event=renewed service=svc")
+    waiting.until(lambda: "renewed.test" in names(pair), "new streams see the new certificate")
+    assert len(pair.server.process.lines_with("event=renewal-failed")) == 1
+
+
+def test_a_certificate_that_is_gone_leaves_the_old_one_in_use(rotating):
+    pair, folder = rotating
+    (folder / "tls.crt").unlink()
+    pair.server.process.wait_line("error event=renewal-failed")
+    finish(pair.open())
+
+
+# The end
+
+
+def test_a_server_that_is_told_to_stop_goes_on_accepting_for_a_while(make_pair):
+    pair = make_pair(server={"TIMEOUTlinger": 4})
+    old = pair.open()
+    pair.server.process.send_signal(signal.SIGTERM)
+    pair.server.process.wait_line("event=stop .*linger=4")
+    young = pair.open()
+    echo(young)
+    pair.server.process.wait_line("event=drain")
+    echo(old)
+    finish(old)
+    finish(young)
+    assert pair.server.process.wait_exit() == 0
+
+
+def test_a_second_signal_does_not_wait(make_pair):
+    pair = make_pair(server={"TIMEOUTlinger": 60})
+    stream = pair.open()
+    pair.server.process.send_signal(signal.SIGTERM)
+    pair.server.process.wait_line("event=stop")
+    pair.server.process.send_signal(signal.SIGTERM)
+    assert stream.other.receive_to_end() == (b"", Ending.RST)
+    assert pair.server.process.wait_exit() == 0
