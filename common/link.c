@@ -3,11 +3,9 @@
 #include "common/net.h"
 
 #include <assert.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,9 +74,7 @@ closes_first(const struct link *l)
 static void
 reset_when_empty(struct link *l)
 {
-	int n = 0;
-
-	if (ioctl(l->tls.fd, SIOCOUTQ, &n) < 0 || n == 0 || reactor_now() >= l->close_by)
+	if (net_unacknowledged(l->tls.fd) == 0 || reactor_now() >= l->close_by)
 		reap(l, true);
 	else
 		link_set_timer(l, empty_look);

@@ -5,12 +5,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -330,6 +332,27 @@ net_tune(int fd, bool keepalive)
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (keepalive)
 		set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+int
+net_unacknowledged(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, SIOCOUTQ, &n) == 0 ? n : 0;
+}
+
+/* The last probe may still be on its way, the one before it is not. */
+double
+net_unanswered(int fd)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 ||
+	    (info.tcpi_retransmits == 0 && info.tcpi_probes < 2))
+		return 0;
+	return info.tcpi_last_ack_recv / 1000.0;
 }
 
 void

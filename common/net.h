@@ -98,6 +98,15 @@ void net_ends(int fd, struct net_address *ours, struct net_address *peers);
  * fails. */
 void net_tune(int fd, bool keepalive);
 
+/** How many bytes the peer's kernel has not acknowledged; 0 too where that cannot be
+ * asked. */
+int net_unacknowledged(int fd);
+
+/** For how many seconds the peer's TCP has acknowledged nothing at all, although it was
+ * reminded in vain: by a retransmission, or by a probe of the window that it had closed.
+ * 0: it owes no answer.  A peer that is there and takes nothing answers every probe. */
+double net_unanswered(int fd);
+
 /** Close so that the peer sees RST; bytes not sent yet are thrown away.
  * A Unix socket has no RST: its peer sees EOF, or ECONNRESET if it left bytes unread. */
 void net_reset(int fd);

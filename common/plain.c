@@ -3,11 +3,9 @@
 #include "common/net.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* Seconds between two looks at an emptying socket: there is no event for it. */
@@ -100,20 +98,11 @@ plain_give(struct endpoint *e, const struct batch *batch)
 	return 0;
 }
 
-/* What the peer's kernel has not acknowledged; 0 too where that cannot be asked. */
-static int
-unacknowledged(const struct plain *p)
-{
-	int n = 0;
-
-	return ioctl(p->fd, SIOCOUTQ, &n) == 0 ? n : 0;
-}
-
 static void
 on_drain(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct plain *p = timer->data;
-	int n = unacknowledged(p);
+	int n = net_unacknowledged(p->fd);
 
 	(void)events;
 	if (n == p->waiting) {
@@ -152,7 +141,7 @@ plain_end(struct endpoint *e, enum ending ending)
 		p->shut = true;
 		return true;
 	}
-	if (!e->deaf && (p->waiting = unacknowledged(p)) > 0 && wait_for_drain(p))
+	if (!e->deaf && (p->waiting = net_unacknowledged(p->fd)) > 0 && wait_for_drain(p))
 		return false;
 	plain_reset(p);
 	return true;

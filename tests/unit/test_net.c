@@ -1,4 +1,5 @@
 #include "common/net.h"
+#include "tests/unit/own_network.h"
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
@@ -498,6 +499,95 @@ START_TEST(unnamed_unix_sockets_have_addresses_too)
 }
 END_TEST
 
+/* ---- what the peer's kernel acknowledges ----------------------------------------- */
+
+/* Whether the peer owes an answer after some time. */
+static bool
+owes_an_answer(int fd)
+{
+	for (int i = 0; i < 300 && net_unanswered(fd) < 0.5; i++)
+		usleep(10000);
+	return net_unanswered(fd) >= 0.5;
+}
+
+/* Until the socket takes no more, and the peer has closed its window. */
+static void
+fill(int fd)
+{
+	static const char zeros[65536];
+
+	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	while (send(fd, zeros, sizeof(zeros), MSG_NOSIGNAL) > 0)
+		;
+}
+
+START_TEST(a_peer_that_reads_owes_no_answer)
+{
+	int ends[2];
+
+	connect_pair(ends);
+	ck_assert_int_eq(net_unacknowledged(ends[0]), 0);
+	ck_assert_int_eq(send(ends[0], "word", 4, 0), 4);
+	for (int i = 0; i < 300 && net_unacknowledged(ends[0]) > 0; i++)
+		usleep(10000);
+	ck_assert_int_eq(net_unacknowledged(ends[0]), 0);
+	ck_assert(net_unanswered(ends[0]) == 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
+/* It closes its window, and answers every probe: TCP_USER_TIMEOUT would cut it. */
+START_TEST(a_peer_that_takes_nothing_owes_no_answer_either)
+{
+	int ends[2];
+
+	connect_pair(ends);
+	fill(ends[0]);
+	for (int i = 0; i < 150; i++) {
+		ck_assert(net_unanswered(ends[0]) < 0.5);
+		usleep(10000);
+	}
+	ck_assert_int_gt(net_unacknowledged(ends[0]), 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
+START_TEST(a_dead_path_owes_an_answer_to_what_was_sent_and_to_probes_of_a_closed_window)
+{
+	for (int full = 0; full < 2; full++) {
+		int ends[2];
+
+		if (!own_network_enter())
+			return;
+		connect_pair(ends);
+		if (full)
+			fill(ends[0]);
+		usleep(300000);
+		own_network_cut();
+		ck_assert(net_unanswered(ends[0]) == 0); /* it was asked nothing */
+		ck_assert(full || send(ends[0], "word", 4, 0) == 4);
+		ck_assert(owes_an_answer(ends[0]));
+		ck_assert(full || net_unacknowledged(ends[0]) == 4);
+		close(ends[0]);
+		close(ends[1]);
+	}
+}
+END_TEST
+
+START_TEST(a_unix_socket_owes_no_answer)
+{
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	ck_assert_int_eq(send(ends[0], "word", 4, 0), 4);
+	ck_assert(net_unanswered(ends[0]) == 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+END_TEST
+
 UNIT_MAIN("net", an_address_splits_at_its_last_colon,
     three_colons_and_a_port_are_ipv6_any, a_port_alone_gets_the_default_host,
     a_leading_slash_is_a_unix_socket, a_unix_path_longer_than_the_system_takes_is_refused,
@@ -514,4 +604,7 @@ UNIT_MAIN("net", an_address_splits_at_its_last_colon,
     a_unix_socket_that_answers_is_not_replaced, a_file_that_is_no_socket_is_not_replaced,
     a_reset_is_seen_as_a_reset, a_tuned_socket_sends_at_once_and_keeps_alive_if_told,
     a_connection_has_two_addresses_until_it_is_reset,
-    unnamed_unix_sockets_have_addresses_too)
+    unnamed_unix_sockets_have_addresses_too, a_peer_that_reads_owes_no_answer,
+    a_peer_that_takes_nothing_owes_no_answer_either,
+    a_dead_path_owes_an_answer_to_what_was_sent_and_to_probes_of_a_closed_window,
+    a_unix_socket_owes_no_answer)
