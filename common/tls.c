@@ -26,6 +26,15 @@ tls_lose(struct tls *t)
 	t->scratch_used = 0;
 }
 
+/* What has arrived can still be read, and then there is an end. */
+void
+tls_time_out(struct tls *t, double seconds)
+{
+	tls_blame(t, REASON_CARRIER_LOST, "no acknowledgement for %.0f s", seconds);
+	shutdown(t->fd, SHUT_RD);
+	tls_lose(t);
+}
+
 bool
 tls_is_complete(const struct tls *t)
 {
@@ -38,8 +47,10 @@ send_some(struct tls *t, const uint8_t *bytes, size_t length)
 {
 	ssize_t n = send(t->fd, bytes, length, MSG_NOSIGNAL);
 
-	if (n >= 0)
+	if (n >= 0) {
+		t->sent = reactor_now();
 		return (size_t)n;
+	}
 	if (errno != EAGAIN && errno != EINTR)
 		tls_lose(t);
 	return 0;
@@ -71,7 +82,10 @@ tls_flush(struct tls *t)
 	sent = send_some(t, buf_bytes(&t->out), buf_length(&t->out));
 	if (!t->deaf)
 		buf_consume(&t->out, sent);
-	return buf_length(&t->out) == 0;
+	if (buf_length(&t->out) > 0)
+		return false;
+	tls_update_answer(t); /* it had to wait for them */
+	return true;
 }
 
 /* ---- life ----------------------------------------------------------------------- */
@@ -110,6 +124,7 @@ tls_init(struct tls *t, struct reactor *r, SSL_CTX *context, int fd)
 	}
 	SSL_set_bio(t->ssl, bio, bio);
 	tls_context_attach(t->ssl, &t->observer);
+	tls_update_watch(t);
 	if (server)
 		SSL_set_accept_state(t->ssl);
 	else
@@ -330,13 +345,20 @@ tls_take(struct tls *t, uint8_t *space, struct batch *batch)
 		return t->state;
 	receive(t, REACTOR_BATCH);
 	total = decrypt(t, space);
+	if (t->flooded && t->state == TLS_OPEN) {
+		tls_blame(
+		    t, REASON_CARRIER_LOST, "the far end floods us with KeyUpdates");
+		t->state = TLS_BROKEN;
+	}
 	put_back(t);
 	if (t->state == TLS_FINISHED)
 		buf_clear(&t->in);
 	if (total > 0)
 		batch_add(batch, space, total);
-	if (t->state == TLS_OPEN)
+	if (t->state == TLS_OPEN) {
 		SSL_free_buffers(t->ssl); /* a ticket leaves 16 KB behind */
+		tls_update_answer(t);
+	}
 	if (t->scratch_used > 0)
 		tls_flush(t);
 	return t->state;
@@ -398,6 +420,7 @@ tls_write(struct tls *t, const void *bytes, size_t n)
 
 	if (t->deaf)
 		return;
+	t->updates_sent = 0;
 	ERR_clear_error();
 	if (SSL_write_ex(t->ssl, bytes, n, &written) != 1) {
 		tls_blame_openssl(t);
@@ -460,18 +483,4 @@ tls_abort(struct tls *t)
 	(void)BIO_write(SSL_get_wbio(t->ssl), farewell, sizeof(farewell));
 	tls_flush(t);
 	return true;
-}
-
-void
-tls_probe(struct tls *t)
-{
-	if (t->finished || t->aborted || t->deaf || tls_room(t) == 0 ||
-	    SSL_version(t->ssl) < TLS1_3_VERSION)
-		return;
-	ERR_clear_error();
-	if (SSL_key_update(t->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
-		(void)SSL_do_handshake(t->ssl);
-	SSL_free_buffers(t->ssl);
-	ERR_clear_error();
-	tls_flush(t);
 }

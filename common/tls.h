@@ -64,11 +64,16 @@ struct tls {
 	bool alerted;     /* the peer's fatal alert came */
 	bool feign_eof;   /* tell OpenSSL that TCP ended */
 	uint8_t tail[7];  /* the last bytes that came behind our own alert */
+	bool flooded;     /* the peer sends KeyUpdates without end */
+	bool overrun;     /* it aborted behind ours */
 	bool wildcard;    /* the names fit through a wildcard only */
 	bool asked_us;    /* the peer asked for our certificate, now or in the session */
-	enum reason reason; /* why BROKEN or deaf */
-	double opened;      /* when the handshake was done, by reactor_now() */
-	char *detail;       /* the same in words; NULL: nothing to add */
+	enum reason reason;    /* why BROKEN or deaf */
+	char *detail;          /* the same in words; NULL: nothing to add */
+	double opened;         /* when the handshake was done; both by reactor_now() */
+	double sent;           /* when TCP last took bytes of ours */
+	double updates_came;   /* the peer's KeyUpdates */
+	unsigned updates_sent; /* ours, since the last byte of a program */
 };
 
 /** Take over @fd.  False: out of memory; the descriptor is still the caller's. */
@@ -108,6 +113,10 @@ bool tls_flush(struct tls *t);
 /** TCP broke, as somebody else found out: deaf from now on. */
 void tls_lose(struct tls *t);
 
+/** TCP has acknowledged nothing for @seconds, though it had to: the path is dead.  Deaf,
+ * and behind what has arrived the reading side ends BROKEN. */
+void tls_time_out(struct tls *t, double seconds);
+
 /** Both close_notifies have passed, and all our bytes have left. */
 bool tls_is_complete(const struct tls *t);
 
@@ -121,8 +130,10 @@ bool tls_abort(struct tls *t);
 /** After the reading side ended: drop what still comes.  True: TCP has ended too. */
 bool tls_discard(struct tls *t);
 
-/** Ask whether the peer is still there, by a record that has no other effect (a
- * KeyUpdate; TLS 1.3, RFC 8446, 4.6.3).  A dead path answers with an RST in time. */
-void tls_probe(struct tls *t);
+/** A record that has no other effect (a KeyUpdate that asks for none; TLS 1.3, RFC 8446,
+ * 4.6.3): it keeps the path open, and a dead one answers it with an RST or not at all.
+ * False: it is not sent, since bytes of ours are still on their way, our own end is
+ * written, or this is TLS 1.2. */
+bool tls_probe(struct tls *t);
 
 #endif

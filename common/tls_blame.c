@@ -64,6 +64,18 @@ alert_text(int alert)
 						    : SSL_alert_desc_string_long(alert);
 }
 
+/* Many heartbeats and nothing else: some TLS libraries bear only so many (tls_update.c).
+ */
+static void
+blame_overrun(struct tls *t, const char *text)
+{
+	t->overrun = true;
+	tls_blame(t, REASON_FAR_RESET,
+	    "the far end aborted the stream (%s) behind %u heartbeats in a row: its TLS "
+	    "bears no more of them; a longer keepalive sends fewer",
+	    text, t->updates_sent);
+}
+
 /* The peer sent a fatal alert. */
 static void
 blame_alert(struct tls *t, int alert)
@@ -80,6 +92,8 @@ blame_alert(struct tls *t, int alert)
 	else if (t->state == TLS_HANDSHAKE)
 		tls_blame(
 		    t, REASON_TLS_FAILED, "the far end refused the handshake: %s", text);
+	else if (alert == SSL_AD_UNEXPECTED_MESSAGE && t->updates_sent > 0)
+		blame_overrun(t, text);
 	else if (!t->read_bytes && !SSL_is_server(t->ssl))
 		tls_blame(t, REASON_FAR_RESET,
 		    "the far end aborted the stream before its first byte (%s); the "

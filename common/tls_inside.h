@@ -3,6 +3,7 @@
  *
  *	tls		life, handshake, reading, writing
  *	tls_bio		how OpenSSL gets the bytes of a turn and gives up its own
+ *	tls_update	KeyUpdates: heartbeats, answers, and too many of them
  *	tls_blame	what went wrong, as a reason and in words
  */
 #ifndef COMMON_TLS_INSIDE_H
@@ -18,6 +19,14 @@ BIO *tls_bio_new(struct tls *t);
 /** Keep what was written in this turn behind what is kept already.  False: out of memory.
  */
 bool tls_bio_put_aside(struct tls *t);
+
+/* ---- tls_update.c ---------------------------------------------------------------- */
+
+/** Count the peer's KeyUpdates; `flooded` when it sends too many. */
+void tls_update_watch(struct tls *t);
+
+/** The peer asked for a KeyUpdate: send one, unless it must wait for kept bytes. */
+void tls_update_answer(struct tls *t);
 
 /* ---- tls_blame.c ----------------------------------------------------------------- */
 

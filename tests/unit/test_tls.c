@@ -1,4 +1,4 @@
-#include "common/tls.h"
+#include "common/tls_inside.h"
 
 #include "tests/unit/tls_bench.h"
 #include "tests/unit/unit.h"
@@ -138,6 +138,29 @@ take(struct tls *t, const char *bytes)
 	return state;
 }
 
+/* Until there is no room.  Returns how many bytes. */
+static size_t
+fill(struct tls *t)
+{
+	static const char zeros[REACTOR_BATCH];
+	size_t given = 0;
+
+	for (; tls_room(t) > 0; given += sizeof(zeros))
+		give(t, zeros, sizeof(zeros));
+	ck_assert_uint_gt(buf_length(&t->out), 0);
+	return given;
+}
+
+/* Returns how many bytes came. */
+static size_t
+take_some(struct tls *t)
+{
+	struct batch batch = {0};
+
+	ck_assert_int_eq(tls_take(t, t->reactor->plain, &batch), TLS_OPEN);
+	return batch.length;
+}
+
 static void
 expect_words(const struct tls *t, enum reason reason, const char *words)
 {
@@ -240,24 +263,15 @@ END_TEST
 
 START_TEST(what_a_full_socket_does_not_take_is_kept_and_sent_later)
 {
-	static const char zeros[REACTOR_BATCH];
 	struct scene s;
-	struct batch batch = {0};
-	size_t given = 0, got = 0;
+	size_t given, got = 0;
 
 	scene_init(&s, TLS1_3_VERSION);
 	meet(&s, NULL);
-	while (tls_room(&s.client) > 0) {
-		give(&s.client, zeros, sizeof(zeros));
-		given += sizeof(zeros);
-	}
-	ck_assert_uint_gt(buf_length(&s.client.out), 0);
+	given = fill(&s.client);
 	ck_assert(!tls_flush(&s.client));
 	for (int turn = 0; got < given && turn < 1000; turn++) {
-		batch = (struct batch){0};
-		ck_assert_int_eq(
-		    tls_take(&s.server, s.server.reactor->plain, &batch), TLS_OPEN);
-		got += batch.length;
+		got += take_some(&s.server);
 		tls_flush(&s.client);
 	}
 	ck_assert_uint_eq(got, given);
@@ -556,14 +570,12 @@ END_TEST
 
 START_TEST(a_lost_socket_holds_nothing_back)
 {
-	static const char zeros[REACTOR_BATCH];
 	struct scene s;
 
 	scene_init(&s, TLS1_3_VERSION);
 	meet(&s, NULL);
 	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
-	while (tls_room(&s.client) > 0)
-		give(&s.client, zeros, sizeof(zeros));
+	fill(&s.client);
 	close(s.fds[1]); /* with bytes unread: ECONNRESET */
 	s.fds[1] = open("/dev/null", O_RDONLY);
 	ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
@@ -1041,8 +1053,9 @@ START_TEST(a_probe_changes_nothing)
 
 		scene_init(&s, versions[i]);
 		meet(&s, NULL);
-		tls_probe(&s.client);
-		tls_probe(&s.server);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN); /* tickets */
+		ck_assert(tls_probe(&s.client) == (versions[i] == TLS1_3_VERSION));
+		ck_assert(tls_probe(&s.server) == (versions[i] == TLS1_3_VERSION));
 		ck_assert_uint_eq(s.client.scratch_used, 0);
 		ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
 		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
@@ -1084,7 +1097,23 @@ START_TEST(after_our_own_close_notify_there_is_no_probe)
 	meet(&s, NULL);
 	tls_finish(&s.client);
 	ck_assert_int_eq(take(&s.server, ""), TLS_FINISHED);
-	tls_probe(&s.client);
+	ck_assert(!tls_probe(&s.client));
+	ck_assert_int_eq(recv(s.fds[1], record, sizeof(record), 0), -1);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(after_an_abort_there_is_no_probe)
+{
+	struct scene s;
+	char record[256];
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert(tls_abort(&s.client));
+	ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+	ck_assert(!tls_probe(&s.client));
+	ck_assert(!tls_probe(&s.server));
 	ck_assert_int_eq(recv(s.fds[1], record, sizeof(record), 0), -1);
 	scene_clear(&s);
 }
@@ -1092,17 +1121,259 @@ END_TEST
 
 START_TEST(there_is_no_probe_while_bytes_wait)
 {
-	static const char zeros[REACTOR_BATCH];
 	struct scene s;
 	size_t kept;
 
 	scene_init(&s, TLS1_3_VERSION);
 	meet(&s, NULL);
-	while (tls_room(&s.client) > 0)
-		give(&s.client, zeros, sizeof(zeros));
+	fill(&s.client);
 	kept = buf_length(&s.client.out);
-	tls_probe(&s.client);
+	ck_assert(!tls_probe(&s.client));
 	ck_assert_uint_eq(buf_length(&s.client.out), kept);
+	scene_clear(&s);
+}
+END_TEST
+
+/* The kernel has them, the peer has not. */
+START_TEST(there_is_no_probe_while_bytes_are_on_their_way)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	give(&s.client, "slow", 4);
+	ck_assert_uint_gt(tls_room(&s.client), 0);
+	ck_assert(!tls_probe(&s.client));
+	ck_assert_int_eq(take(&s.server, "slow"), TLS_OPEN);
+	ck_assert(tls_probe(&s.client));
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(the_time_of_the_last_send_is_noted)
+{
+	struct scene s;
+	double before;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	before = s.client.sent;
+	ck_assert(before > 0 && before <= reactor_now());
+	usleep(2000);
+	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	ck_assert(s.client.sent == before);
+	give(&s.client, "word", 4);
+	ck_assert(s.client.sent > before);
+	before = s.client.sent;
+	ck_assert_int_eq(take(&s.server, "word"), TLS_OPEN);
+	usleep(2000);
+	ck_assert(tls_probe(&s.client));
+	ck_assert(s.client.sent > before);
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- the peer's KeyUpdates ------------------------------------------------------- */
+
+static void
+send_updates(struct tls *t, int type, int count)
+{
+	while (count-- > 0) {
+		ck_assert_int_eq(SSL_key_update(t->ssl, type), 1);
+		ck_assert_int_eq(SSL_do_handshake(t->ssl), 1);
+		tls_flush(t);
+	}
+}
+
+/* How many bytes wait to be read from a socket. */
+static ssize_t
+waiting(int fd)
+{
+	static char space[65536];
+
+	return recv(fd, space, sizeof(space), MSG_PEEK);
+}
+
+enum {
+	UPDATE_SIZE = 27, /* of a record with a KeyUpdate and a tag of 16 bytes */
+};
+
+START_TEST(a_request_for_a_key_update_is_answered_at_once)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	send_updates(&s.client, SSL_KEY_UPDATE_NOT_REQUESTED, 1);
+	ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	ck_assert_int_eq(waiting(s.fds[0]), -1);
+	for (int i = 0; i < 3; i++) {
+		send_updates(&s.client, SSL_KEY_UPDATE_REQUESTED, 1);
+		ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+		ck_assert_int_eq(waiting(s.fds[0]), UPDATE_SIZE);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	}
+	give(&s.server, "answer", 6);
+	ck_assert_int_eq(take(&s.client, "answer"), TLS_OPEN);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_request_is_answered_behind_kept_bytes)
+{
+	struct scene s;
+	size_t given, got = 0;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	given = fill(&s.server);
+	send_updates(&s.client, SSL_KEY_UPDATE_REQUESTED, 1);
+	ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	ck_assert_uint_eq(s.server.updates_sent, 0);
+	while (!tls_flush(&s.server))
+		got += take_some(&s.client);
+	ck_assert_uint_eq(s.server.updates_sent, 1);
+	while (got < given)
+		got += take_some(&s.client);
+	give(&s.server, "behind", 6);
+	ck_assert_int_eq(take(&s.client, "behind"), TLS_OPEN);
+	scene_clear(&s);
+}
+END_TEST
+
+/* It never reads; OpenSSL keeps an answer for each request but the last. */
+START_TEST(requests_behind_kept_bytes_do_not_fill_our_memory)
+{
+	static const char zeros[REACTOR_BATCH];
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	fill(&s.server);
+	ck_assert(buf_append(&s.server.out, zeros, sizeof(zeros)));
+	ck_assert(buf_append(&s.server.out, zeros, sizeof(zeros)));
+	s.server.opened -= 1e6; /* it may send any number */
+	for (int i = 0; i < 40 && s.server.state == TLS_OPEN; i++) {
+		send_updates(&s.client, SSL_KEY_UPDATE_REQUESTED, 100);
+		take(&s.server, "");
+	}
+	ck_assert_int_eq(s.server.state, TLS_BROKEN);
+	ck_assert_ptr_nonnull(strstr(s.server.detail, "KeyUpdates"));
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(behind_our_close_notify_no_request_is_answered)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	tls_finish(&s.server);
+	ck_assert_int_eq(take(&s.client, ""), TLS_FINISHED);
+	send_updates(&s.client, SSL_KEY_UPDATE_REQUESTED, 1);
+	ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	ck_assert_int_eq(waiting(s.fds[0]), -1);
+	give(&s.client, "more", 4);
+	ck_assert_int_eq(take(&s.server, "more"), TLS_OPEN);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_flood_of_key_updates_breaks_the_stream_behind_the_bytes_before_it)
+{
+	for (int type = SSL_KEY_UPDATE_NOT_REQUESTED; type <= SSL_KEY_UPDATE_REQUESTED;
+	     type++) {
+		struct scene s;
+
+		scene_init(&s, TLS1_3_VERSION);
+		meet(&s, NULL);
+		give(&s.client, "last", 4);
+		send_updates(&s.client, type, 400);
+		ck_assert_int_eq(take(&s.server, "last"), TLS_BROKEN);
+		ck_assert_int_eq(s.server.reason, REASON_CARRIER_LOST);
+		ck_assert_ptr_nonnull(strstr(s.server.detail, "KeyUpdates"));
+		ck_assert(s.server.updates_came < 100); /* not one more was worked off */
+		ck_assert(tls_abort(&s.server));
+		ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
+		ck_assert_int_eq(s.client.reason, REASON_FAR_RESET);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+/* Their reader was busy elsewhere for an hour. */
+START_TEST(heartbeats_that_waited_for_long_are_no_flood)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	s.server.opened -= 3600;
+	for (int i = 0; i < 36; i++) {
+		send_updates(&s.client, SSL_KEY_UPDATE_NOT_REQUESTED, 100);
+		ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	}
+	give(&s.client, "word", 4);
+	ck_assert_int_eq(take(&s.server, "word"), TLS_OPEN);
+	scene_clear(&s);
+}
+END_TEST
+
+/* As BoringSSL and Go do. */
+START_TEST(an_abort_behind_heartbeats_is_told_as_too_many_of_them)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	for (int i = 0; i < 17; i++) {
+		ck_assert(tls_probe(&s.client));
+		ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	}
+	ERR_raise(ERR_LIB_SSL, SSL_AD_REASON_OFFSET + SSL_AD_UNEXPECTED_MESSAGE);
+	tls_blame_openssl(&s.client);
+	ck_assert(s.client.overrun);
+	ck_assert_int_eq(s.client.reason, REASON_FAR_RESET);
+	ck_assert_ptr_nonnull(strstr(s.client.detail, "17 heartbeats"));
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(an_abort_behind_data_has_nothing_to_do_with_heartbeats)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	ck_assert(tls_probe(&s.client));
+	ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	give(&s.client, "word", 4);
+	ERR_raise(ERR_LIB_SSL, SSL_AD_REASON_OFFSET + SSL_AD_UNEXPECTED_MESSAGE);
+	tls_blame_openssl(&s.client);
+	ck_assert(!s.client.overrun);
+	ck_assert_ptr_null(strstr(s.client.detail, "heartbeats"));
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- a dead path ----------------------------------------------------------------- */
+
+START_TEST(a_connection_that_timed_out_ends_behind_what_had_arrived)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	give(&s.client, "last", 4);
+	tls_time_out(&s.server, 40);
+	ck_assert(s.server.deaf);
+	ck_assert_int_eq(take(&s.server, "last"), TLS_OPEN);
+	ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+	ck_assert_int_eq(s.server.reason, REASON_CARRIER_LOST);
+	ck_assert_str_eq(s.server.detail, "no acknowledgement for 40 s");
 	scene_clear(&s);
 }
 END_TEST
@@ -1235,4 +1506,14 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     an_abort_by_the_server_leaves_the_session_good,
     who_resumes_is_judged_by_today_s_rules, the_server_judges_who_resumes_too,
     a_probe_changes_nothing, a_probe_behind_the_peer_s_close_notify_is_sent,
-    after_our_own_close_notify_there_is_no_probe, there_is_no_probe_while_bytes_wait)
+    after_our_own_close_notify_there_is_no_probe, after_an_abort_there_is_no_probe,
+    there_is_no_probe_while_bytes_wait, there_is_no_probe_while_bytes_are_on_their_way,
+    the_time_of_the_last_send_is_noted, a_request_for_a_key_update_is_answered_at_once,
+    a_request_is_answered_behind_kept_bytes,
+    requests_behind_kept_bytes_do_not_fill_our_memory,
+    behind_our_close_notify_no_request_is_answered,
+    a_flood_of_key_updates_breaks_the_stream_behind_the_bytes_before_it,
+    heartbeats_that_waited_for_long_are_no_flood,
+    an_abort_behind_heartbeats_is_told_as_too_many_of_them,
+    an_abort_behind_data_has_nothing_to_do_with_heartbeats,
+    a_connection_that_timed_out_ends_behind_what_had_arrived)
