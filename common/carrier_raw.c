@@ -1,5 +1,8 @@
 #include "common/carrier_raw.h"
 
+#include "common/log.h"
+#include "common/net.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +14,9 @@ struct carrier_raw {
 	struct channel channel;
 	struct link *link;
 	bool abort; /* the stream ended in an RST */
+	/* By reactor_now(); 0: there is no such time. */
+	double look_at; /* ask whether anybody is behind the peer's FIN */
+	double asked;   /* since then TCP has something to acknowledge */
 };
 
 static struct carrier_raw *
@@ -21,22 +27,6 @@ carrier_of(const struct endpoint *e)
 }
 
 /* ---- the link's news ------------------------------------------------------------- */
-
-/*
- * Behind close_notify only the end of TCP can come.  From a foreign peer a FIN there
- * still is a half-close; but a pod's RST arrives as FIN too, so ask once whether
- * anybody is there.
- */
-static void
-watch_for_tcp_end(struct carrier_raw *c)
-{
-	struct tls *t = &c->link->tls;
-
-	if (t->eof || !tls_discard(t))
-		return;
-	if (!t->deaf)
-		link_set_timer(c->link, probe_after);
-}
 
 /* Tell the endpoint what the connection has come to.  Once both close_notifies are out,
  * and nothing is kept, how TCP ends says nothing any more. */
@@ -49,6 +39,104 @@ mirror(struct carrier_raw *c)
 	e->deaf = t->state == TLS_BROKEN || (t->deaf && !tls_is_complete(t));
 	if (e->deaf)
 		e->reason = t->reason != REASON_NONE ? t->reason : REASON_CARRIER_LOST;
+	if (t->overrun && c->link->target != NULL)
+		target_set_overrun(c->link->target, t->updates_sent);
+}
+
+/* ---- heartbeats and dead paths --------------------------------------------------- */
+
+/*
+ * When to look again.  Bytes that move put off the heartbeat; that costs no call to libev
+ * until it would have been due.
+ */
+static void
+plan(struct carrier_raw *c, double now, double silence)
+{
+	const struct service_settings *s = c->link->service->settings;
+	double next = now + s->keepalive;
+	double times[] = {
+	    c->link->tls.sent + s->keepalive,
+	    c->look_at,
+	    c->asked > 0 ? c->asked + s->keepalive_timeout : now + s->keepalive - silence,
+	};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (times[i] > now && times[i] < next)
+			next = times[i];
+	link_set_timer(c->link, next - now);
+}
+
+/* TCP owes us an acknowledgement, either of a heartbeat or because it gave none for as
+ * long; it gets keepaliveTimeout for that, from a time at which we looked: the silence
+ * alone could be our own, of a process that was stopped. */
+static bool
+waits_in_vain(struct carrier_raw *c, double now, double silence)
+{
+	const struct service_settings *s = c->link->service->settings;
+
+	if (silence < now - c->asked)
+		c->asked = 0; /* it came, or nothing is owed */
+	if (c->asked == 0 && silence >= s->keepalive)
+		c->asked = now;
+	return c->asked > 0 && now - c->asked >= s->keepalive_timeout;
+}
+
+static void
+beat_if_due(struct carrier_raw *c, double now)
+{
+	struct link *link = c->link;
+	struct tls *t = &link->tls;
+	bool look = c->look_at > 0 && now >= c->look_at;
+
+	if (look)
+		c->look_at = 0;
+	if (!look && now < t->sent + link->service->settings->keepalive)
+		return;
+	if (link->target != NULL && !target_bears(link->target, t->updates_sent + 1))
+		return;
+	if (tls_probe(t) && c->asked == 0)
+		c->asked = now;
+}
+
+static void
+on_timer(void *owner)
+{
+	struct carrier_raw *c = owner;
+	struct endpoint *e = &c->channel.endpoint;
+	struct tls *t = &c->link->tls;
+	double now = reactor_now(), silence;
+
+	if (t->deaf || t->state == TLS_BROKEN)
+		return;
+	silence = net_unanswered(t->fd);
+	if (waits_in_vain(c, now, silence))
+		tls_time_out(t, silence);
+	else
+		beat_if_due(c, now);
+	if (!t->deaf) {
+		plan(c, now, silence);
+		return;
+	}
+	e->readable = true; /* what has arrived, then the end */
+	mirror(c);
+	e->wake(e->owner);
+}
+
+/*
+ * Behind close_notify only the end of TCP can come.  From a foreign peer a FIN there
+ * still is a half-close; but a pod's RST arrives as FIN too, so ask once whether
+ * anybody is there.
+ */
+static void
+watch_for_tcp_end(struct carrier_raw *c)
+{
+	struct tls *t = &c->link->tls;
+	double now = reactor_now();
+
+	if (t->eof || !tls_discard(t) || t->deaf)
+		return;
+	c->look_at = now + probe_after;
+	plan(c, now, 0);
 }
 
 static void
@@ -69,14 +157,6 @@ on_ready(void *owner, int events)
 		link_check(c->link);
 	mirror(c);
 	e->wake(e->owner);
-}
-
-static void
-on_timer(void *owner)
-{
-	struct carrier_raw *c = owner;
-
-	tls_probe(&c->link->tls);
 }
 
 static const struct link_carrier link_carrier = {
@@ -189,6 +269,22 @@ static const struct channel_ops channel_ops = {
     .release = raw_release,
 };
 
+/* Once for a service: on TLS 1.2 there is nothing to beat with. */
+static void
+warn_without_heartbeat(struct link *link)
+{
+	char service[LOG_QUOTE_SIZE];
+
+	if (tls_has_heartbeat(&link->tls) || !service_tells_once(link->service))
+		return;
+	log_warning(
+	    "event=no-heartbeat service=%s tls=%s detail=\"TLS 1.2 has no heartbeat: "
+	    "routers and load balancers cut a silent stream at their idle limit; "
+	    "sslVersionMin = TLSv1.3 at both ends, or multiplex, keeps it open\"",
+	    log_quote(link->service->settings->name, service),
+	    SSL_get_version(link->tls.ssl));
+}
+
 struct channel *
 carrier_raw_new(struct link *link)
 {
@@ -204,5 +300,7 @@ carrier_raw_new(struct link *link)
 	};
 	c->link = link;
 	link_adopt(link, &link_carrier, c);
+	plan(c, reactor_now(), 0);
+	warn_without_heartbeat(link);
 	return &c->channel;
 }

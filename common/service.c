@@ -111,6 +111,12 @@ service_expiry(const struct service *service)
 }
 
 bool
+service_tells_once(struct service *service)
+{
+	return !atomic_exchange(&service->told, true);
+}
+
+bool
 target_may_h2(struct target *target)
 {
 	double raw_until;
@@ -129,6 +135,20 @@ target_set_raw(struct target *target)
 	pthread_mutex_lock(&target->lock);
 	target->raw_until = reactor_now() + raw_seconds;
 	pthread_mutex_unlock(&target->lock);
+}
+
+bool
+target_bears(struct target *target, unsigned heartbeats)
+{
+	unsigned most = atomic_load(&target->overrun);
+
+	return most == 0 || heartbeats < most;
+}
+
+void
+target_set_overrun(struct target *target, unsigned heartbeats)
+{
+	atomic_store(&target->overrun, heartbeats);
 }
 
 /* A copy, since OpenSSL writes to a session that a connection uses. */

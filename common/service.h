@@ -27,6 +27,7 @@ struct target {
 	pthread_mutex_t lock;     /* taken once per TLS handshake */
 	SSL_SESSION *session;     /* the newest that was not refused; NULL: none */
 	double raw_until;         /* by reactor_now(): till then h2 is not offered */
+	atomic_uint overrun;      /* heartbeats in a row at which it aborted; 0: never */
 };
 
 struct service {
@@ -36,6 +37,7 @@ struct service {
 	SSL_CTX *context;
 	struct target *targets;
 	size_t target_count;
+	atomic_bool told; /* that there is TLS without heartbeats */
 	/** What the files it was made from looked like just before. */
 	struct file_stamp stamps[SERVICE_FILES];
 
@@ -63,11 +65,20 @@ bool service_look(const struct service *service, struct file_stamp now[SERVICE_F
  */
 time_t service_expiry(const struct service *service);
 
+/** True at the first call: what is said once for each service is to be said now. */
+bool service_tells_once(struct service *service);
+
 /** Does the target take h2 carriers, as far as is known? */
 bool target_may_h2(struct target *target);
 
 /** It has shown that it does not: do not ask again for a while. */
 void target_set_raw(struct target *target);
+
+/** Does it take so many heartbeats in a row, with no data between, as far as is known? */
+bool target_bears(struct target *target, unsigned heartbeats);
+
+/** It aborted behind so many. */
+void target_set_overrun(struct target *target, unsigned heartbeats);
 
 /** A copy of the session kept for a target, or NULL; the caller frees it. */
 SSL_SESSION *target_session(struct target *target);

@@ -130,6 +130,9 @@ bool tls_abort(struct tls *t);
 /** After the reading side ended: drop what still comes.  True: TCP has ended too. */
 bool tls_discard(struct tls *t);
 
+/** Is there a record for tls_probe()?  TLS 1.3 has one. */
+bool tls_has_heartbeat(const struct tls *t);
+
 /** A record that has no other effect (a KeyUpdate that asks for none; TLS 1.3, RFC 8446,
  * 4.6.3): it keeps the path open, and a dead one answers it with an RST or not at all.
  * False: it is not sent, since bytes of ours are still on their way, our own end is

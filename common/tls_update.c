@@ -53,12 +53,18 @@ tls_update_watch(struct tls *t)
 	SSL_set_msg_callback_arg(t->ssl, t);
 }
 
+bool
+tls_has_heartbeat(const struct tls *t)
+{
+	return SSL_version(t->ssl) >= TLS1_3_VERSION;
+}
+
 /* Nothing follows our own end, and a full socket's bytes go first. */
 static bool
 may_speak(const struct tls *t)
 {
 	return !t->finished && !t->aborted && !t->deaf && t->state != TLS_BROKEN &&
-	       tls_room(t) > 0 && SSL_version(t->ssl) >= TLS1_3_VERSION;
+	       tls_room(t) > 0 && tls_has_heartbeat(t);
 }
 
 static bool

@@ -2,6 +2,7 @@
 
 #include "common/net.h"
 #include "common/tls.h"
+#include "tests/unit/own_network.h"
 #include "tests/unit/tls_bench.h"
 #include "tests/unit/unit.h"
 
@@ -789,6 +790,280 @@ START_TEST(a_peer_that_is_gone_behind_its_close_notify_is_found_out)
 }
 END_TEST
 
+/* ---- heartbeats ----------------------------------------------------------------- */
+
+static void
+keep_alive(struct scene *s, double keepalive, double timeout)
+{
+	s->bench.client.keepalive = s->bench.server.keepalive = keepalive;
+	s->bench.client.keepalive_timeout = s->bench.server.keepalive_timeout = timeout;
+}
+
+static struct tls *
+our_tls(struct scene *s)
+{
+	return &LIST_FIRST(&s->set.links)->tls;
+}
+
+static double
+peer_hears(struct scene *s)
+{
+	ck_assert_uint_eq(peer_takes(s), 0);
+	return s->peer.updates_came;
+}
+
+static void
+wait_seconds(struct scene *s, double seconds)
+{
+	double end = reactor_now() + seconds;
+
+	while (reactor_now() < end)
+		turn(s);
+}
+
+START_TEST(a_silent_carrier_sends_heartbeats)
+{
+	for (int role = ROLE_CLIENT; role <= ROLE_SERVER; role++) {
+		struct scene s;
+
+		scene_init(&s, (enum role)role);
+		keep_alive(&s, 0.1, 0.1);
+		meet(&s);
+		EXPECT(&s, peer_hears(&s) >= 3);
+		ck_assert(!s.channel->endpoint.deaf);
+		peer_gives(&s, "word");
+		turns(&s, 5);
+		ck_assert_int_eq(we_take(&s, "word"), SOURCE_OPEN);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(bytes_that_were_sent_put_the_heartbeat_off)
+{
+	struct scene s;
+
+	scene_init(&s, ROLE_CLIENT);
+	keep_alive(&s, 0.05, 10);
+	meet(&s);
+	our_tls(&s)->sent = reactor_now() + 60;
+	wait_seconds(&s, 0.5);
+	ck_assert(peer_hears(&s) == 0);
+	our_tls(&s)->sent = reactor_now();
+	EXPECT(&s, peer_hears(&s) >= 1);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(heartbeats_go_on_when_the_peer_has_finished)
+{
+	struct scene s;
+	double before;
+
+	scene_init(&s, ROLE_CLIENT);
+	keep_alive(&s, 0.1, 10);
+	meet(&s);
+	tls_finish(&s.peer);
+	turns(&s, 5);
+	ck_assert_int_eq(we_take(&s, ""), SOURCE_FINISHED);
+	before = peer_hears(&s);
+	EXPECT(&s, peer_hears(&s) >= before + 3);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(heartbeats_end_when_we_have_finished)
+{
+	struct scene s;
+	double before;
+
+	scene_init(&s, ROLE_CLIENT);
+	keep_alive(&s, 0.05, 10);
+	meet(&s);
+	endpoint_end(&s.channel->endpoint, ENDING_FIN);
+	ck_assert_uint_eq(peer_takes_all(&s), 0);
+	before = s.peer.updates_came;
+	wait_seconds(&s, 0.5);
+	ck_assert_uint_eq(peer_takes(&s), 0);
+	ck_assert_int_eq(s.peer.state, TLS_FINISHED);
+	ck_assert(s.peer.updates_came == before);
+	scene_clear(&s);
+}
+END_TEST
+
+/* There is no record for it, and the stream goes on. */
+START_TEST(tls_1_2_has_no_heartbeat)
+{
+	struct scene s;
+
+	scene_init(&s, ROLE_SERVER);
+	s.bench.client.tls_max = s.bench.server.tls_max = TLS1_2_VERSION;
+	keep_alive(&s, 0.05, 0.05);
+	meet(&s);
+	ck_assert(s.service.told);
+	wait_seconds(&s, 0.5);
+	ck_assert(peer_hears(&s) == 0);
+	we_give(&s, "word");
+	ck_assert_uint_eq(peer_takes(&s), 4);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_target_that_bears_only_so_many_heartbeats_gets_no_more)
+{
+	struct scene s;
+
+	scene_init(&s, ROLE_CLIENT);
+	keep_alive(&s, 0.05, 10);
+	meet(&s);
+	EXPECT(&s, peer_hears(&s) >= 3);
+	our_tls(&s)->overrun = true;
+	our_tls(&s)->updates_sent = 3;
+	ck_assert_int_eq(we_take(&s, ""), SOURCE_OPEN);
+	ck_assert_uint_eq(s.target.overrun, 3);
+	endpoint_end(&s.channel->endpoint, ENDING_RST);
+	release(&s);
+	end_peer(&s, false);
+	EXPECT(&s, s.set.count == 0);
+
+	s.opened = 0;
+	meet(&s);
+	EXPECT(&s, peer_hears(&s) >= 2);
+	wait_seconds(&s, 0.3);
+	ck_assert(peer_hears(&s) == 2);
+	we_give(&s, "word"); /* a new row begins */
+	EXPECT(&s, peer_takes(&s) == 4);
+	EXPECT(&s, peer_hears(&s) >= 4);
+	wait_seconds(&s, 0.3);
+	ck_assert(peer_hears(&s) == 4);
+	scene_clear(&s);
+}
+END_TEST
+
+/* ---- dead paths ----------------------------------------------------------------- */
+
+/* They meet in a network that can be cut.  False: there is none to be had. */
+static bool
+meet_apart(struct scene *s, enum role role, double keepalive, double timeout)
+{
+	if (!own_network_enter())
+		return false;
+	scene_init(s, role);
+	keep_alive(s, keepalive, timeout);
+	meet(s);
+	return true;
+}
+
+static void
+expect_lost(struct scene *s)
+{
+	EXPECT(s, s->channel->endpoint.deaf);
+	ck_assert(s->channel->endpoint.readable);
+	ck_assert_int_eq(s->channel->endpoint.reason, REASON_CARRIER_LOST);
+	ck_assert_ptr_nonnull(
+	    strstr(channel_detail(s->channel), "no acknowledgement for"));
+}
+
+START_TEST(a_silent_carrier_whose_path_dies_is_found_out_by_its_heartbeat)
+{
+	struct scene s;
+
+	if (!meet_apart(&s, ROLE_SERVER, 0.1, 0.5))
+		return;
+	EXPECT(&s, peer_hears(&s) >= 1);
+	ck_assert(!s.channel->endpoint.deaf);
+	ck_assert_int_eq(we_take(&s, ""), SOURCE_OPEN);
+	ck_assert(!s.channel->endpoint.readable);
+	own_network_cut();
+	expect_lost(&s);
+	ck_assert_int_eq(we_take(&s, ""), SOURCE_BROKEN);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_full_carrier_whose_path_dies_is_found_out)
+{
+	struct scene s;
+
+	if (!meet_apart(&s, ROLE_CLIENT, 0.1, 0.2))
+		return;
+	we_fill(&s);
+	endpoint_wait(&s.channel->endpoint, false, true);
+	wait_seconds(&s, 0.3); /* the window is closed, the first probes are answered */
+	own_network_cut();
+	expect_lost(&s);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_finished_carrier_whose_path_dies_is_found_out_by_what_it_sent_last)
+{
+	struct scene s;
+
+	if (!meet_apart(&s, ROLE_CLIENT, 0.1, 0.5))
+		return;
+	own_network_cut();
+	we_give(&s, "last");
+	endpoint_end(&s.channel->endpoint, ENDING_FIN);
+	expect_lost(&s);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(what_arrived_before_the_path_died_is_still_taken)
+{
+	struct scene s;
+
+	if (!meet_apart(&s, ROLE_CLIENT, 0.1, 0.2))
+		return;
+	ck_assert_int_eq(we_take(&s, ""), SOURCE_OPEN);
+	peer_gives(&s, "last");
+	turns(&s, 5);
+	own_network_cut();
+	expect_lost(&s);
+	ck_assert_int_eq(we_take(&s, "last"), SOURCE_OPEN);
+	ck_assert_int_eq(we_take(&s, ""), SOURCE_BROKEN);
+	scene_clear(&s);
+}
+END_TEST
+
+/* It acknowledges each probe of its closed window. */
+START_TEST(a_reader_that_takes_nothing_is_not_taken_for_dead)
+{
+	struct scene s;
+	size_t given;
+
+	scene_init(&s, ROLE_SERVER);
+	keep_alive(&s, 0.05, 0.05);
+	meet(&s);
+	given = we_fill(&s);
+	endpoint_wait(&s.channel->endpoint, false, true);
+	wait_seconds(&s, 1);
+	ck_assert(!s.channel->endpoint.deaf);
+	EXPECT(&s, (given -= peer_takes(&s)) == 0);
+	scene_clear(&s);
+}
+END_TEST
+
+/* As after a stop of the process: most of the silence was ours. */
+START_TEST(a_silence_before_we_looked_does_not_count)
+{
+	struct scene s;
+
+	if (!meet_apart(&s, ROLE_SERVER, 0.1, 0.8))
+		return;
+	ck_assert_uint_eq(peer_takes(&s), 0);
+	usleep(1000000);
+	own_network_cut();
+	we_give(&s, "word");
+	wait_seconds(&s, 0.7);
+	ck_assert(net_unanswered(our_tls(&s)->fd) > 1);
+	ck_assert(!s.channel->endpoint.deaf);
+	expect_lost(&s);
+	scene_clear(&s);
+}
+END_TEST
+
 UNIT_MAIN("carrier_raw", a_good_handshake_gives_a_channel_and_its_facts,
     a_peer_that_leaves_before_its_hello_is_told_as_no_pod_or_probe,
     a_peer_that_never_answers_is_given_up, a_cancelled_handshake_tells_nobody,
@@ -808,4 +1083,13 @@ UNIT_MAIN("carrier_raw", a_good_handshake_gives_a_channel_and_its_facts,
     a_reset_of_a_full_carrier_that_a_take_finds_out_does_not_spin,
     a_full_carrier_says_when_it_has_room,
     a_fin_behind_close_notify_wakes_nobody_again_and_again,
-    a_peer_that_is_gone_behind_its_close_notify_is_found_out)
+    a_peer_that_is_gone_behind_its_close_notify_is_found_out,
+    a_silent_carrier_sends_heartbeats, bytes_that_were_sent_put_the_heartbeat_off,
+    heartbeats_go_on_when_the_peer_has_finished, heartbeats_end_when_we_have_finished,
+    tls_1_2_has_no_heartbeat, a_target_that_bears_only_so_many_heartbeats_gets_no_more,
+    a_silent_carrier_whose_path_dies_is_found_out_by_its_heartbeat,
+    a_full_carrier_whose_path_dies_is_found_out,
+    a_finished_carrier_whose_path_dies_is_found_out_by_what_it_sent_last,
+    what_arrived_before_the_path_died_is_still_taken,
+    a_reader_that_takes_nothing_is_not_taken_for_dead,
+    a_silence_before_we_looked_does_not_count)

@@ -35,12 +35,16 @@ bench_init(struct bench *b)
 	    .verify_chain = true,
 	    .ask_cert = true,
 	    .require_cert = true,
-	    .tls_min = TLS1_2_VERSION};
+	    .tls_min = TLS1_2_VERSION,
+	    .keepalive = 30,
+	    .keepalive_timeout = 10};
 	b->client = (struct service_settings){.name = "orders",
 	    .role = ROLE_CLIENT,
 	    .verify_chain = true,
 	    .check_host = {.items = &b->host, .count = 1},
-	    .tls_min = TLS1_2_VERSION};
+	    .tls_min = TLS1_2_VERSION,
+	    .keepalive = 30,
+	    .keepalive_timeout = 10};
 	b->server.ca_file = certificate_write("ca.crt", &b->ca, NULL);
 	b->client.ca_file = strdup(b->server.ca_file);
 	bench_give_certificate(&b->server, "DNS:orders.apps.example", &b->ca);
