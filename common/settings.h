@@ -74,7 +74,7 @@ struct service_settings {
 	long carriers;    /* client: h2 carriers to a target, per worker */
 	bool delay;       /* client: open none before the first stream */
 	double max_age;   /* client: of h2 carriers; 0: any */
-	double keepalive; /* both: of h2 carriers */
+	double keepalive; /* both, and the next */
 	double keepalive_timeout;
 	enum protocol protocol;
 	int protocol_version; /* server: of PROXY, 1 or 2 */

@@ -410,7 +410,12 @@ static const struct option rows[] = {
 	.fallback = BOTH("30"),
 	.min = 1,
 	.max = 3600,
-	.help = "With multiplex, ask for a sign of life when nothing came for this long",
+	.help =
+	    "After so much silence show that the path is in use, so that nobody on it "
+	    "cuts it as idle. With multiplex: ask for a sign of life when nothing came; "
+	    "without, on TLS 1.3: send a heartbeat that asks for nothing when nothing "
+	    "was "
+	    "sent",
     },
     {
 	.name = "keepaliveTimeout",
@@ -420,8 +425,9 @@ static const struct option rows[] = {
 	.min = 1,
 	.max = 3600,
 	.help =
-	    "With multiplex, a TLS connection is lost when no sign of life comes within "
-	    "this long; its streams are reset",
+	    "A TLS connection is lost, and its streams are reset, when what keepalive "
+	    "sent is not answered within this long: with multiplex by a sign of life of "
+	    "the far end, without by an acknowledgement of TCP",
     },
     {
 	.name = "TIMEOUTconnect",
