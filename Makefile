@@ -79,9 +79,9 @@ check: unit integration check-teeth
 unit: $(UNIT)
 	$(Q)for t in $(UNIT); do CK_VERBOSITY=minimal $$t || exit 1; done
 
-## integration: the pair among real programs (pytest); T=name picks tests, KINDS=raw or h2 carriers
+## integration: the pair among real programs (pytest); T=name picks tests, KINDS=raw or h2 carriers, SLOW=1
 integration: all
-	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(KINDS) $(if $(T),-k '$(T)')
+	$(Q)$(if $(SLOW),ROUTEPORT_SLOW=1 )ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(KINDS) $(if $(T),-k '$(T)')
 
 ## check-teeth: the endings with a stunnel4 pair in our place; most of them must fail
 check-teeth:

@@ -5,12 +5,14 @@ import functools
 import pathlib
 import resource
 import signal
+import subprocess
 import tempfile
 
 import pytest
 
 from harness import pairs, programs, waiting
 from harness.certificates import HOST, Certificates
+from harness.namespaces import TwoHosts
 from harness.ports import Ports
 from harness.processes import Processes
 from harness.programs import App
@@ -114,6 +116,17 @@ def router(make_router, pod_port):
 def app(place):
     with contextlib.closing(App(place.ports.reserve())) as app:
         yield app
+
+
+@pytest.fixture
+def two_hosts():
+    """Two hosts with a cable between them."""
+    try:
+        hosts = TwoHosts()
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"network namespaces need root and iproute2: {error}")
+    with contextlib.closing(hosts):
+        yield hosts
 
 
 # One end alone may meet somebody else's; the pair must agree.

@@ -1,27 +1,182 @@
-"""A silent stream lives on an h2 carrier, whatever the router's idle limit; a path that is dead is
-found out."""
+"""A silent stream lives, whatever the router's idle limit; a path that is dead is found out, and
+a far end that hangs on h2.  TIMEOUTidle knows of none of this."""
 
+import contextlib
+import os
+
+import pytest
+
+from harness import pairs
 from harness.certificates import HOST
-from harness.pairs import Pair
-from harness.programs import Ending, random_bytes
+from harness.pairs import Pair, parse_line
+from harness.programs import App, Ending, random_bytes
 
 KINDS = ["h2"]
 WORKERS = [1]
 
 WORDS = random_bytes(5000)
 
+# Seconds of silence, and the router's limit, which is much shorter.
+SILENCE = 65 if os.environ.get("ROUTEPORT_SLOW") else 20
+LIMIT = "3s"
 
-def test_silent_stream_outlives_the_router_s_idle_limit(start_client, start_server, make_router, app, pod_port):
-    router = make_router({HOST: [pod_port]}, tunnel="2s")
-    options = {"multiplex": "yes", "keepalive": 1}
-    server = start_server(app.address, **options)
-    pair = Pair(start_client(router.port, **options), server, app)
-    stream = pair.open()
-    assert stream.one.is_silent_for(7)
+
+def both_say(stream):
     stream.one.send(WORDS)
     assert stream.other.receive(len(WORDS)) == WORDS
     stream.other.send(WORDS)
     assert stream.one.receive(len(WORDS)) == WORDS
+
+
+def expect_silence(streams, seconds):
+    """Neither end of any of them sees a byte or an end within that time."""
+    ends = [end for stream in streams for end in (stream.one, stream.other)]
+    assert ends[0].is_silent_for(seconds)
+    assert all(end.is_silent_for(0) for end in ends)
+
+
+@pytest.fixture
+def make_silent_pair(place, make_router):
+    """A pair with heartbeats at its own router, which cuts at LIMIT; `client` and `server` start its ends."""
+    options = {"keepalive": 1, "keepaliveTimeout": 5}
+    with contextlib.ExitStack() as apps:
+
+        def make(client, server, multiplex="no"):
+            port = place.ports.reserve()
+            router = make_router({HOST: [port]}, tunnel=LIMIT)
+            app = apps.enter_context(contextlib.closing(App(place.ports.reserve())))
+            server_end = server(place, app.address, port=port, multiplex=multiplex, **options)
+            return Pair(client(place, router.port, multiplex=multiplex, **options), server_end, app)
+
+        yield make
+
+
+def test_silent_streams_outlive_the_router_s_limit(make_silent_pair):
+    ours = pairs.routeport_client, pairs.routeport_server
+    raw = make_silent_pair(*ours)
+    others = [
+        make_silent_pair(*ours, multiplex="yes"),
+        make_silent_pair(pairs.routeport_client, pairs.stunnel_server),
+        make_silent_pair(pairs.stunnel_client, pairs.routeport_server),
+    ]
+    streams = [pair.open() for pair in (raw, *others)]
+    for stream in streams:
+        both_say(stream)
+    # The one that has finished cannot send heartbeats any more; the other one does.
+    halves = [raw.open("legacy program"), raw.open("app")]
+    for half in halves:
+        half.one.send(WORDS)
+        half.one.finish()
+        assert half.other.receive_to_end() == (WORDS, Ending.FIN)
+    expect_silence(streams, SILENCE)
+    for stream in streams:
+        both_say(stream)
+    for half in halves:
+        assert half.one.is_silent_for(0)
+        half.other.send(WORDS)
+        half.other.finish()
+        assert half.one.receive_to_end() == (WORDS, Ending.FIN)
+
+
+def test_silent_stream_without_heartbeats_is_cut_by_the_router(make_silent_pair):
+    """So it is they that keep the others."""
+    stream = make_silent_pair(pairs.stunnel_client, pairs.stunnel_server).open()
+    both_say(stream)
+    assert stream.one.is_silent_for(1)
+    assert stream.one.receive_to_end()[0] == b""
+
+
+@pytest.mark.parametrize("multiplex", ["no", "yes"])
+def test_heartbeats_do_not_count_for_the_idle_limit(place, router, app, pod_port, multiplex):
+    options = {"multiplex": multiplex, "keepalive": 1}
+    server = pairs.routeport_server(place, app.address, port=pod_port, TIMEOUTidle=3, **options)
+    stream = Pair(pairs.routeport_client(place, router.port, **options), server, app).open()
+    both_say(stream)
+    assert stream.one.receive_to_end() == (b"", Ending.RST)
+    assert stream.other.receive_to_end() == (b"", Ending.RST)
+    server.expect_close("idle")
+
+
+# Dead paths
+
+
+@pytest.fixture
+def apart(place, two_hosts, short_folder):
+    """A raw pair on two hosts, without a router; the programs are at Unix sockets."""
+    options = {"multiplex": "no", "keepalive": 1, "keepaliveTimeout": 1}
+    accept, far = str(short_folder / "accept"), f"{two_hosts.addresses[1]}:4433"
+    with contextlib.closing(App(str(short_folder / "app"))) as app:
+        server = pairs.routeport_server(place, app.address, inside=two_hosts.inside[1], accept=far, **options)
+        client = pairs.routeport_client(
+            place, None, inside=two_hosts.inside[0], accept=accept, connect=far, **options
+        )
+        client.port = accept
+        yield Pair(client, server, app)
+
+
+def expect_dead_path(end):
+    fields = end.expect_close("carrier-lost")
+    assert fields["detail"].startswith("no acknowledgement for ")
+
+
+def test_silent_stream_finds_a_dead_path_out(apart, two_hosts):
+    stream = apart.open()
+    both_say(stream)
+    assert stream.one.is_silent_for(4)
+    two_hosts.cut()
+    for end in apart.ends():
+        expect_dead_path(end)
+
+
+def test_stream_that_sends_finds_a_dead_path_out(apart, two_hosts):
+    stream = apart.open()
+    both_say(stream)
+    two_hosts.cut()
+    stream.one.send_until_blocked()
+    expect_dead_path(apart.client)
+
+
+def test_reader_that_takes_nothing_is_no_dead_path(apart, two_hosts):
+    """It acknowledges the probes of its closed window; TCP_USER_TIMEOUT would cut it."""
+    stream = apart.open()
+    sent = stream.one.send_until_blocked()
+    assert stream.one.is_silent_for(8)
+    assert len(stream.other.receive(sent)) == sent
+    both_say(stream)
+    stream.one.send_until_blocked()
+    two_hosts.cut()
+    expect_dead_path(apart.client)
+
+
+# A peer's requests, and TLS 1.2
+
+
+def test_request_for_a_key_update_is_answered_at_once(place, app, pod_port):
+    pairs.routeport_server(place, app.address, port=pod_port, multiplex="no")
+    program = pairs.openssl_client(place, pod_port, "-msg", "-msgfile", "/dev/stderr")
+    visitor = app.accept()
+    for number in (1, 2):
+        program.write(b"K\n")  # s_client's word for a request
+        program.wait_line(r"<<< .* KeyUpdate", number)
+    assert visitor.is_silent_for(0)
+    program.write(b"hello\n")
+    assert visitor.receive(6) == b"hello\n"
+
+
+def test_tls_1_2_is_said_to_have_no_heartbeat_once(place, router, app, pod_port):
+    options = {"multiplex": "no", "sslVersion": "TLSv1.2"}
+    server = pairs.routeport_server(place, app.address, port=pod_port, workers=3, **options)
+    pair = Pair(pairs.routeport_client(place, router.port, workers=3, **options), server, app)
+    for _ in range(4):
+        both_say(pair.open())
+    for end in pair.ends():
+        (line,) = end.complaints()
+        fields = parse_line(line)
+        assert (fields["event"], fields["service"], fields["tls"]) == ("no-heartbeat", "svc", "TLSv1.2")
+        assert "sslVersionMin" in fields["detail"]
+
+
+# h2 alone
 
 
 def test_far_end_that_hangs_is_a_lost_carrier(make_pair):

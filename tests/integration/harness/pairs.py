@@ -122,24 +122,24 @@ class ForeignEnd:
         """What its program saw has to do."""
 
 
-def _routeport(place, role, port, usual, workers, options):
+def _routeport(place, role, port, usual, workers, inside, options):
     service = {"accept": f"127.0.0.1:{port}", **usual, **options}
     before = {"debug": 7, "workers": workers, "TIMEOUTlinger": 0}
     before |= {name: service.pop(name) for name in OF_THE_PROGRAM & service.keys()}
     path = write_ini(place.folder / f"{role}-{port}.ini", before, service)
-    return RouteportEnd(place.processes.start([routeport(role), path], name=f"routeport-{role}"), port)
+    return RouteportEnd(place.processes.start([*inside, routeport(role), path], name=f"routeport-{role}"), port)
 
 
-def routeport_client(place, router_port, *, workers=1, port=None, **options):
-    """routeport-client; `options` change the usual ones."""
-    return _routeport(
-        place, "client", port or place.ports.reserve(), client_options(place, router_port), workers, options
-    )
+def routeport_client(place, router_port, *, workers=1, port=None, inside=(), **options):
+    """routeport-client; `options` change the usual ones, `inside` are words that start it elsewhere."""
+    port = port or place.ports.reserve()
+    return _routeport(place, "client", port, client_options(place, router_port), workers, inside, options)
 
 
-def routeport_server(place, app, *, workers=1, port=None, **options):
-    """routeport-server; `options` change the usual ones."""
-    return _routeport(place, "server", port or place.ports.reserve(), server_options(place, app), workers, options)
+def routeport_server(place, app, *, workers=1, port=None, inside=(), **options):
+    """routeport-server; the same holds for it."""
+    port = port or place.ports.reserve()
+    return _routeport(place, "server", port, server_options(place, app), workers, inside, options)
 
 
 def _stunnel(place, role, port, usual, options):
@@ -187,13 +187,13 @@ def haproxy_server(place, app, *, port=None):
     return ForeignEnd(place.processes.start(["haproxy", "-db", "-f", path], name="haproxy-server"), port)
 
 
-def openssl_client(place, router_port):
+def openssl_client(place, router_port, *how):
     """`openssl s_client`, which is the legacy program and our client in one: it is talked to
     over its pipes."""
     certificates = place.certificates
     return place.processes.start(
         [
-            *("openssl", "s_client", "-quiet", "-no_ign_eof", "-verify_return_error"),
+            *("openssl", "s_client", "-verify_return_error", *(how or ("-quiet", "-no_ign_eof"))),
             *("-connect", f"127.0.0.1:{router_port}", "-servername", HOST, "-verify_hostname", HOST),
             *("-cert", certificates.client.certificate, "-key", certificates.client.key),
             *("-CAfile", certificates.authority),
