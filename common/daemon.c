@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "common/machine.h"
+#include "common/privilege.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -38,7 +39,7 @@ make_workers(struct daemon *d, struct err *e)
 	    .workers = d->workers,
 	    .count = d->worker_count,
 	    .plan = d->plan,
-	    .most = daemon_max_connections(d->settings),
+	    .most = daemon_max_connections(d->settings, d->worker_count),
 	    .in_turn = d->program->in_turn,
 	    .arrival = d->program->arrival,
 	    .turn_away = d->program->turn_away,
@@ -99,20 +100,14 @@ descriptors_per_stream(const struct settings *settings)
 	return most;
 }
 
-static long
-count_workers(const struct settings *settings)
-{
-	return settings->workers > 0 ? settings->workers : machine_cpus();
-}
-
 long
-daemon_max_connections(const struct settings *settings)
+daemon_max_connections(const struct settings *settings, size_t workers)
 {
 	long most = settings->max_connections;
 
 	if (most == 0)
 		most = (machine_descriptors() - SPARE_DESCRIPTORS -
-			   count_workers(settings) * SPARE_PER_WORKER) /
+			   (long)workers * SPARE_PER_WORKER) /
 		       descriptors_per_stream(settings);
 	return most > 1 ? most : 1;
 }
@@ -293,13 +288,14 @@ start(struct daemon *d, struct err *e)
 	    !log_open(settings->output, settings->foreground == FOREGROUND_QUIET, e))
 		return false;
 	machine_forbid_cores();
-	d->worker_count = (size_t)count_workers(settings);
+	d->worker_count =
+	    (size_t)(settings->workers > 0 ? settings->workers : machine_cpus());
 	if ((d->loop = ev_default_loop(EVFLAG_AUTO)) == NULL)
 		return err_set(e, "libev finds no way to wait for events");
 	watch_signals(d);
 	reload_watch_files(d);
 	return listen_to_all(d, e) && make_workers(d, e) && write_pid(settings->pid, e) &&
-	       start_workers(d, e);
+	       privilege_drop(settings, e) && start_workers(d, e);
 }
 
 bool

@@ -34,8 +34,8 @@ struct daemon {
 
 /* ---- daemon.c -------------------------------------------------------------------- */
 
-/** How many connections @settings allow. */
-long daemon_max_connections(const struct settings *settings);
+/** How many connections @settings allow with so many workers. */
+long daemon_max_connections(const struct settings *settings, size_t workers);
 
 /* ---- reload.c -------------------------------------------------------------------- */
 

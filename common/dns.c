@@ -1,11 +1,12 @@
 #include "common/dns.h"
 
+#include "common/file_stamp.h"
+
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
 
 enum {
 	TRIES = 2,
@@ -29,8 +30,8 @@ struct reading {
 struct dns {
 	struct ev_loop *loop;
 	struct dns_setup setup;
-	bool configured;    /* since resolv.conf was read */
-	struct stat status; /* of resolv.conf when it was read */
+	bool configured;         /* since resolv.conf was read */
+	struct file_stamp stamp; /* of resolv.conf when it was read */
 	/* The first is asked; the others only finish what they were asked before. */
 	LIST_HEAD(, reading) readings;
 };
@@ -160,25 +161,6 @@ reading_new(struct dns *dns)
 	return ARES_SUCCESS;
 }
 
-/* All zero if there is no such file. */
-static struct stat
-file_status(const char *path)
-{
-	struct stat now;
-
-	if (stat(path, &now) != 0)
-		memset(&now, 0, sizeof(now));
-	return now;
-}
-
-static bool
-is_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	       a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* Read resolv.conf again if it changed.  If that fails the old reading serves on, and the
  * next question tries again. */
 static void
@@ -186,13 +168,13 @@ refresh(struct dns *dns)
 {
 	struct reading *old = LIST_FIRST(&dns->readings);
 	/* Before it is read: a change in between is then seen the next time. */
-	struct stat now = file_status(dns->setup.resolv_conf);
+	struct file_stamp now = file_stamp(dns->setup.resolv_conf);
 
-	if (!dns->configured && is_same_file(&now, &dns->status))
+	if (!dns->configured && file_stamps_equal(&now, &dns->stamp, 1))
 		return;
 	if (reading_new(dns) != ARES_SUCCESS)
 		return;
-	dns->status = now;
+	dns->stamp = now;
 	dns->configured = false;
 	reading_turn(old); /* goes now if nothing is open */
 }
@@ -208,7 +190,7 @@ dns_new(struct ev_loop *loop, const struct dns_setup *setup, int *failure)
 	}
 	dns->loop = loop;
 	dns->setup = *setup;
-	dns->status = file_status(setup->resolv_conf);
+	dns->stamp = file_stamp(setup->resolv_conf);
 	if ((*failure = reading_new(dns)) != ARES_SUCCESS) {
 		free(dns);
 		return NULL;

@@ -19,7 +19,8 @@ struct file_stamp {
 	struct timespec modified, changed;
 };
 
-/** Look at @path, behind links.  NULL: no file. */
+/** Look at @path, behind links.  NULL: no file.  If it cannot be looked at errno says
+ * why. */
 struct file_stamp file_stamp(const char *path);
 
 /** Are these @count pairs the same? */

@@ -42,6 +42,11 @@ warn_of_fixed(const struct settings *old, const struct settings *new)
 		log_warning("event=reload detail=\"foreground changes with a restart\"");
 	if (!same_text(old->pid, new->pid))
 		log_warning("event=reload detail=\"pid changes with a restart\"");
+	if (!same_text(old->setuid, new->setuid) ||
+	    !same_text(old->setgid, new->setgid) ||
+	    !same_text(old->chroot, new->chroot) || old->sandbox != new->sandbox)
+		log_warning("event=reload detail=\"setuid, setgid, chroot and sandbox "
+			    "change with a restart\"");
 }
 
 static void
@@ -49,7 +54,7 @@ take_over(struct daemon *d, struct settings *settings, struct plan *plan)
 {
 	warn_of_fixed(d->settings, settings);
 	log_set_level(settings->debug);
-	atomic_store(&d->setup.most, daemon_max_connections(settings));
+	atomic_store(&d->setup.most, daemon_max_connections(settings, d->worker_count));
 	settings_release(d->settings);
 	d->settings = settings;
 	adopt(d, plan);

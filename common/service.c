@@ -4,6 +4,7 @@
 #include "common/reactor.h"
 #include "common/tls_context.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* Seconds for which a target that speaks no h2 is not asked again. */
@@ -18,14 +19,20 @@ target_init(struct target *target, const struct net_name *name, bool multiplex)
 	pthread_mutex_init(&target->lock, NULL);
 }
 
+/* A file that may not be looked at any more (@before, perhaps NULL) is as it was. */
 static void
-look(const struct service_settings *s, struct file_stamp stamps[SERVICE_FILES])
+look(const struct service_settings *s, struct file_stamp stamps[SERVICE_FILES],
+    const struct file_stamp *before)
 {
 	const char *const paths[SERVICE_FILES] = {
 	    s->cert, s->key, s->ca_file, s->ca_path};
 
-	for (size_t i = 0; i < SERVICE_FILES; i++)
+	for (size_t i = 0; i < SERVICE_FILES; i++) {
+		errno = 0;
 		stamps[i] = file_stamp(paths[i]);
+		if (errno == EACCES && before != NULL)
+			stamps[i] = before[i];
+	}
 }
 
 struct service *
@@ -48,7 +55,8 @@ service_new(
 		target_init(&service->targets[i], &settings->connect.items[i],
 		    settings->multiplex != MULTIPLEX_NO);
 	service->target_count = settings->connect.count;
-	look(settings, service->stamps); /* first: what changes meanwhile is seen later */
+	look(settings, service->stamps,
+	    NULL); /* first: what changes meanwhile is seen later */
 	if ((service->context = tls_context_new(settings, e)) == NULL)
 		goto fail;
 	return service;
@@ -86,7 +94,7 @@ service_release(struct service *service)
 bool
 service_look(const struct service *service, struct file_stamp now[SERVICE_FILES])
 {
-	look(service->settings, now);
+	look(service->settings, now, service->stamps);
 	return !file_stamps_equal(now, service->stamps, SERVICE_FILES);
 }
 

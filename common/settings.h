@@ -91,6 +91,10 @@ struct settings {
 	enum log_level debug;
 	char *output; /* NULL: none */
 	char *pid;    /* NULL: none */
+	char *setuid; /* these three: NULL: none */
+	char *setgid;
+	char *chroot;
+	bool sandbox; /* give up rights that are not needed after the start */
 	enum foreground foreground;
 	long workers;          /* 0: as many as the machine allows */
 	long max_connections;  /* 0: from the descriptor limit */

@@ -124,10 +124,6 @@ const struct option_refusal settings_refusals[] = {
 	.why = "is not supported yet: routeport goes through no HTTP proxy",
     },
     {
-	.names = "setuid setgid chroot",
-	.why = "is not supported yet: start routeport as the user it shall run as",
-    },
-    {
 	.names = "include",
 	.why = "is not supported yet: write all sections into one file",
     },

@@ -132,6 +132,46 @@ static const struct option rows[] = {
 	.help = "Write the process number to this file; empty: to none",
     },
     {
+	.name = "setuid",
+	.type = OPTION_TEXT,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, setuid, char *),
+	.syntax = "user or number",
+	.help = "Once everything is open become this user, of /etc/passwd, and of the "
+		"user's group",
+    },
+    {
+	.name = "setgid",
+	.type = OPTION_TEXT,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, setgid, char *),
+	.syntax = "group or number",
+	.help = "Once everything is open be of this group, of /etc/group, and no other",
+    },
+    {
+	.name = "chroot",
+	.type = OPTION_TEXT,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, chroot, char *),
+	.syntax = "folder",
+	.help =
+	    "Once everything is open see nothing outside this folder: files that change "
+	    "are then looked for in it by the same names, and so are resolv.conf and "
+	    "hosts",
+    },
+    {
+	.name = "sandbox",
+	.type = OPTION_YES_NO,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, sandbox, bool),
+	.fallback = BOTH("yes"),
+	.help =
+	    "Once everything is open give up what is not needed any more: no new "
+	    "privileges, no debugger or core file, and (Landlock, where the kernel has "
+	    "it) no files but the folders of certificates and of this file to read, "
+	    "what name lookups need, and the log's folder to write",
+    },
+    {
 	.name = "workers",
 	.type = OPTION_INTEGER,
 	.scope = OPTION_GLOBAL,

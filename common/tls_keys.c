@@ -1,5 +1,7 @@
 #include "common/tls_keys.h"
 
+#include "common/log.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -159,6 +161,19 @@ read_key(const char *path, struct err *e)
 	return key;
 }
 
+/* Readable by the group is normal: a Secret mounted for any user id. */
+static void
+warn_of_readers(const char *path)
+{
+	struct stat st;
+	char text[LOG_QUOTE_SIZE];
+
+	if (stat(path, &st) == 0 && (st.st_mode & S_IROTH))
+		log_warning("event=key-readable file=%s detail=\"everybody on this host "
+			    "can read the private key: chmod o-r\"",
+		    log_quote(path, text));
+}
+
 static bool
 load_own(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
@@ -173,6 +188,7 @@ load_own(SSL_CTX *context, const struct service_settings *s, struct err *e)
 	key = read_key(path, e);
 	if (!key)
 		return false;
+	warn_of_readers(path);
 	fits = X509_check_private_key(SSL_CTX_get0_certificate(context), key) == 1;
 	if (!fits)
 		err_set(e, "key %s does not match the certificate %s", path, s->cert);

@@ -261,8 +261,8 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
 	    "failover", "retry", "local", "protocolHost", "protocolUsername",
 	    "protocolPassword", "protocolHeader", "reset", "socket", "log", "syslog",
-	    "logId", "setuid", "setgid", "chroot", "service", "include", "fips",
-	    "renegotiation", "status", "checkURI", "checkSubject", "checkFingerprint"};
+	    "logId", "service", "include", "fips", "renegotiation", "status", "checkURI",
+	    "checkSubject", "checkFingerprint"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

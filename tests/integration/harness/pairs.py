@@ -25,6 +25,9 @@ STUNNEL_KNOWS |= {"TIMEOUTidle", "TIMEOUTclose", "TIMEOUTconnect", "TIMEOUTbusy"
 
 # Those that hold for all services: they stand before the first section.
 OF_THE_PROGRAM = {"maxConnections", "TIMEOUTlinger", "TIMEOUTdrain", "output"}
+OF_THE_PROGRAM |= {"setuid", "setgid", "chroot", "sandbox"}
+
+SANITIZED = "asan" in BUILD.name or "tsan" in BUILD.name
 
 
 @dataclasses.dataclass
@@ -125,6 +128,8 @@ class ForeignEnd:
 def _routeport(place, role, port, usual, workers, inside, options):
     service = {"accept": f"127.0.0.1:{port}", **usual, **options}
     before = {"debug": 7, "workers": workers, "TIMEOUTlinger": 0}
+    if SANITIZED:
+        before["sandbox"] = "no"  # a sanitizer reads its own files, and traces its own threads
     before |= {name: service.pop(name) for name in OF_THE_PROGRAM & service.keys()}
     path = write_ini(place.folder / f"{role}-{port}.ini", before, service)
     return RouteportEnd(place.processes.start([*inside, routeport(role), path], name=f"routeport-{role}"), port)

@@ -1,0 +1,20 @@
+/*
+ * Rights that a program gives up once it has opened what it needs: another user, another
+ * root folder, no way back to more rights, and by Landlock (Linux 5.13) no files but
+ * those that it may have to read again.
+ *
+ * What a reload needs and what is not among these is refused by the system, and the
+ * reload changes nothing.
+ */
+#ifndef COMMON_PRIVILEGE_H
+#define COMMON_PRIVILEGE_H
+
+#include "common/settings.h"
+
+/**
+ * For the main thread, before it starts others.  False: @e says why.  A kernel without
+ * Landlock is no failure: a line in the log says so.
+ */
+bool privilege_drop(const struct settings *settings, struct err *e);
+
+#endif

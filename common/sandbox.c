@@ -1,0 +1,156 @@
+#include "common/sandbox.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <linux/landlock.h>
+#include <openssl/x509.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What the first version of Landlock knows; later ones add to it, and what a program of
+ * ours never does need not be forbidden. */
+static const uint64_t handled =
+    LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
+    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+    LANDLOCK_ACCESS_FS_MAKE_SYM;
+
+static const uint64_t reading =
+    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+static const uint64_t logging =
+    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG;
+static const uint64_t listening =
+    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+
+/* What c-ares reads. */
+static const char *const lookup_files[] = {
+    "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf"};
+
+/* Where distributions keep trusted certificates: folders, since these are links. */
+static const char *const trust_folders[] = {"/etc/ssl", "/etc/pki",
+    "/etc/ca-certificates", "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates", "/var/lib/ca-certificates"};
+
+/* glibc has no names for these calls yet. */
+static int
+create_ruleset(const struct landlock_ruleset_attr *attr, size_t size, uint32_t flags)
+{
+	return (int)syscall(SYS_landlock_create_ruleset, attr, size, flags);
+}
+
+/* What is not there cannot be read, so that is no failure. */
+static void
+allow(int rules, const char *path, uint64_t access)
+{
+	struct landlock_path_beneath_attr beneath = {.allowed_access = access};
+	struct stat st;
+
+	if (path == NULL || (beneath.parent_fd = open(path, O_PATH | O_CLOEXEC)) < 0)
+		return;
+	if (fstat(beneath.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		beneath.allowed_access &=
+		    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
+	(void)syscall(
+	    SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0);
+	close(beneath.parent_fd);
+}
+
+/* The folder, for a file in it may be replaced. */
+static void
+allow_folder_of(int rules, const char *path, uint64_t access)
+{
+	char copy[PATH_MAX];
+
+	if (path == NULL || strlen(path) >= sizeof(copy))
+		return;
+	strcpy(copy, path);
+	allow(rules, dirname(copy), access);
+}
+
+/* Behind its links, too: a file of another folder, which is replaced there. */
+static void
+allow_real(int rules, const char *path, uint64_t access)
+{
+	char real[PATH_MAX];
+
+	allow(rules, path, access);
+	if (path == NULL || realpath(path, real) == NULL || strcmp(real, path) == 0)
+		return;
+	allow_folder_of(rules, real, access);
+}
+
+static void
+allow_service(int rules, const struct service_settings *s)
+{
+	const char *const files[] = {s->cert, s->key, s->ca_file};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		allow_folder_of(rules, files[i], reading);
+		allow_real(rules, files[i], reading);
+	}
+	allow(rules, s->ca_path, reading);
+	for (size_t i = 0; i < s->accept.count; i++)
+		allow_folder_of(rules, s->accept.items[i].path, listening);
+}
+
+static void
+allow_system_trust(int rules)
+{
+	allow_folder_of(rules, getenv(X509_get_default_cert_file_env()), reading);
+	allow(rules, getenv(X509_get_default_cert_dir_env()), reading);
+	allow_folder_of(rules, X509_get_default_cert_file(), reading);
+	for (size_t i = 0; i < sizeof(trust_folders) / sizeof(trust_folders[0]); i++)
+		allow(rules, trust_folders[i], reading);
+}
+
+static void
+allow_all(int rules, const struct settings *settings)
+{
+	bool system_ca = false;
+
+	for (size_t i = 0; i < settings->service_count; i++) {
+		allow_service(rules, &settings->services[i]);
+		system_ca |= settings->services[i].system_ca;
+	}
+	if (system_ca)
+		allow_system_trust(rules);
+	allow_folder_of(rules, settings->file, reading);
+	allow_real(rules, settings->file, reading);
+	allow_folder_of(rules, settings->output, logging);
+	allow_folder_of(rules, settings->pid, LANDLOCK_ACCESS_FS_REMOVE_FILE);
+	for (size_t i = 0; i < sizeof(lookup_files) / sizeof(lookup_files[0]); i++)
+		allow_real(rules, lookup_files[i], LANDLOCK_ACCESS_FS_READ_FILE);
+	allow(rules, getenv("CARES_HOSTS"), LANDLOCK_ACCESS_FS_READ_FILE);
+}
+
+bool
+sandbox_enter(const struct settings *settings, struct err *e)
+{
+	struct landlock_ruleset_attr attr = {.handled_access_fs = handled};
+	int rules = create_ruleset(&attr, sizeof(attr.handled_access_fs), 0);
+	bool ok;
+
+	if (rules < 0 && (errno == ENOSYS || errno == EOPNOTSUPP)) {
+		log_info("event=sandbox detail=\"the kernel has no Landlock: files are "
+			 "guarded by their permissions alone\"");
+		return true;
+	}
+	if (rules < 0)
+		return err_errno(e, errno, "making Landlock's rules");
+	allow_all(rules, settings);
+	ok = syscall(SYS_landlock_restrict_self, rules, 0) == 0 ||
+	     err_errno(e, errno, "entering Landlock's rules");
+	close(rules);
+	return ok;
+}

@@ -1,0 +1,19 @@
+/*
+ * The files that a running program may still touch, by Landlock (landlock(7)).  Part of
+ * privilege.
+ */
+#ifndef COMMON_SANDBOX_H
+#define COMMON_SANDBOX_H
+
+#include "common/settings.h"
+
+/**
+ * From now on this thread, and those that it starts, read only the folders of
+ * certificates, keys and settings, the system's trusted certificates where they are used,
+ * and what name lookups need; and write only the log, and where Unix sockets and the pid
+ * file lie. Needs no_new_privs.  False: @e.  Where the kernel has no Landlock that is
+ * said in the log.
+ */
+bool sandbox_enter(const struct settings *settings, struct err *e);
+
+#endif

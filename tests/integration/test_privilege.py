@@ -1,0 +1,142 @@
+"""What a program gives up once it runs, and that it still does its work."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+
+import pytest
+
+from harness.pairs import Pair, routeport_client, routeport_server
+from harness.programs import random_bytes
+
+WORDS = random_bytes(5000)
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+def echo(stream):
+    stream.one.send(WORDS)
+    assert stream.other.receive(len(WORDS)) == WORDS
+    stream.other.send(WORDS)
+    assert stream.one.receive(len(WORDS)) == WORDS
+
+
+def status(end, field):
+    """Of all its threads: a word for each."""
+    words = set()
+    for task in pathlib.Path(f"/proc/{end.process.pid}/task").iterdir():
+        text = (task / "status").read_text(encoding="ascii")
+        words.add(" ".join(re.search(rf"^{field}:[ \t]*(.*)$", text, re.MULTILINE).group(1).split()))
+    return words
+
+
+@pytest.fixture
+def start_pair(place, router, pod_port, app):
+    def start(**options):
+        server = routeport_server(place, app.address, port=pod_port, **options)
+        return Pair(routeport_client(place, router.port, **options), server, app)
+
+    return start
+
+
+def rewrite(end, old, new):
+    path = pathlib.Path(end.process.argv[-1])
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_no_thread_gains_privileges_any_more(start_pair):
+    pair = start_pair(sandbox="yes")
+    echo(pair.open())
+    for end in pair.ends():
+        assert status(end, "NoNewPrivs") == {"1"}
+
+
+def test_files_elsewhere_are_out_of_reach(start_pair, place, tmp_path_factory, certificates):
+    """The reload that needs one changes nothing, and says so."""
+    pair = start_pair(sandbox="yes")
+    if pair.client.process.lines_with("the kernel has no Landlock"):
+        pytest.skip("the kernel has no Landlock")
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "client.crt"
+    shutil.copy(certificates.client.certificate, elsewhere)
+    rewrite(pair.client, str(certificates.client.certificate), str(elsewhere))
+    pair.client.process.send_signal(signal.SIGHUP)
+    line = pair.client.process.wait_line("error event=reload-failed")
+    assert "Permission denied" in line and str(elsewhere) in line
+    echo(pair.open())
+
+
+def test_the_file_and_its_certificates_are_within_reach(start_pair):
+    pair = start_pair(sandbox="yes")
+    rewrite(pair.client, "[svc]", "[svc]\nTIMEOUTidle = 77")
+    pair.client.process.send_signal(signal.SIGHUP)
+    pair.client.process.wait_line("event=reloaded")
+    echo(pair.open())
+
+
+def test_without_the_sandbox_files_elsewhere_are_within_reach(start_pair, tmp_path_factory, certificates):
+    pair = start_pair(sandbox="no")
+    assert status(pair.client, "NoNewPrivs") == {"0"}
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "client.crt"
+    shutil.copy(certificates.client.certificate, elsewhere)
+    rewrite(pair.client, str(certificates.client.certificate), str(elsewhere))
+    pair.client.process.send_signal(signal.SIGHUP)
+    pair.client.process.wait_line("event=reloaded")
+
+
+@root
+@pytest.mark.parametrize("names", [{"setuid": "nobody"}, {"setuid": "65534", "setgid": "65534"}], ids=["name", "number"])
+def test_it_becomes_the_user_asked_for(start_pair, names):
+    pair = start_pair(**names)
+    echo(pair.open())
+    for end in pair.ends():
+        assert status(end, "Uid") == {"65534 65534 65534 65534"}
+        assert status(end, "Gid") == {"65534 65534 65534 65534"}
+        assert status(end, "Groups") == {""}
+        end.process.wait_line("warning event=unreadable")
+        assert not end.process.lines_with("renewal-failed")
+
+
+@root
+def test_a_key_that_only_root_reads_keeps_the_old_one_in_use(start_pair, place):
+    """It was opened before the rights were given up; a reload cannot open it again."""
+    pair = start_pair(setuid="nobody")
+    rewrite(pair.client, "[svc]", "[svc]\nTIMEOUTidle = 77")
+    pair.client.process.send_signal(signal.SIGHUP)
+    assert "Permission denied" in pair.client.process.wait_line("error event=reload-failed")
+    echo(pair.open())
+
+
+@root
+def test_it_works_in_another_root(start_pair, place):
+    folder = place.folder / "root"
+    folder.mkdir()
+    pair = start_pair(chroot=folder, setuid="nobody")
+    echo(pair.open())
+    for end in pair.ends():
+        assert os.readlink(f"/proc/{end.process.pid}/root") == str(folder)
+
+
+def test_an_unknown_user_is_named(place, router):
+    from harness.pairs import client_options, routeport, write_ini
+
+    service = {"accept": f"127.0.0.1:{place.ports.reserve()}", **client_options(place, router.port)}
+    path = write_ini(place.folder / "client.ini", {"setuid": "nosuchuser"}, service)
+    process = place.processes.start([routeport("client"), path])
+    assert "has no user nosuchuser" in process.wait_line("event=exit")
+    assert process.wait_exit() == 1
+
+
+def test_a_key_that_everybody_reads_is_warned_about(place, router, certificates):
+    key = place.folder / "open.key"
+    shutil.copy(certificates.client.key, key)
+    key.chmod(0o644)
+    client = routeport_client(place, router.port, key=key)
+    client.process.wait_line("warning event=key-readable .*open.key")
+    key = place.folder / "group.key"
+    shutil.copy(certificates.client.key, key)
+    key.chmod(0o440)
+    assert not routeport_client(place, router.port, key=key).process.lines_with("key-readable")
