@@ -24,5 +24,6 @@ const struct program client_program = {
     .purpose = "carries plain TCP to an OpenShift passthrough route, inside TLS",
     .role = ROLE_CLIENT,
     .arrival = on_arrival,
+    .waits_when_full = true,
     .turn_away = turn_away,
 };

@@ -41,6 +41,7 @@ make_workers(struct daemon *d, struct err *e)
 	    .plan = d->plan,
 	    .most = daemon_max_connections(d->settings, d->worker_count),
 	    .in_turn = d->program->in_turn,
+	    .waits_when_full = d->program->waits_when_full,
 	    .arrival = d->program->arrival,
 	    .turn_away = d->program->turn_away,
 	    .ended = tell_main,

@@ -19,6 +19,7 @@ struct program {
 	const char *purpose; /* one line for --help */
 	enum role role;
 	worker_arrival *arrival;
+	bool waits_when_full; /* accepts no more at maxConnections, turns nobody away */
 	bool in_turn; /* connections go round among the workers: they may be carriers */
 	/** maxConnections is reached: end @fd so that the peer understands. */
 	void (*turn_away)(int fd);

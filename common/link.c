@@ -9,6 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum {
+	/* Unfinished at a time, on one worker. */
+	MOST_HANDSHAKES = 1024,
+	/* Worked on in one turn: each may cost a millisecond, which streams wait for. */
+	HANDSHAKES_A_TURN = 4,
+};
+
 /* Seconds. */
 static const double refused_wait = 1;   /* for the peer to read why it was refused */
 static const double empty_look = 0.005; /* between two looks at an emptying socket */
@@ -31,6 +38,17 @@ link_set_timer(struct link *l, double seconds)
 
 /* ---- the end --------------------------------------------------------------------- */
 
+/* Fine when it has left already. */
+static void
+leave_handshakes(struct link *l)
+{
+	if (!l->counted)
+		return;
+	l->counted = false;
+	TAILQ_REMOVE(&l->set->handshakes, l, handshake_entry);
+	l->set->handshake_count--;
+}
+
 static void
 reap(struct link *l, bool reset)
 {
@@ -45,6 +63,7 @@ reap(struct link *l, bool reset)
 	else
 		close(fd);
 	LIST_REMOVE(l, entry);
+	leave_handshakes(l);
 	service_release(l->service);
 	free(l);
 	if (--set->count == 0 && set->emptied != NULL)
@@ -124,8 +143,35 @@ static void
 refuse(struct link *l, enum reason reason, const char *detail)
 {
 	l->refused = true;
+	leave_handshakes(l);
 	l->events->failed(l->owner, reason, detail);
 	enter_closing(l, refused_wait);
+}
+
+/* One more.  A flood of connections on which nothing comes leaves room for good ones. */
+static void
+enter_handshakes(struct link *l)
+{
+	struct link_set *set = l->set;
+
+	l->counted = true;
+	TAILQ_INSERT_TAIL(&set->handshakes, l, handshake_entry);
+	if (++set->handshake_count > MOST_HANDSHAKES)
+		refuse(TAILQ_FIRST(&set->handshakes), REASON_FULL,
+		    "too many unfinished handshakes: the oldest gave way");
+}
+
+/* Who is not worked on in this turn is told again in the next. */
+static bool
+is_turn_over(struct link_set *set)
+{
+	unsigned now = ev_iteration(set->reactor->loop);
+
+	if (set->turn != now) {
+		set->turn = now;
+		set->turn_left = HANDSHAKES_A_TURN;
+	}
+	return set->turn_left-- <= 0;
 }
 
 static void
@@ -141,6 +187,7 @@ handshake_step(struct link *l)
 		refuse(l, t->reason, t->detail);
 	} else {
 		l->state = LINK_OPEN;
+		leave_handshakes(l);
 		link_set_timer(l, 0);
 		l->events->opened(l->owner, l);
 	}
@@ -214,7 +261,8 @@ on_ready(void *owner, int events)
 
 	switch (l->state) {
 	case LINK_HANDSHAKE:
-		handshake_step(l);
+		if (l->tls.state != TLS_HANDSHAKE || !is_turn_over(l->set))
+			handshake_step(l);
 		break;
 	case LINK_OPEN:
 		l->carrier->ready(l->owner, events);
@@ -301,7 +349,16 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 		return NULL;
 	}
 	link_wait(l, true);
+	if (target == NULL)
+		enter_handshakes(l); /* strangers come to servers */
 	return l;
+}
+
+void
+link_set_init(struct link_set *set, struct reactor *reactor)
+{
+	*set = (struct link_set){.reactor = reactor};
+	TAILQ_INIT(&set->handshakes);
 }
 
 void

@@ -12,6 +12,9 @@
  *   - after our alert, TCP stays open until the far end closes it;
  *   - where no alert can be sent any more, an RST follows once the bytes have left;
  * each for at most TIMEOUTclose.
+ *
+ * Handshakes are what strangers can ask for: there are only so many unfinished ones, of
+ * which the oldest gives way, and only some are worked on in one turn of the loop.
  */
 #ifndef COMMON_LINK_H
 #define COMMON_LINK_H
@@ -29,6 +32,10 @@ struct link_set {
 	struct reactor *reactor;
 	LIST_HEAD(, link) links;
 	size_t count;
+	TAILQ_HEAD(link_queue, link) handshakes; /* unfinished, the oldest first */
+	size_t handshake_count;
+	unsigned turn; /* of the loop, in which this many more may be worked on: */
+	int turn_left;
 	void (*emptied)(void *owner); /* the last one is gone; called from the loop */
 	void *owner;
 };
@@ -67,6 +74,7 @@ struct link {
 	enum link_state state;
 	struct link_set *set;
 	LIST_ENTRY(link) entry;
+	TAILQ_ENTRY(link) handshake_entry;
 	struct service *service; /* held */
 	struct target *target;   /* the client's; NULL in the server */
 	bool offers_h2;          /* the client offered it */
@@ -75,11 +83,15 @@ struct link {
 	const struct link_carrier *carrier;
 	void *owner; /* of either */
 
+	bool counted;    /* among the unfinished handshakes */
 	bool refused;    /* the handshake failed */
 	bool must_rst;   /* no alert could be sent */
 	bool shut;       /* our TCP FIN is sent */
 	double close_by; /* by reactor_now() */
 };
+
+/** An empty set. */
+void link_set_init(struct link_set *set, struct reactor *reactor);
 
 /**
  * Start TLS over @fd, which is the link's from now on even on failure.  @target: the

@@ -12,8 +12,9 @@ enum {
 	ACCEPT_BATCH = 64,
 };
 
-/* Seconds without accepting, once descriptors or memory have run out. */
-static const double pause_seconds = 0.2;
+/* Seconds without accepting: once descriptors or memory have run out; or as many streams
+ * are open as may be. */
+static const double shortage_pause = 0.2, full_pause = 0.05;
 
 struct listener {
 	LIST_ENTRY(listener) entry;
@@ -22,7 +23,7 @@ struct listener {
 	struct ev_loop *loop;
 	struct door *door; /* these two are held */
 	struct service *service;
-	listener_accepted *accepted;
+	const struct listener_events *events;
 	void *owner;
 };
 
@@ -35,15 +36,15 @@ is_shortage(int errnum)
 }
 
 static void
-take_a_pause(struct listener *l, int errnum)
+take_a_pause(struct listener *l, double seconds, enum log_level level, const char *why)
 {
 	char name[LOG_QUOTE_SIZE];
 
-	log_cause(LOG_LEVEL_ERROR, l->service->settings->name,
+	log_cause(level, l->service->settings->name,
 	    "event=pause service=%s detail=\"accepting pauses: %s\"",
-	    log_quote(l->service->settings->name, name), strerror(errnum));
+	    log_quote(l->service->settings->name, name), why);
 	ev_io_stop(l->loop, &l->io);
-	ev_timer_set(&l->pause, pause_seconds, 0);
+	ev_timer_set(&l->pause, seconds, 0);
 	ev_timer_start(l->loop, &l->pause);
 }
 
@@ -66,13 +67,18 @@ on_connection(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	for (i = 0; i < ACCEPT_BATCH; i++) {
+		if (!l->events->may_accept(l->owner, l->service)) {
+			take_a_pause(l, full_pause, LOG_LEVEL_WARNING,
+			    "maxConnections or maxStreams is reached");
+			return;
+		}
 		peer = (struct net_address){.length = sizeof(peer) - sizeof(peer.length)};
 		fd = accept4(
 		    io->fd, &peer.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			l->accepted(l->owner, l->service, fd, &peer);
+			l->events->accepted(l->owner, l->service, fd, &peer);
 		} else if (is_shortage(errno)) {
-			take_a_pause(l, errno);
+			take_a_pause(l, shortage_pause, LOG_LEVEL_ERROR, strerror(errno));
 			return;
 		} else if (errno == EAGAIN) {
 			return;
@@ -138,7 +144,8 @@ turn_to(struct listener_list *list, const struct plan *plan)
 
 bool
 listener_list_follow(struct listener_list *list, struct ev_loop *loop,
-    const struct plan *plan, size_t index, listener_accepted *accepted, void *owner)
+    const struct plan *plan, size_t index, const struct listener_events *events,
+    void *owner)
 {
 	bool ok = true;
 
@@ -153,7 +160,7 @@ listener_list_follow(struct listener_list *list, struct ev_loop *loop,
 			ok = false;
 			continue;
 		}
-		l->accepted = accepted;
+		l->events = events;
 		l->owner = owner;
 	}
 	return ok;

@@ -17,11 +17,22 @@ LIST_HEAD(listener_list, listener);
 typedef void listener_accepted(
     void *owner, struct service *service, int fd, const struct net_address *peer);
 
+/** May another connection be accepted for @service?  If not it is asked again a little
+ * later. */
+typedef bool listener_may_accept(void *owner, struct service *service);
+
+/** What a worker does with connections. */
+struct listener_events {
+	listener_accepted *accepted;
+	listener_may_accept *may_accept;
+};
+
 /** Follow a plan as worker @index: accept at its doors, once @loop runs, for the services
  * that it names, and close those that it does not have.  Doors that stay are left open.
  * False: out of memory; what could be done was done. */
 bool listener_list_follow(struct listener_list *list, struct ev_loop *loop,
-    const struct plan *plan, size_t index, listener_accepted *accepted, void *owner);
+    const struct plan *plan, size_t index, const struct listener_events *events,
+    void *owner);
 
 /** Accept what is waiting already. */
 void listener_list_drain(struct listener_list *list);

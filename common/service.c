@@ -92,6 +92,15 @@ service_release(struct service *service)
 }
 
 bool
+service_is_full(struct service *service)
+{
+	long most = service->settings->max_streams;
+
+	return most > 0 &&
+	       atomic_load_explicit(&service->streams, memory_order_relaxed) >= most;
+}
+
+bool
 service_look(const struct service *service, struct file_stamp now[SERVICE_FILES])
 {
 	look(service->settings, now, service->stamps);

@@ -37,7 +37,8 @@ struct service {
 	SSL_CTX *context;
 	struct target *targets;
 	size_t target_count;
-	atomic_bool told; /* that there is TLS without heartbeats */
+	atomic_bool told;    /* that there is TLS without heartbeats */
+	atomic_long streams; /* that are open */
 	/** What the files it was made from looked like just before. */
 	struct file_stamp stamps[SERVICE_FILES];
 
@@ -67,6 +68,9 @@ time_t service_expiry(const struct service *service);
 
 /** True at the first call: what is said once for each service is to be said now. */
 bool service_tells_once(struct service *service);
+
+/** Has it as many streams as maxStreams allows? */
+bool service_is_full(struct service *service);
 
 /** Does the target take h2 carriers, as far as is known? */
 bool target_may_h2(struct target *target);

@@ -50,6 +50,7 @@ struct service_settings {
 
 	struct name_list accept;
 	struct name_list connect;
+	long max_streams; /* 0: no limit of its own */
 
 	char *cert;     /* NULL: none */
 	char *key;      /* the same file as cert unless given */

@@ -191,7 +191,17 @@ static const struct option rows[] = {
 	.min = 0,
 	.max = 10000000,
 	.help = "Streams open at the same time; 0: as many as the limit of file "
-		"descriptors allows",
+		"descriptors allows. Above it the client accepts no more until one ends, "
+		"and the server turns away so that another target is tried",
+    },
+    {
+	.name = "maxStreams",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, max_streams, long),
+	.fallback = BOTH("0"),
+	.min = 0,
+	.max = 10000000,
+	.help = "As maxConnections, for one service; 0: no limit of its own",
     },
     {
 	.name = "TIMEOUTlinger",

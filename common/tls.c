@@ -11,8 +11,10 @@
 #include <sys/socket.h>
 
 enum {
-	/* More bytes than any flight of a peer should need. */
+	/* More bytes than any flight of a peer should need, and any handshake: OpenSSL
+	 * takes 100 KB of certificates. */
 	HANDSHAKE_BATCH = 32 * 1024,
+	HANDSHAKE_MOST = 192 * 1024,
 };
 
 /* ---- sending -------------------------------------------------------------------- */
@@ -297,6 +299,11 @@ tls_handshake(struct tls *t)
 	int result;
 
 	receive(t, HANDSHAKE_BATCH);
+	if ((t->handshake_bytes += t->input_left - buf_length(&t->in)) > HANDSHAKE_MOST) {
+		tls_blame(t, REASON_TLS_FAILED, "the handshake is too large");
+		t->input_left = 0;
+		return t->state = TLS_BROKEN;
+	}
 	t->observer.verdict = &verdict;
 	ERR_clear_error();
 	result = SSL_do_handshake(t->ssl);

@@ -49,7 +49,8 @@ struct tls {
 	struct buf out;       /* ciphertext that the socket did not take */
 	const uint8_t *input; /* what OpenSSL may read in this call */
 	size_t input_left;
-	size_t scratch_used; /* ciphertext in the reactor's `out`, not sent yet */
+	size_t scratch_used;    /* ciphertext in the reactor's `out`, not sent yet */
+	size_t handshake_bytes; /* that came; nobody needs very many */
 
 	bool dry;         /* the last take left nothing in the socket */
 	bool heard;       /* some byte came from the peer */

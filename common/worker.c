@@ -65,7 +65,7 @@ leave_when_empty(struct worker *w)
 		ev_break(w->loop, EVBREAK_ALL);
 }
 
-static listener_accepted on_accepted;
+static const struct listener_events listener_events;
 
 static void
 on_emptied(void *owner)
@@ -141,7 +141,8 @@ follow(struct worker *w, struct plan *plan)
 	w->plan = plan;
 	if (w->order != ORDER_NONE)
 		return;
-	if (!listener_list_follow(&w->listeners, w->loop, plan, w->index, on_accepted, w))
+	if (!listener_list_follow(
+		&w->listeners, w->loop, plan, w->index, &listener_events, w))
 		log_error("event=no-memory detail=\"a worker cannot listen\"");
 	pool_set_follow(&w->pools, plan);
 	link_set_drain(&w->links, is_in_plan, plan);
@@ -249,9 +250,9 @@ turn_away(struct worker *w, struct service *service, int fd)
 	char name[LOG_QUOTE_SIZE];
 
 	log_cause(LOG_LEVEL_WARNING, service->settings->name,
-	    "event=failed why=%s service=%s detail=\"maxConnections = %ld is reached\"",
+	    "event=failed why=%s service=%s detail=\"%s is reached\"",
 	    reason_word(REASON_FULL), log_quote(service->settings->name, name),
-	    atomic_load(&w->setup->most));
+	    service_is_full(service) ? "maxStreams" : "maxConnections");
 	w->setup->turn_away(fd);
 }
 
@@ -261,7 +262,7 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 	struct worker *w = owner, *to = choose(w);
 	struct parcel *parcel;
 
-	if (!charge(to)) {
+	if ((!w->setup->waits_when_full && service_is_full(service)) || !charge(to)) {
 		turn_away(w, service, fd);
 	} else if (to == w) {
 		w->setup->arrival(w, service, fd, peer);
@@ -274,6 +275,23 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 		w->setup->turn_away(fd);
 	}
 }
+
+/* The programs of a client wait in the queue of its socket; a server tells its clients at
+ * once, so that they try another target. */
+static bool
+may_accept(void *owner, struct service *service)
+{
+	const struct worker *w = owner;
+
+	return !w->setup->waits_when_full ||
+	       (atomic_load(&w->setup->total) < atomic_load(&w->setup->most) &&
+		   !service_is_full(service));
+}
+
+static const struct listener_events listener_events = {
+    .accepted = on_accepted,
+    .may_accept = may_accept,
+};
 
 /* ---- life ------------------------------------------------------------------------ */
 
@@ -330,11 +348,9 @@ worker_free(struct worker *w)
 static void
 connect_rooms(struct worker *w, unsigned long index)
 {
-	w->links = (struct link_set){
-	    .reactor = &w->reactor,
-	    .emptied = on_emptied,
-	    .owner = w,
-	};
+	link_set_init(&w->links, &w->reactor);
+	w->links.emptied = on_emptied;
+	w->links.owner = w;
 	w->pools = (struct pool_set){
 	    .reactor = &w->reactor,
 	    .resolver = w->resolver,
@@ -399,7 +415,7 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 		goto fail;
 	connect_rooms(w, index);
 	if (!listener_list_follow(
-		&w->listeners, w->loop, w->plan, index, on_accepted, w)) {
+		&w->listeners, w->loop, w->plan, index, &listener_events, w)) {
 		err_set(e, "out of memory");
 		goto fail;
 	}

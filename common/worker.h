@@ -32,6 +32,9 @@ struct worker_setup {
 	 * round, for one may stand for many streams, and this is whose turn it is. */
 	bool in_turn;
 	atomic_ulong turn;
+	/** When `most` or maxStreams is reached: accept no more, instead of turning away.
+	 */
+	bool waits_when_full;
 	worker_arrival *arrival;
 	/** `most` is reached: end @fd so that the peer understands. */
 	void (*turn_away)(int fd);

@@ -53,7 +53,7 @@ on_asked(void *owner, struct channel *channel, const char *forwarded)
 	struct incoming *in = owner;
 	char peer[NET_TEXT_SIZE];
 
-	if (!worker_charge(in->worker)) {
+	if (service_is_full(in->service) || !worker_charge(in->worker)) {
 		channel_answer(channel, REASON_FULL, NULL);
 		channel_release(channel);
 		return;

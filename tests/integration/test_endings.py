@@ -422,7 +422,8 @@ def test_next_target_is_tried_when_a_server_is_full(start_client, start_server, 
     with listen(place.ports.reserve()) as elsewhere:
         full = start_server(app.address, maxConnections=1)
         free = start_server(elsewhere.getsockname()[1], port=place.ports.reserve())
-        client = start_client(full.port, connect=[f"127.0.0.1:{end.port}" for end in (full, free)])
+        targets = [f"127.0.0.1:{end.port}" for end in (full, free)]
+        client = start_client(full.port, connect=targets, delay="yes")
         first = Pair(client, full, app).open()
         program = legacy_program(client.port)
         program.send(WORDS)

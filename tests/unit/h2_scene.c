@@ -471,7 +471,7 @@ static void
 side_init(struct scene *s, struct side *side, const struct service_settings *settings)
 {
 	side->s = s;
-	side->set = (struct link_set){.reactor = &s->reactor};
+	link_set_init(&side->set, &s->reactor);
 	atomic_init(&side->service.holders, 1);
 	side->service.settings = settings;
 	side->service.context = bench_context(settings);

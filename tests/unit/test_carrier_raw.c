@@ -128,8 +128,9 @@ scene_init(struct scene *s, enum role role)
 	bench_init(&s->bench);
 	s->bench.client.sni = s->bench.host;
 	s->bench.client.timeout_close = s->bench.server.timeout_close = 60;
-	s->set =
-	    (struct link_set){.reactor = &s->reactor, .emptied = on_emptied, .owner = s};
+	link_set_init(&s->set, &s->reactor);
+	s->set.emptied = on_emptied;
+	s->set.owner = s;
 	pthread_mutex_init(&s->target.lock, NULL);
 	ev_init(&s->timer, on_patience);
 	s->timer.data = s;

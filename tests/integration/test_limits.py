@@ -1,0 +1,161 @@
+"""Limits: too many streams, floods of handshakes that never end, no descriptors left.  Whoever behaves
+is served all the same."""
+
+import contextlib
+import os
+import pathlib
+import socket
+import time
+
+import pytest
+
+from harness import pairs, waiting
+from harness.pairs import Pair, routeport, server_options, write_ini
+from harness.programs import Ending, legacy_program, random_bytes
+
+WORKERS = [1]
+
+WORDS = random_bytes(5000)
+FLOOD = 1500  # more unfinished handshakes than a worker bears
+
+
+def echo(stream, words=WORDS):
+    stream.one.send(words)
+    assert stream.other.receive(len(words)) == words
+    stream.other.send(words)
+    assert stream.one.receive(len(words)) == words
+
+
+def finish(stream):
+    stream.one.finish()
+    assert stream.other.receive_to_end() == (b"", Ending.FIN)
+    stream.other.finish()
+    assert stream.one.receive_to_end() == (b"", Ending.FIN)
+
+
+@contextlib.contextmanager
+def strangers(port, count):
+    """Connections of whoever reaches the port."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(count)]
+
+
+def seconds_of_cpu(process):
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("limit", ["maxConnections", "maxStreams"])
+def test_a_program_too_many_waits_for_one_to_end(make_pair, app, limit):
+    pair = make_pair(client={limit: 2, "delay": "yes"})
+    first, second = pair.open(), pair.open()
+    echo(first)
+    echo(second)
+    third = pair.dial()
+    third.send(WORDS)
+    pair.client.process.wait_line("event=pause .*maxConnections or maxStreams is reached")
+    assert third.is_silent_for(0.5)
+    assert not app.has_visitor()
+    finish(first)
+    visitor = app.accept()
+    assert visitor.receive(len(WORDS)) == WORDS
+    echo(second)
+
+
+def test_a_full_server_sends_its_client_to_the_next_target(start_client, start_server, app, place, router, kind):
+    options = {"multiplex": {"raw": "no", "h2": "yes"}[kind]}
+    full = start_server(app.address, maxStreams=1, **options)
+    spare = pairs.routeport_server(place, app.address, **options)
+    client = start_client(router.port, connect=[f"127.0.0.1:{router.port}", f"127.0.0.1:{spare.port}"], **options)
+    pair = Pair(client, full, app)
+    first = pair.open()
+    echo(first)
+    second = pair.open()
+    echo(second)
+    finish(second)
+    spare.expect_close("finished")
+
+
+def test_handshakes_that_never_end_keep_nobody_out(pair):
+    stream = pair.open()
+    echo(stream)
+    before = pair.server.process.resident_bytes()
+    with strangers(pair.server.port, FLOOD):
+        pair.server.process.wait_line("too many unfinished handshakes")
+        echo(stream)
+        echo(pair.open())
+        grown = pair.server.process.resident_bytes() - before
+    assert grown < 100 << 20
+    echo(stream)
+
+
+def test_garbage_is_named_once_and_keeps_nobody_out(pair):
+    stream = pair.open()
+    with strangers(pair.server.port, 50) as guests:
+        for number, guest in enumerate(guests):
+            with contextlib.suppress(OSError):
+                guest.sendall(random_bytes(2000, seed=number))
+        for guest in guests:
+            with contextlib.suppress(OSError):
+                while guest.recv(1000):
+                    pass
+        echo(stream)
+    assert 1 <= len(pair.server.process.lines_with("event=failed why=(not-tls|tls-failed)")) <= 10
+
+
+def test_a_handshake_that_is_too_large_is_ended(pair):
+    stream = pair.open()
+    record = b"\x16\x03\x01\x40\x00" + b"\x00" * 0x4000
+    with strangers(pair.server.port, 1) as (guest,):
+        with contextlib.suppress(OSError):
+            guest.sendall(b"\x16\x03\x01\x40\x00\x01\x0f\xff\xff" + b"\x00" * 0x3FFC + record * 100)
+        with contextlib.suppress(OSError):
+            while guest.recv(1000):
+                pass
+    echo(stream)
+    assert pair.server.process.lines_with("event=failed why=(not-tls|tls-failed)")
+
+
+def test_a_handshake_of_a_byte_now_and_then_ends_in_time(make_pair):
+    pair = make_pair(server={"TIMEOUTbusy": 2})
+    stream = pair.open()
+    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 500
+    with strangers(pair.server.port, 1) as (guest,):
+        guest.settimeout(0.2)
+        begun = time.monotonic()
+        ended = False
+        for at in range(len(hello)):
+            try:
+                guest.sendall(hello[at : at + 1])
+                ended = guest.recv(1) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+            if ended or time.monotonic() > begun + waiting.LIMIT:
+                break
+        assert ended
+    pair.server.process.wait_line("event=failed why=open-timeout")
+    echo(stream)
+
+
+def test_out_of_descriptors_accepting_pauses_and_comes_back(place, app, start_client, router, pod_port, kind):
+    """No spin, no exit, one line."""
+    multiplex = {"raw": "no", "h2": "yes"}[kind]
+    options = {"accept": f"127.0.0.1:{pod_port}", **server_options(place, app.address), "multiplex": multiplex}
+    options["TIMEOUTbusy"] = 30
+    path = write_ini(place.folder / "server.ini", {"maxConnections": 1000, "workers": 1, "debug": 7}, options)
+    process = place.processes.start(["prlimit", "--nofile=40:40", routeport("server"), path], name="routeport-server")
+    process.wait_line("event=ready")
+    with strangers(pod_port, 60):
+        process.wait_line("event=pause .*Too many open files")
+        before = seconds_of_cpu(process)
+        time.sleep(1)  # the time in which a spin would show
+        assert seconds_of_cpu(process) - before < 0.5
+    client = start_client(router.port, multiplex=multiplex)
+    waiting.until(lambda: process.open_descriptors() < 35, "the strangers are gone")
+    program = legacy_program(client.port)
+    program.send(WORDS)
+    visitor = app.accept()
+    assert visitor.receive(len(WORDS)) == WORDS
+    assert len(process.lines_with("event=pause")) == 1
