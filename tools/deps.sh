@@ -26,6 +26,8 @@ packages() {
 		python3-pytest-xdist | python3-pytest-xdist | several of them at once
 		python3-yaml        | python3-pyyaml      | reads examples/openshift in the tests
 		python3-aiosmtpd    | python3-aiosmtpd    | reads PROXY headers in the tests
+		python3-h2          | python3-h2          | a peer in tests: HTTP/2 that is not ours
+		tshark              | wireshark-cli       | a judge in tests: names the frames
 		openssl             | openssl             | certificates; s_client and s_server as peers
 		haproxy             | haproxy             | stands in for the OpenShift router
 		stunnel4            | stunnel             | a peer in tests, the bench's yardstick
@@ -40,7 +42,8 @@ packages() {
 		procps              | procps-ng           | ps, pgrep
 		util-linux          | util-linux          | setpriv, unshare, taskset
 		binutils            | binutils            | readelf
-		clang               | clang               | lint: the second compiler
+		clang               | clang               | lint: the second compiler; make fuzz
+		libclang-rt-dev     | compiler-rt         | make fuzz: libFuzzer, sanitizers
 		clang-format        | clang-tools-extra   | lint: how the code looks
 		clang-tidy          | clang-tools-extra   | lint
 		cppcheck            | cppcheck            | lint
