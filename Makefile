@@ -54,6 +54,13 @@ $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+$(BUILD)/nghttp2.flags: tools/nghttp2-flags.sh Makefile
+	$(call say,TRY,$@)
+	$(Q)mkdir -p $(@D) && sh $< $(CC) $(filter-out -M%,$(ALL_CFLAGS)) $(LDFLAGS) $(LDMODE) >$@
+
+$(BUILD)/common/session_h2.o: $(BUILD)/nghttp2.flags
+$(BUILD)/common/session_h2.o: private ALL_CFLAGS += @$(BUILD)/nghttp2.flags
+
 $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(UNIT_HELP) $(BUILD)/common.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LIBS)
