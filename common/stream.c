@@ -50,7 +50,7 @@ log_close(const struct stream *s)
 	const struct link_facts *facts = &space;
 	const char *detail = s->channel != NULL ? channel_detail(s->channel) : NULL;
 	char service[LOG_QUOTE_SIZE], sni[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
-	char text[LOG_QUOTE_SIZE];
+	char text[LOG_QUOTE_SIZE], peer[LOG_QUOTE_SIZE];
 
 	if (!log_is_on(LOG_LEVEL_INFO))
 		return;
@@ -60,7 +60,7 @@ log_close(const struct stream *s)
 	    "stream=%lu event=close why=%s service=%s peer=%s sni=%s tls=%s resumed=%s "
 	    "names=%s up=%" PRIu64 " down=%" PRIu64 " dropped=%" PRIu64 " ms=%.0f%s%s",
 	    s->common.id, reason_word(s->common.reason),
-	    log_quote(s->service->settings->name, service), s->peer,
+	    log_quote(s->service->settings->name, service), log_quote(s->peer, peer),
 	    log_quote(facts->sni, sni), facts->tls, facts->resumed ? "yes" : "no",
 	    log_quote(facts->names, names), up->given, down->given,
 	    flow_dropped(up) + flow_dropped(down), (reactor_now() - s->started) * 1000,
@@ -340,6 +340,7 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 	bool client = service->settings->role == ROLE_CLIENT;
 	size_t room = strlen(peer) + 1;
 	struct stream *s = calloc(1, sizeof(*s) + room);
+	char text[LOG_QUOTE_SIZE];
 
 	if (s == NULL)
 		return NULL;
@@ -358,7 +359,7 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 	LIST_INSERT_HEAD(&set->streams, s, entry);
 	set->count++;
 	log_debug("stream=%lu event=accept service=%s peer=%s", s->common.id,
-	    service->settings->name, s->peer);
+	    service->settings->name, log_quote(s->peer, text));
 	return s;
 }
 

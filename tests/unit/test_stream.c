@@ -37,6 +37,7 @@ struct scene {
 	int app_door;
 	ev_io route_io;
 	int program, app;   /* -1: none */
+	const char *peer;   /* of every stream, in text */
 	char *log;          /* the file's path */
 	bool small_send;    /* of the client's to the program */
 	bool small_program; /* its socket holds next to nothing */
@@ -109,7 +110,7 @@ on_link(void *owner, struct link *link)
 	struct channel *channel = carrier_raw_new(link);
 
 	ck_assert_ptr_nonnull(channel);
-	stream_from_channel(&s->server.streams, s->server.service, channel, "nobody");
+	stream_from_channel(&s->server.streams, s->server.service, channel, s->peer);
 }
 
 static void
@@ -171,7 +172,8 @@ scene_init(struct scene *s)
 	struct service_settings *both[2] = {&s->bench.client, &s->bench.server};
 	struct err e = {""};
 
-	*s = (struct scene){.loop = ev_loop_new(EVFLAG_AUTO), .program = -1, .app = -1};
+	*s = (struct scene){
+	    .loop = ev_loop_new(EVFLAG_AUTO), .program = -1, .app = -1, .peer = "nobody"};
 	ck_assert_ptr_nonnull(s->loop);
 	ck_assert(reactor_init(&s->reactor, s->loop, &e));
 	s->resolver = resolver_new(s->loop, &e);
@@ -263,7 +265,7 @@ begin(struct scene *s)
 	net_tune(fd, true);
 	if (s->small_send)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	stream_from_program(&s->client.streams, s->client.service, fd, "nobody");
+	stream_from_program(&s->client.streams, s->client.service, fd, s->peer);
 }
 
 static bool
@@ -903,6 +905,21 @@ START_TEST(what_a_program_left_behind_is_kept_for_timeout_close_only)
 }
 END_TEST
 
+START_TEST(a_peer_s_text_cannot_forge_a_line)
+{
+	struct scene s;
+
+	scene_init(&s);
+	s.peer = "x why=finished";
+	meet(&s);
+	close_one(&s.program);
+	close_one(&s.app);
+	EXPECT(&s, has_ended(&s));
+	ck_assert_int_eq(count_in_log(&s, "peer=\"x why=finished\" "), 2);
+	scene_clear(&s);
+}
+END_TEST
+
 START_TEST(a_stop_resets_both_programs)
 {
 	struct scene s;
@@ -938,4 +955,4 @@ UNIT_MAIN("stream", a_question_and_its_answer_pass_and_all_ends_in_good_order,
     what_is_taken_within_timeout_close_is_whole,
     timeout_close_begins_when_both_sides_have_ended,
     what_a_program_left_behind_is_kept_for_timeout_close_only,
-    a_stop_resets_both_programs)
+    a_peer_s_text_cannot_forge_a_line, a_stop_resets_both_programs)
