@@ -775,6 +775,9 @@ END_TEST
 
 START_TEST(too_many_pings_settings_or_empty_frames_end_the_carrier)
 {
+	static const char *const words[] = {"too many PING", "too many SETTINGS",
+	    "too many empty DATA", "too many PRIORITY"};
+
 	for (int kind = 0; kind < 4; kind++) {
 		struct scene s;
 
@@ -796,6 +799,7 @@ START_TEST(too_many_pings_settings_or_empty_frames_end_the_carrier)
 		}
 		peer_sends(&s);
 		EXPECT(&s, s.far[0].channel->endpoint.deaf);
+		ck_assert_str_eq(channel_detail(s.far[0].channel), words[kind]);
 		release(&s.far[0]);
 		EXPECT(&s, s.server.ended == 1);
 		scene_clear(&s);
