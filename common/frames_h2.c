@@ -132,7 +132,7 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 	return 0;
 }
 
-static void
+static int
 take_request(struct carrier_h2 *c, struct channel_h2 *ch)
 {
 	nghttp2_nv bad[] = {{(uint8_t *)(uintptr_t) ":status",
@@ -140,10 +140,11 @@ take_request(struct carrier_h2 *c, struct channel_h2 *ch)
 
 	if (ch->is_connect && ch->has_authority) {
 		channel_h2_ready(ch);
-	} else {
-		nghttp2_submit_response(c->session, ch->id, bad, 1, NULL);
-		ch->reset = true; /* nobody will hear of it */
+		return 0;
 	}
+	nghttp2_submit_response(c->session, ch->id, bad, 1, NULL);
+	ch->reset = true; /* nobody will hear of it */
+	return count(c, LIMIT_INVALID, 1);
 }
 
 static void
@@ -219,15 +220,17 @@ take_goaway(struct carrier_h2 *c, const nghttp2_goaway *goaway)
 static int
 take_headers(struct carrier_h2 *c, struct channel_h2 *ch, uint8_t flags)
 {
+	int result = 0;
+
 	if (ch == NULL || ch->reset)
 		return 0;
 	if (!c->server)
 		take_answer(ch);
 	else if (!ch->announced && ch->id > 0)
-		take_request(c, ch);
+		result = take_request(c, ch);
 	if ((flags & NGHTTP2_FLAG_END_STREAM) && !ch->reset)
 		take_end(ch);
-	return 0;
+	return result;
 }
 
 static int

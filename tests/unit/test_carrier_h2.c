@@ -773,6 +773,26 @@ START_TEST(too_many_resets_end_the_carrier)
 }
 END_TEST
 
+START_TEST(too_many_requests_that_are_no_connect_end_the_carrier)
+{
+	static const char get[] = "\x82\x86\x84\x41\x01"
+				  "a";
+	struct scene s;
+
+	scene_init(&s);
+	meet_server(&s);
+	peer_settings(&s);
+	s.batching = true;
+	for (int32_t id = 1; id < 4000; id += 2)
+		peer_frame(&s, FRAME_HEADERS, END_HEADERS | END_STREAM, id, get,
+		    sizeof(get) - 1);
+	peer_sends(&s);
+	EXPECT(&s, s.server.ended == 1);
+	ck_assert_int_eq(s.asked, 0);
+	scene_clear(&s);
+}
+END_TEST
+
 START_TEST(too_many_pings_settings_or_empty_frames_end_the_carrier)
 {
 	static const char *const words[] = {"too many PING", "too many SETTINGS",
@@ -933,6 +953,7 @@ UNIT_MAIN("carrier_h2", a_channel_opens_with_the_address_of_the_program,
     garbage_ends_the_carrier, data_before_its_connect_ends_the_carrier,
     what_is_no_connect_never_reaches_the_app, headers_beyond_the_limit_cost_the_stream,
     a_reset_in_the_same_breath_never_reaches_the_app, too_many_resets_end_the_carrier,
+    too_many_requests_that_are_no_connect_end_the_carrier,
     too_many_pings_settings_or_empty_frames_end_the_carrier,
     many_tiny_pieces_come_whole_and_in_order,
     bytes_beyond_the_window_cost_the_peer_its_stream_or_carrier,
