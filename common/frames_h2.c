@@ -121,8 +121,8 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 	if (ch == NULL || ch->reset)
 		return 0;
 	ch->header_bytes += (unsigned)size;
-	if (ch->header_bytes > H2_HEADER_LIST)
-		return count(c, LIMIT_INVALID, 1) != 0
+	if (ch->header_bytes > H2_HEADER_LIST) /* a frame may decode to megabytes */
+		return count(c, LIMIT_INVALID, 10) != 0
 			   ? NGHTTP2_ERR_CALLBACK_FAILURE
 			   : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	if (c->server)

@@ -731,6 +731,29 @@ START_TEST(headers_beyond_the_limit_cost_the_stream)
 }
 END_TEST
 
+START_TEST(too_many_headers_beyond_the_limit_end_the_carrier)
+{
+	char block[16384] = "\x02\x07"
+			    "CONNECT\x41\x01"
+			    "a\x40\x01x\x7f\x91\x02";
+	size_t n = 18 + 400; /* a header of 400 bytes, then named again and again */
+	struct scene s;
+
+	memset(block + 18, 'y', 400);
+	memset(block + n, 0xbe, sizeof(block) - n);
+	scene_init(&s);
+	meet_server(&s);
+	peer_settings(&s);
+	for (int32_t id = 1; id < 240 && s.server.ended == 0; id += 2) {
+		peer_frame(&s, FRAME_HEADERS, END_HEADERS, id, block, sizeof(block));
+		turns(&s, 1);
+	}
+	EXPECT(&s, s.server.ended == 1);
+	ck_assert_int_eq(s.asked, 0);
+	scene_clear(&s);
+}
+END_TEST
+
 START_TEST(a_reset_in_the_same_breath_never_reaches_the_app)
 {
 	struct scene s;
@@ -952,6 +975,7 @@ UNIT_MAIN("carrier_h2", a_channel_opens_with_the_address_of_the_program,
     a_reset_with_no_error_is_no_clean_end, trailers_cut_the_stream_and_no_other,
     garbage_ends_the_carrier, data_before_its_connect_ends_the_carrier,
     what_is_no_connect_never_reaches_the_app, headers_beyond_the_limit_cost_the_stream,
+    too_many_headers_beyond_the_limit_end_the_carrier,
     a_reset_in_the_same_breath_never_reaches_the_app, too_many_resets_end_the_carrier,
     too_many_requests_that_are_no_connect_end_the_carrier,
     too_many_pings_settings_or_empty_frames_end_the_carrier,
