@@ -5,6 +5,7 @@ app.  Any two ends make a pair.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -24,7 +25,7 @@ STUNNEL_KNOWS = {"cert", "key", "CAfile", "sni", "accept", "connect", "checkHost
 STUNNEL_KNOWS |= {"TIMEOUTidle", "TIMEOUTclose", "TIMEOUTconnect", "TIMEOUTbusy", "verifyChain", "requireCert"}
 
 # Those that hold for all services: they stand before the first section.
-OF_THE_PROGRAM = {"maxConnections", "TIMEOUTlinger", "TIMEOUTdrain", "output"}
+OF_THE_PROGRAM = {"debug", "maxConnections", "TIMEOUTlinger", "TIMEOUTdrain", "output"}
 OF_THE_PROGRAM |= {"setuid", "setgid", "chroot", "sandbox"}
 
 SANITIZED = "asan" in BUILD.name or "tsan" in BUILD.name
@@ -42,6 +43,12 @@ class Place:
 
 def routeport(role):
     return BUILD / f"routeport-{role}"
+
+
+@functools.cache
+def is_sanitized():
+    """Built with a sanitizer: memory says nothing then."""
+    return b"__asan" in routeport("server").read_bytes() or b"__tsan" in routeport("server").read_bytes()
 
 
 def write_ini(path, before, *services):
@@ -126,17 +133,19 @@ class ForeignEnd:
 
 
 def _routeport(place, role, port, usual, workers, inside, options):
+    also = [{**usual, **service} for service in options.pop("also", [])]
     service = {"accept": f"127.0.0.1:{port}", **usual, **options}
     before = {"debug": 7, "workers": workers, "TIMEOUTlinger": 0}
     if SANITIZED:
         before["sandbox"] = "no"  # a sanitizer reads its own files, and traces its own threads
     before |= {name: service.pop(name) for name in OF_THE_PROGRAM & service.keys()}
-    path = write_ini(place.folder / f"{role}-{port}.ini", before, service)
+    path = write_ini(place.folder / f"{role}-{port}.ini", before, service, *also)
     return RouteportEnd(place.processes.start([*inside, routeport(role), path], name=f"routeport-{role}"), port)
 
 
 def routeport_client(place, router_port, *, workers=1, port=None, inside=(), **options):
-    """routeport-client; `options` change the usual ones, `inside` are words that start it elsewhere."""
+    """routeport-client; `options` change the usual ones, `also` lists those of more services, `inside`
+    are words that start it elsewhere."""
     port = port or place.ports.reserve()
     return _routeport(place, "client", port, client_options(place, router_port), workers, inside, options)
 

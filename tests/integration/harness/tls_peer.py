@@ -84,7 +84,7 @@ class TlsPeer:
         self._flush()
 
 
-def _context(purpose, identity, authority, version):
+def context_for(purpose, identity, authority, version=ssl.TLSVersion.TLSv1_3):
     context = ssl.SSLContext(purpose)
     context.load_cert_chain(identity.certificate, identity.key)
     context.load_verify_locations(authority)
@@ -93,14 +93,16 @@ def _context(purpose, identity, authority, version):
     return context
 
 
-def tls_client(certificates, router_port, version=ssl.TLSVersion.TLSv1_3):
-    """In the place of our client."""
-    context = _context(ssl.PROTOCOL_TLS_CLIENT, certificates.client, certificates.authority, version)
+def tls_client(certificates, router_port, version=ssl.TLSVersion.TLSv1_3, protocol=None):
+    """In the place of our client; `protocol` is offered by ALPN."""
+    context = context_for(ssl.PROTOCOL_TLS_CLIENT, certificates.client, certificates.authority, version)
+    if protocol:
+        context.set_alpn_protocols([protocol])
     sock = socket.create_connection(("127.0.0.1", router_port), waiting.LIMIT)
     return TlsPeer(sock, context, server_hostname=HOST)
 
 
 def tls_server(certificates, listener, version=ssl.TLSVersion.TLSv1_3):
     """In the place of our server: takes the next connection of `listener`."""
-    context = _context(ssl.PROTOCOL_TLS_SERVER, certificates.server, certificates.authority, version)
+    context = context_for(ssl.PROTOCOL_TLS_SERVER, certificates.server, certificates.authority, version)
     return TlsPeer(listener.accept()[0], context, server_side=True)
