@@ -65,6 +65,14 @@ def echo(stream, program):
     assert stream.receive(len(WORDS)) == WORDS
 
 
+def send_all_that_is_let_in(meeting):
+    """While the program takes nothing; says how many bytes these are."""
+    stream = meeting.stream
+    while meeting.peer.ping() or stream.room():
+        stream.send(LARGE[: stream.room()])
+    return OUR_WINDOW + stream.credit
+
+
 # A stream's life
 
 
@@ -129,6 +137,20 @@ def test_carrier_that_breaks_off_is_a_reset(meeting):
     meeting.end.expect_close("carrier-lost")
 
 
+def test_lost_carrier_is_gone_before_the_program_ends(meeting):
+    """Its last stream still had bytes to deliver, and nothing else is left to wait for."""
+    meeting.program.keep_little()
+    sent = send_all_that_is_let_in(meeting)
+    meeting.end.process.send_signal(signal.SIGTERM)
+    meeting.end.process.wait_line("event=drain")
+    meeting.peer.end_with_fin()
+    meeting.end.process.wait_line("event=carrier .*to=lost")
+    received, ending = meeting.program.receive_to_end()
+    assert (len(received), ending) == (sent, Ending.RST)
+    assert meeting.end.process.wait_exit() == 0
+    meeting.end.process.wait_line("event=carrier-end why=carrier-lost")
+
+
 def test_goaway_and_close_notify_end_an_idle_carrier_in_good_order(meeting):
     meeting.program.finish()
     meeting.stream.receive_to_end()
@@ -157,13 +179,9 @@ def test_no_byte_is_sent_beyond_the_window(meeting):
 def test_credit_comes_only_as_the_program_takes(meeting):
     meeting.program.keep_little()
     stream, peer = meeting.stream, meeting.peer
-    sent = 0
-    while peer.ping() or stream.room():
-        stream.send(LARGE[: stream.room()])
-        sent = OUR_WINDOW + stream.credit
+    sent = send_all_that_is_let_in(meeting)
     assert stream.credit < sent
-    received = meeting.program.receive(sent)
-    assert len(received) == sent
+    assert len(meeting.program.receive(sent)) == sent
     peer.until(lambda: stream.room() > OUR_WINDOW - CREDIT_STEP, "what was taken may come again")
 
 
