@@ -503,12 +503,13 @@ carrier_h2_drain(struct carrier_h2 *c)
 void
 carrier_h2_close(struct carrier_h2 *c)
 {
-	assert(c->channel_count == 0);
 	if (c->link != NULL) {
 		if (c->state < H2_FINISHING)
 			ending_h2_finish(c);
 		c->reason = REASON_STOPPED;
 		ending_h2_leave(c, false);
 	}
+	ending_h2_forget(c);
+	assert(c->channel_count == 0);
 	ending_h2_reap(c);
 }

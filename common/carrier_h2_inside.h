@@ -217,6 +217,10 @@ void ending_h2_finish(struct carrier_h2 *c);
 /** Give the link away, and the session with it. */
 void ending_h2_leave(struct carrier_h2 *c, bool abort);
 
+/** Once there is no session any more, or none that is called: free the channels that no
+ * owner knows of, whose requests have not come whole. */
+void ending_h2_forget(struct carrier_h2 *c);
+
 /** Log and free it. */
 void ending_h2_reap(struct carrier_h2 *c);
 

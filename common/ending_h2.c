@@ -56,9 +56,8 @@ is_complete(const struct channel_h2 *ch, bool unsent)
 	return ch->closed && ch->end == SOURCE_FINISHED && ch->out_finished && !unsent;
 }
 
-/* Every channel is cut, behind the bytes that came for it. */
-static void
-cut_channels(struct carrier_h2 *c, bool unsent)
+void
+ending_h2_forget(struct carrier_h2 *c)
 {
 	struct channel_h2 *ch, *next;
 
@@ -66,9 +65,19 @@ cut_channels(struct carrier_h2 *c, bool unsent)
 		next = LIST_NEXT(ch, entry);
 		if (c->server && !ch->announced)
 			channel_h2_free(ch);
-		else if (!is_complete(ch, unsent) && !ch->channel.endpoint.deaf)
-			channel_h2_break(ch, c->reason, c->fault);
 	}
+}
+
+/* Every channel is cut, behind the bytes that came for it. */
+static void
+cut_channels(struct carrier_h2 *c, bool unsent)
+{
+	struct channel_h2 *ch;
+
+	ending_h2_forget(c);
+	LIST_FOREACH (ch, &c->channels, entry)
+		if (!is_complete(ch, unsent) && !ch->channel.endpoint.deaf)
+			channel_h2_break(ch, c->reason, c->fault);
 }
 
 /* The peer did something it should not. */

@@ -553,6 +553,24 @@ START_TEST(a_worker_may_close_its_carriers_at_once)
 }
 END_TEST
 
+START_TEST(a_worker_may_close_a_carrier_in_the_middle_of_a_request)
+{
+	static const char half[] = "\x02\x07"
+				   "CONNECT";
+	struct scene s;
+
+	scene_init(&s);
+	meet_server(&s);
+	peer_settings(&s);
+	peer_frame(&s, FRAME_HEADERS, 0, 1, half, sizeof(half) - 1);
+	EXPECT(&s, carrier_h2_load(s.server.carrier) == 1);
+	carrier_h2_close(s.server.carrier);
+	s.server.carrier = NULL;
+	ck_assert_int_eq(s.asked, 0);
+	scene_clear(&s);
+}
+END_TEST
+
 /* ---- a scripted server ----------------------------------------------------------- */
 
 START_TEST(streams_above_the_last_id_of_goaway_may_be_tried_elsewhere)
@@ -970,6 +988,7 @@ UNIT_MAIN("carrier_h2", a_channel_opens_with_the_address_of_the_program,
     what_was_given_to_a_lost_carrier_is_not_tried_again,
     a_silent_peer_is_asked_and_then_given_up, close_notify_under_open_channels_is_a_loss,
     a_worker_may_close_its_carriers_at_once,
+    a_worker_may_close_a_carrier_in_the_middle_of_a_request,
     streams_above_the_last_id_of_goaway_may_be_tried_elsewhere,
     a_goaway_with_an_error_is_a_loss, refused_stream_after_the_answer_is_not_believed,
     a_reset_with_no_error_is_no_clean_end, trailers_cut_the_stream_and_no_other,
