@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 BUILD ?= build
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
+comma := ,
 say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(2))
 
 VERSION := 0.1.0
@@ -23,6 +24,8 @@ CLIENT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
 SERVER := $(patsubst %.c,$(BUILD)/%.o,$(wildcard server/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_HELP := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_HELP := $(addprefix $(BUILD)/tests/fuzz/,fuzz.o h2_script.o plain_ssl.o)
 PROGRAMS := $(BUILD)/routeport-client $(BUILD)/routeport-server
 # A static file has neither plug-ins nor NSS: common/static/absent.c stands in for these calls.
 ABSENT := dlopen getaddrinfo freeaddrinfo getnameinfo gethostbyname getservbyname getservbyport_r
@@ -30,12 +33,16 @@ ifneq (,$(filter -static%,$(LDMODE)))
 STATIC := $(BUILD)/common/static/absent.o
 LDSTATIC := $(ABSENT:%=-Wl,--wrap=%)
 endif
+# Targets meet a fuzzer's bytes without TLS: tests/fuzz/plain_ssl.c stands in for these calls.
+PLAIN_SSL := SSL_do_handshake SSL_read_ex SSL_write_ex SSL_get_error SSL_shutdown SSL_key_update SSL_get0_alpn_selected
+PLAIN_SSL := $(patsubst %,-Wl$(comma)--wrap=%,$(PLAIN_SSL) reactor_now)
+FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 KINDS ?= raw,h2
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 6
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check unit integration check-teeth static install certs image bench asan tsan lint clean
+.PHONY: all help deps demo check unit replay fuzz fuzz-run integration check-teeth static install certs image bench asan tsan lint clean
 
 all: $(PROGRAMS)
 
@@ -65,6 +72,10 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(UNIT_HELP) $(BUILD)/c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LIBS)
 
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_HELP) $(BUILD)/tests/fuzz/replay.o $(BUILD)/common.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) $(PLAIN_SSL) -o $@ $< $(FUZZ_HELP) $(FUZZ_MAIN) $(BUILD)/common.a $(LIBS)
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 ## help: this list
@@ -80,11 +91,22 @@ demo: all
 	$(Q)sh tools/demo.sh
 
 ## check: all tests
-check: unit integration check-teeth
+check: unit replay integration check-teeth
 
 ## unit: the unit tests (Check)
 unit: $(UNIT)
 	$(Q)for t in $(UNIT); do CK_VERBOSITY=minimal $$t || exit 1; done
+
+## replay: what fuzzing found worth keeping, through the same code
+replay: $(FUZZERS)
+	$(Q)for t in $(FUZZERS); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
+
+## fuzz: frames, headers and settings under libFuzzer (clang), SECONDS=30 each; T=name picks one
+fuzz:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' SANITIZE=address,undefined,fuzzer-no-link \
+		FUZZ_MAIN=-fsanitize=fuzzer fuzz-run
+fuzz-run: $(FUZZERS)
+	$(Q)for t in $(filter %$(T),$(FUZZERS)); do sh tests/fuzz/run.sh $$t $(or $(SECONDS),30) || exit 1; done
 
 ## integration: the pair among real programs (pytest); T=name picks tests, KINDS=raw or h2 carriers, SLOW=1
 integration: all
@@ -119,9 +141,9 @@ bench: all
 
 ## asan, tsan: the same tests under AddressSanitizer and UBSan, or ThreadSanitizer
 asan:
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined unit integration
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined unit replay integration
 tsan:
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread unit integration
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread unit replay integration
 
 ## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, option table
 lint: all

@@ -19,7 +19,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 c_files() {
-	find common client server tests/unit tests/bench tests/integration -name '*.[ch]' | sort
+	find common client server tests/unit tests/fuzz tests/bench tests/integration -name '*.[ch]' | sort
 }
 
 format() {
@@ -53,11 +53,11 @@ shell() {
 	} | sort | xargs shellcheck
 }
 
-# build COMPILER FOLDER: both programs and the unit tests, warnings being errors.
+# build COMPILER FOLDER: both programs, the unit tests and what is fuzzed, warnings being errors.
 build() {
 	# shellcheck disable=SC2046 # one target per word
 	make --no-print-directory -s -j "$jobs" CI=1 CC="$1" BUILD="$2" all \
-		$(find tests/unit -name 'test_*.c' | sed "s,^,$2/,; s,\.c\$,,")
+		$(find tests/unit tests/fuzz -name 'test_*.c' -o -name 'fuzz_*.c' | sed "s,^,$2/,; s,\.c\$,,")
 }
 
 failed=0
