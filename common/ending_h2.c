@@ -84,10 +84,11 @@ cut_channels(struct carrier_h2 *c, bool unsent)
 static void
 log_fault(const struct carrier_h2 *c)
 {
-	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	char service[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
 	log_cause(LOG_LEVEL_WARNING, c->service,
-	    "event=carrier-fault service=%s detail=%s", log_quote(c->service, service),
+	    "event=carrier-fault service=%s names=%s detail=%s",
+	    log_quote(c->service, service), log_quote(c->facts.names, names),
 	    log_quote(c->fault, text));
 }
 

@@ -68,7 +68,7 @@ class Siege:
     def expect_carrier_lost(self, why):
         self.peer.wait_lost()
         self.check_neighbour()
-        self.process.wait_line(f'event=carrier-fault .*detail="{why}')
+        self.process.wait_line(rf'event=carrier-fault .*names=DNS:\S+ detail="{why}')
         assert len(self.process.lines_with("event=carrier-fault")) == 1
         assert self.meeting.program.receive_to_end()[1] == Ending.RST
 
