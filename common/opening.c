@@ -331,12 +331,31 @@ on_channel_wake(void *owner)
 }
 
 static void
+start_limit(struct opening *o)
+{
+	ev_timer_stop(loop_of(o), &o->limit);
+	ev_timer_set(&o->limit, o->share_ends - reactor_now(), 0);
+	ev_timer_start(loop_of(o), &o->limit);
+}
+
+/* Bytes that are on their way may have reached an app: then nothing else may be tried,
+ * and all the time that there is goes to this answer. */
+static void
 on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
+	static const char why[] = "the far end does not answer in time";
+	struct opening *o = timer->data;
+
 	(void)loop;
 	(void)events;
-	target_failed(
-	    timer->data, REASON_OPEN_TIMEOUT, "the far end does not answer in time");
+	if (o->channel == NULL || o->given == 0) {
+		target_failed(o, REASON_OPEN_TIMEOUT, why);
+	} else if (o->share_ends < o->deadline) {
+		o->share_ends = o->deadline;
+		start_limit(o);
+	} else {
+		fail_for_good(o, REASON_OPEN_TIMEOUT, why);
+	}
 }
 
 static void
@@ -364,9 +383,7 @@ try_carrier(struct opening *o)
 
 	if (pool == NULL)
 		return false;
-	ev_timer_stop(loop_of(o), &o->limit);
-	ev_timer_set(&o->limit, o->share_ends - reactor_now(), 0);
-	ev_timer_start(loop_of(o), &o->limit);
+	start_limit(o);
 	if ((carrier = pool_pick(pool)) != NULL)
 		ask(o, carrier);
 	if (o->channel == NULL)

@@ -421,4 +421,69 @@ START_TEST(openings_that_a_new_carrier_has_no_room_for_wait_for_the_next)
 }
 END_TEST
 
-UNIT_MAIN("opening", openings_that_a_new_carrier_has_no_room_for_wait_for_the_next)
+/* ---- a limit of time -------------------------------------------------------------- */
+
+/* A far end that takes the question and does not answer it. */
+static struct caller *
+ask_in_vain(struct scene *s, const char *words)
+{
+	s->bench.client.connect.count = 2;
+	s->bench.client.timeout_connect = 2;
+	scene_begin(s);
+	call(s, 0, words);
+	EXPECT(s, s->asked == 1);
+	ck_assert_int_eq(s->visits[0].door, 0);
+	return &s->callers[0];
+}
+
+START_TEST(a_silent_program_s_stream_is_tried_elsewhere_when_no_answer_comes)
+{
+	static struct scene s;
+	struct caller *c;
+
+	scene_init(&s);
+	c = ask_in_vain(&s, "");
+	s.accepts = true;
+	EXPECT(&s, c->opened == 1);
+	ck_assert_int_eq(s.visits[1].door, 1);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(
+    bytes_that_may_have_reached_an_app_are_not_said_elsewhere_for_lack_of_an_answer)
+{
+	static struct scene s;
+	struct caller *c;
+
+	scene_init(&s);
+	c = ask_in_vain(&s, "words");
+	EXPECT(&s, c->failed == 1);
+	ck_assert_int_eq(c->reason, REASON_OPEN_TIMEOUT);
+	ck_assert_int_eq(s.asked, 1);
+	ck_assert_int_eq(s.doors[1].came, 0);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(an_answer_to_bytes_may_take_the_time_of_the_other_targets)
+{
+	static struct scene s;
+	struct caller *c;
+	double asked;
+
+	scene_init(&s);
+	c = ask_in_vain(&s, "words");
+	asked = reactor_now();
+	EXPECT(&s, reactor_now() > asked + 1.5);
+	visit_accept(&s.visits[0]);
+	EXPECT(&s, c->opened == 1);
+	EXPECT(&s, strcmp(s.visits[0].words, "words") == 0);
+	scene_clear(&s);
+}
+END_TEST
+
+UNIT_MAIN("opening", openings_that_a_new_carrier_has_no_room_for_wait_for_the_next,
+    a_silent_program_s_stream_is_tried_elsewhere_when_no_answer_comes,
+    bytes_that_may_have_reached_an_app_are_not_said_elsewhere_for_lack_of_an_answer,
+    an_answer_to_bytes_may_take_the_time_of_the_other_targets)
