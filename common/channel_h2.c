@@ -351,6 +351,15 @@ channel_h2_break(struct channel_h2 *ch, enum reason reason, const char *detail)
 	channel_h2_ready(ch);
 }
 
+/* A far end that goes away refuses what it has no time for. */
+static enum reason
+reason_of_close(const struct channel_h2 *ch, uint32_t code)
+{
+	if (code != NGHTTP2_REFUSED_STREAM || ch->verdict != H2_PENDING)
+		return REASON_FAR_RESET;
+	return ch->carrier->goaway_came ? REASON_STOPPED : REASON_FULL;
+}
+
 void
 channel_h2_closed(struct channel_h2 *ch, uint32_t code)
 {
@@ -362,11 +371,7 @@ channel_h2_closed(struct channel_h2 *ch, uint32_t code)
 		return;
 	if (c->server || ch->verdict != H2_REFUSED) {
 		ch->refused_late = code == NGHTTP2_REFUSED_STREAM;
-		channel_h2_break(ch,
-		    code == NGHTTP2_REFUSED_STREAM && !c->goaway_came &&
-			    ch->verdict == H2_PENDING
-			? REASON_FULL
-			: REASON_FAR_RESET,
-		    nghttp2_http2_strerror(code));
+		channel_h2_break(
+		    ch, reason_of_close(ch, code), nghttp2_http2_strerror(code));
 	}
 }

@@ -281,6 +281,13 @@ on_accepted(void *owner)
 	opened(o, -1, channel);
 }
 
+/* A carrier that goes away says nothing of its target. */
+static bool
+is_carriers_end(enum reason reason)
+{
+	return reason == REASON_CARRIER_LOST || reason == REASON_STOPPED;
+}
+
 static void
 on_refused(void *owner, enum reason reason, const char *detail, bool again)
 {
@@ -290,8 +297,7 @@ on_refused(void *owner, enum reason reason, const char *detail, bool again)
 		fail_for_good(o, reason, detail);
 		return;
 	}
-	/* A carrier that goes away says nothing of its target. */
-	if (reason == REASON_CARRIER_LOST && ++o->tries < MOST_TRIES) {
+	if (is_carriers_end(reason) && ++o->tries < MOST_TRIES) {
 		stop(o);
 		if (try_carrier(o))
 			return;

@@ -46,8 +46,9 @@ struct door {
 	struct net_name name;
 	int fd;
 	ev_io io;
-	int came;  /* TCP connections */
-	bool mute; /* takes connections, says nothing */
+	int came;                   /* TCP connections */
+	struct carrier_h2 *carrier; /* the newest; NULL: none */
+	bool mute;                  /* takes connections, says nothing */
 };
 
 struct scene {
@@ -84,6 +85,13 @@ turn(struct scene *s)
 {
 	ev_run(s->loop, EVRUN_NOWAIT);
 	usleep(100);
+}
+
+static void
+turns(struct scene *s, int count)
+{
+	while (count-- > 0)
+		turn(s);
 }
 
 static void
@@ -171,7 +179,7 @@ on_asked(void *owner, struct channel *channel, const char *forwarded)
 static void
 on_carrier_ended(void *owner, enum reason reason)
 {
-	(void)owner;
+	((struct door *)owner)->carrier = NULL;
 	(void)reason;
 }
 
@@ -185,10 +193,12 @@ on_link_opened(void *owner, struct link *link)
 {
 	struct door *door = owner;
 
-	if (tls_is_h2(&link->tls))
-		ck_assert_ptr_nonnull(carrier_h2_new(link, &carrier_events, door));
-	else
+	if (tls_is_h2(&link->tls)) {
+		door->carrier = carrier_h2_new(link, &carrier_events, door);
+		ck_assert_ptr_nonnull(door->carrier);
+	} else {
 		visit_begin(door, carrier_raw_new(link));
+	}
 }
 
 static void
@@ -483,7 +493,30 @@ START_TEST(an_answer_to_bytes_may_take_the_time_of_the_other_targets)
 }
 END_TEST
 
+/* ---- certainty -------------------------------------------------------------------- */
+
+START_TEST(what_a_far_end_that_goes_away_refuses_is_asked_on_another_carrier)
+{
+	static struct scene s;
+	struct caller *c;
+
+	scene_init(&s);
+	scene_begin(&s);
+	c = call(&s, 0, "words");
+	EXPECT(&s, s.asked == 1);
+	carrier_h2_drain(s.doors[0].carrier);
+	turns(&s, 20);
+	s.accepts = true;
+	visit_end(&s.visits[0]);
+	EXPECT(&s, c->opened == 1);
+	EXPECT(&s, strcmp(s.visits[1].words, "words") == 0);
+	ck_assert_int_eq(s.doors[0].came, 2);
+	scene_clear(&s);
+}
+END_TEST
+
 UNIT_MAIN("opening", openings_that_a_new_carrier_has_no_room_for_wait_for_the_next,
     a_silent_program_s_stream_is_tried_elsewhere_when_no_answer_comes,
     bytes_that_may_have_reached_an_app_are_not_said_elsewhere_for_lack_of_an_answer,
-    an_answer_to_bytes_may_take_the_time_of_the_other_targets)
+    an_answer_to_bytes_may_take_the_time_of_the_other_targets,
+    what_a_far_end_that_goes_away_refuses_is_asked_on_another_carrier)
