@@ -37,7 +37,7 @@ struct opening {
 
 	ev_timer limit;   /* of waiting for a carrier and an answer */
 	struct buf first; /* the program's first bytes */
-	size_t given;     /* how many of them this channel has accepted */
+	size_t given;     /* how many of them this channel has accepted; 0: no channel */
 };
 
 static bool try_target(struct opening *o);
@@ -81,6 +81,7 @@ stop(struct opening *o)
 		channel_release(o->channel);
 	}
 	o->channel = NULL;
+	o->given = 0;
 }
 
 void
@@ -165,7 +166,6 @@ use_raw(struct opening *o, struct link *link)
 {
 	struct channel *channel = carrier_raw_new(link);
 
-	o->given = 0;
 	if (channel != NULL)
 		opened(o, -1, channel);
 	else
@@ -354,7 +354,7 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (o->channel == NULL || o->given == 0) {
+	if (o->given == 0) {
 		target_failed(o, REASON_OPEN_TIMEOUT, why);
 	} else if (o->share_ends < o->deadline) {
 		o->share_ends = o->deadline;

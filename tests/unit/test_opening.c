@@ -48,6 +48,7 @@ struct door {
 	ev_io io;
 	int came;                   /* TCP connections */
 	struct carrier_h2 *carrier; /* the newest; NULL: none */
+	bool raw;                   /* does not select h2 */
 	bool mute;                  /* takes connections, says nothing */
 };
 
@@ -59,7 +60,8 @@ struct scene {
 	struct link_set client_links, server_links;
 	struct pool_set pools;
 	struct dialer dialer;
-	struct service *client, *server;
+	struct service *client, *server, *raw_server;
+	struct service_settings raw_settings;
 	struct net_name names[DOORS];
 	struct door doors[DOORS];
 	struct caller callers[CALLERS];
@@ -226,8 +228,9 @@ on_knock(struct ev_loop *loop, ev_io *io, int events)
 	ck_assert_int_ge(fd, 0);
 	door->came++;
 	if (!door->mute)
-		ck_assert_ptr_nonnull(link_new(
-		    &s->server_links, s->server, NULL, fd, 10, &link_events, door));
+		ck_assert_ptr_nonnull(
+		    link_new(&s->server_links, door->raw ? s->raw_server : s->server,
+			NULL, fd, 10, &link_events, door));
 }
 
 /* ---- the near end ---------------------------------------------------------------- */
@@ -379,6 +382,10 @@ scene_begin(struct scene *s)
 	ck_assert_msg(s->client != NULL, "%s", e.text);
 	s->server = service_new(&s->bench.server, &e);
 	ck_assert_msg(s->server != NULL, "%s", e.text);
+	s->raw_settings = s->bench.server;
+	s->raw_settings.multiplex = MULTIPLEX_NO;
+	s->raw_server = service_new(&s->raw_settings, &e);
+	ck_assert_msg(s->raw_server != NULL, "%s", e.text);
 }
 
 static void
@@ -398,6 +405,7 @@ scene_clear(struct scene *s)
 	}
 	service_free(s->client);
 	service_free(s->server);
+	service_free(s->raw_server);
 	resolver_free(s->resolver);
 	reactor_clear(&s->reactor);
 	ev_loop_destroy(s->loop);
@@ -515,8 +523,56 @@ START_TEST(what_a_far_end_that_goes_away_refuses_is_asked_on_another_carrier)
 }
 END_TEST
 
+/* The first target refuses a program's bytes; the second has its turn. */
+static struct caller *
+refuse(struct scene *s)
+{
+	struct caller *c;
+
+	s->bench.client.connect.count = 2;
+	scene_begin(s);
+	c = call(s, 0, "words");
+	EXPECT(s, s->asked == 1);
+	ck_assert_uint_eq(opening_given(c->opening), 5);
+	channel_answer(s->visits[0].channel, REASON_APP_UNREACHABLE, NULL);
+	visit_end(&s->visits[0]);
+	return c;
+}
+
+START_TEST(refused_bytes_are_said_once_to_a_raw_target)
+{
+	static struct scene s;
+	struct caller *c;
+
+	scene_init(&s);
+	s.doors[1].raw = true;
+	c = refuse(&s);
+	EXPECT(&s, c->opened == 1);
+	EXPECT(&s, s.asked == 2);
+	ck_assert_uint_eq(c->fed, 5);
+	ck_assert_uint_eq(buf_length(&c->rest), 5);
+	ck_assert_mem_eq(buf_bytes(&c->rest), "words", 5);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(refused_bytes_are_not_with_anybody)
+{
+	static struct scene s;
+	struct caller *c;
+
+	scene_init(&s);
+	s.doors[1].mute = true;
+	c = refuse(&s);
+	EXPECT(&s, s.doors[1].came == 1);
+	ck_assert_uint_eq(opening_given(c->opening), 0);
+	scene_clear(&s);
+}
+END_TEST
+
 UNIT_MAIN("opening", openings_that_a_new_carrier_has_no_room_for_wait_for_the_next,
     a_silent_program_s_stream_is_tried_elsewhere_when_no_answer_comes,
     bytes_that_may_have_reached_an_app_are_not_said_elsewhere_for_lack_of_an_answer,
     an_answer_to_bytes_may_take_the_time_of_the_other_targets,
-    what_a_far_end_that_goes_away_refuses_is_asked_on_another_carrier)
+    what_a_far_end_that_goes_away_refuses_is_asked_on_another_carrier,
+    refused_bytes_are_said_once_to_a_raw_target, refused_bytes_are_not_with_anybody)
