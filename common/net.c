@@ -326,12 +326,30 @@ set_option(int fd, int level, int option, int value)
 	setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+/* What does close() do, by us or by the kernel when the process dies? */
+static void
+set_abortive(int fd, bool abortive)
+{
+	struct linger linger = {.l_onoff = abortive, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 void
-net_tune(int fd, bool keepalive)
+net_tune(int fd, bool plain)
 {
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (keepalive)
-		set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (!plain)
+		return;
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_abortive(fd, true);
+}
+
+void
+net_close(int fd)
+{
+	set_abortive(fd, false);
+	close(fd);
 }
 
 int
@@ -358,9 +376,7 @@ net_unanswered(int fd)
 void
 net_reset(int fd)
 {
-	struct linger linger = {.l_onoff = 1, .l_linger = 0};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	set_abortive(fd, true);
 	close(fd);
 }
 

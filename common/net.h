@@ -93,10 +93,14 @@ bool net_is_unix(int fd);
 /** The two addresses of a connection; the length of one is 0 where it cannot be told. */
 void net_ends(int fd, struct net_address *ours, struct net_address *peers);
 
-/** What every stream socket gets: TCP_NODELAY, and SO_KEEPALIVE if @keepalive.  What is
- * accepted inherits both from its listening socket.  Unix sockets have neither.  Never
- * fails. */
-void net_tune(int fd, bool keepalive);
+/** What every stream socket gets: TCP_NODELAY.  @plain: it leads to a program, which is
+ * looked after by SO_KEEPALIVE, and which sees RST should this process die: only
+ * net_close() ends such a socket in good order.  What is accepted inherits all from its
+ * listening socket.  Unix sockets have none of it.  Never fails. */
+void net_tune(int fd, bool plain);
+
+/** Close so that the peer gets every byte sent, and then FIN. */
+void net_close(int fd);
 
 /** How many bytes the peer's kernel has not acknowledged; 0 too where that cannot be
  * asked. */

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Seconds between two looks at an emptying socket: there is no event for it. */
 static const double drain_first = 0.001, drain_last = 0.064;
@@ -212,7 +211,7 @@ void
 plain_close(struct plain *p)
 {
 	if (p->fd >= 0)
-		close(leave(p));
+		net_close(leave(p));
 }
 
 void

@@ -306,6 +306,15 @@ def test_death_of_the_far_end_under_load_never_looks_complete(pair, dying):
     assert LARGE.startswith(received)
 
 
+def test_death_of_the_near_end_is_a_reset(pair, dying):
+    """A kernel that closes a dead process' socket says FIN, unless told beforehand."""
+    stream = survivor(pair, dying)
+    stream.other.send(WORDS)
+    assert stream.one.receive(len(WORDS)) == WORDS
+    stream.one_end.process.kill()
+    assert stream.one.receive_to_end() == (b"", Ending.RST)
+
+
 def test_death_of_the_router_resets_both_programs(pair, router):
     stream = pair.open()
     for sender, receiver in ((stream.one, stream.other), (stream.other, stream.one)):

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* @text is read as this host and port, and shown as @shown. */
@@ -447,7 +449,48 @@ START_TEST(a_reset_is_seen_as_a_reset)
 }
 END_TEST
 
-START_TEST(a_tuned_socket_sends_at_once_and_keeps_alive_if_told)
+/* What the peer of a program's socket sees: 0 for FIN, or errno. */
+static int
+end_of(int fd)
+{
+	char byte;
+	ssize_t n = recv(fd, &byte, 1, 0);
+
+	ck_assert_int_lt(n, 1);
+	close(fd);
+	return n == 0 ? 0 : errno;
+}
+
+START_TEST(a_program_s_socket_is_reset_when_its_process_dies)
+{
+	int ends[2];
+	pid_t child;
+
+	connect_pair(ends);
+	net_tune(ends[1], true);
+	if ((child = fork()) == 0) {
+		for (;;)
+			pause();
+	}
+	close(ends[1]); /* the child has the last one */
+	kill(child, SIGKILL);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	ck_assert_int_eq(end_of(ends[0]), ECONNRESET);
+}
+END_TEST
+
+START_TEST(a_program_s_socket_is_closed_in_good_order_if_told)
+{
+	int ends[2];
+
+	connect_pair(ends);
+	net_tune(ends[1], true);
+	net_close(ends[1]);
+	ck_assert_int_eq(end_of(ends[0]), 0);
+}
+END_TEST
+
+START_TEST(a_tuned_socket_sends_at_once_and_a_program_s_keeps_alive)
 {
 	int ends[2];
 
@@ -602,7 +645,9 @@ UNIT_MAIN("net", an_address_splits_at_its_last_colon,
     an_ipv6_socket_takes_ipv6_alone_unless_it_is_the_any_address,
     a_unix_socket_left_behind_is_replaced, a_unix_socket_is_shared_as_a_duplicate,
     a_unix_socket_that_answers_is_not_replaced, a_file_that_is_no_socket_is_not_replaced,
-    a_reset_is_seen_as_a_reset, a_tuned_socket_sends_at_once_and_keeps_alive_if_told,
+    a_reset_is_seen_as_a_reset, a_program_s_socket_is_reset_when_its_process_dies,
+    a_program_s_socket_is_closed_in_good_order_if_told,
+    a_tuned_socket_sends_at_once_and_a_program_s_keeps_alive,
     a_connection_has_two_addresses_until_it_is_reset,
     unnamed_unix_sockets_have_addresses_too, a_peer_that_reads_owes_no_answer,
     a_peer_that_takes_nothing_owes_no_answer_either,
