@@ -206,6 +206,16 @@ tell_room(struct carrier_h2 *c)
 		c->events->room(c->owner);
 }
 
+/* The time is over, and what the socket had was read. */
+static void
+judge_life(struct carrier_h2 *c)
+{
+	c->overdue = false;
+	if (c->asked_at > 0)
+		carrier_h2_blame(
+		    c, "no sign of life for %.0f s", reactor_now() - c->heard);
+}
+
 /* The one place that takes the carrier as far as it will go, and frees it. */
 static void
 step(struct carrier_h2 *c, bool readable)
@@ -218,6 +228,8 @@ step(struct carrier_h2 *c, bool readable)
 	c->turn = &turn;
 	if (c->link != NULL && readable)
 		receive(c);
+	if (c->overdue)
+		judge_life(c);
 	if (c->goaway_due && c->session != NULL)
 		say_goaway(c);
 	output_h2_pump(c);
@@ -288,8 +300,10 @@ on_timer(void *owner)
 	left = c->asked_at > 0 ? c->asked_at + c->keepalive_limit - now
 			       : c->heard + c->keepalive - now;
 	if (left <= 0 && c->asked_at > 0) {
-		carrier_h2_blame(c, "no sign of life for %.0f s", now - c->heard);
-		step(c, false);
+		/* If it was us who slept, the answer may be here. */
+		c->overdue = true;
+		link_set_timer(c->link, c->keepalive);
+		step(c, true);
 		return;
 	}
 	if (left <= 0) {

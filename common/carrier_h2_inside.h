@@ -184,6 +184,7 @@ struct carrier_h2 {
 	/* liveness and the round trip */
 	double keepalive, keepalive_limit; /* seconds */
 	double asked_at;                   /* PING without any sign of life; 0: none */
+	bool overdue;                      /* that took too long */
 	double settings_at, ping_at;       /* when they were sent */
 	double round_trip;                 /* seconds, the least seen; 0: not known yet */
 

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- opening --------------------------------------------------------------------- */
 
@@ -517,6 +518,25 @@ START_TEST(a_silent_peer_is_asked_and_then_given_up)
 }
 END_TEST
 
+START_TEST(a_sign_of_life_that_came_while_we_slept_counts)
+{
+	struct scene s;
+
+	scene_init(&s);
+	meet_client(&s);
+	peer_settings(&s);
+	turns(&s, 5);
+	carrier_h2_set_keepalive(s.client.carrier, 0.1, 0.1);
+	EXPECT(&s, (peer_reads(&s), s.seen[FRAME_PING] == 1));
+	peer_frame(&s, FRAME_PING, ACK, 0, "\0\0\0\0\0\0\0\0", 8);
+	usleep(200000);
+	EXPECT(&s, (peer_reads(&s), s.seen[FRAME_PING] == 2));
+	ck_assert_int_eq(s.client.ended, 0);
+	EXPECT(&s, s.client.ended == 1);
+	scene_clear(&s);
+}
+END_TEST
+
 START_TEST(close_notify_under_open_channels_is_a_loss)
 {
 	struct scene s;
@@ -986,8 +1006,9 @@ UNIT_MAIN("carrier_h2", a_channel_opens_with_the_address_of_the_program,
     an_empty_carrier_that_is_drained_ends_at_once,
     a_lost_carrier_cuts_its_channels_behind_their_bytes,
     what_was_given_to_a_lost_carrier_is_not_tried_again,
-    a_silent_peer_is_asked_and_then_given_up, close_notify_under_open_channels_is_a_loss,
-    a_worker_may_close_its_carriers_at_once,
+    a_silent_peer_is_asked_and_then_given_up,
+    a_sign_of_life_that_came_while_we_slept_counts,
+    close_notify_under_open_channels_is_a_loss, a_worker_may_close_its_carriers_at_once,
     a_worker_may_close_a_carrier_in_the_middle_of_a_request,
     streams_above_the_last_id_of_goaway_may_be_tried_elsewhere,
     a_goaway_with_an_error_is_a_loss, refused_stream_after_the_answer_is_not_believed,
