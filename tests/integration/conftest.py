@@ -20,6 +20,9 @@ from harness.router import Router
 
 SANITIZERS = r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|Assertion .* failed"
 
+# How long one seed lasts.
+KILLS_SECONDS = 4
+
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL, -signal.SIGFPE}
 
 
@@ -27,6 +30,8 @@ def pytest_addoption(parser):
     parser.addoption(
         "--pair", default="routeport", choices=("routeport", "stunnel"), help="whose pair is tested for its endings"
     )
+    parser.addoption("--kills-seed", type=int, default=1, help="what the random kills begin with")
+    parser.addoption("--kills-seconds", type=float, default=16, help="how long they last in all")
     parser.addoption("--kinds", default="raw,h2", help="carriers to test: raw, h2 or raw,h2")
 
 
@@ -51,6 +56,11 @@ def pytest_generate_tests(metafunc):
     if "workers" in metafunc.fixturenames:
         counts = [1] if stunnel else getattr(metafunc.module, "WORKERS", [1, 3])
         metafunc.parametrize("workers", counts, ids=lambda count: f"workers-{count}")
+    if "kills_seed" in metafunc.fixturenames:
+        # Four tests, on both kinds and both numbers of workers, have as many seeds as fit in.
+        first = metafunc.config.getoption("--kills-seed")
+        rounds = max(1, round(metafunc.config.getoption("--kills-seconds") / 4 / KILLS_SECONDS))
+        metafunc.parametrize("kills_seed", range(first, first + rounds), ids=lambda seed: f"seed-{seed}")
     if "kind" in metafunc.fixturenames:
         asked = ["raw"] if stunnel else metafunc.config.getoption("--kinds").split(",")
         metafunc.parametrize("kind", [kind for kind in getattr(metafunc.module, "KINDS", asked) if kind in asked])
@@ -176,3 +186,8 @@ def acts(request):
 @pytest.fixture
 def stream(pair, acts):
     return pair.open(acts)
+
+
+@pytest.fixture
+def kills_seconds():
+    return KILLS_SECONDS

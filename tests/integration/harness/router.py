@@ -11,6 +11,7 @@ global
     tune.bufsize 32768
     tune.maxrewrite 8192
     ssl-default-bind-options ssl-min-ver TLSv1.2
+    {hard_stop}
 
 defaults
     log global
@@ -72,12 +73,26 @@ UNAVAILABLE = "HTTP/1.0 503 Service Unavailable\r\n\r\nApplication is not availa
 class Router:
     """One router.
 
-    `routes` maps a host to the ports of its pods; `tunnel` is the limit of silence;
-    `decrypted_to` is the port that gets whatever the router decrypts with its default
+    `routes` maps a host to the ports of its pods; `tunnel` is the limit of silence; `check` is
+    how often pods are looked after where there are several; `hard_stop` is how long a process
+    lives on after a reload; `decrypted_to` is the port that gets whatever the router decrypts with its default
     certificate, where the real one would read it as HTTP.
     """
 
-    def __init__(self, processes, folder, port, *, default, routes, tunnel="1h", balance="source", decrypted_to=None):
+    def __init__(
+        self,
+        processes,
+        folder,
+        port,
+        *,
+        default,
+        routes,
+        tunnel="1h",
+        balance="source",
+        check="5000ms",
+        hard_stop=None,
+        decrypted_to=None,
+    ):
         self.port = port
         self._processes = processes
         self._folder = folder
@@ -85,18 +100,28 @@ class Router:
         self._routes = routes
         self._tunnel = tunnel
         self._balance = balance
+        self._check = check
+        self._hard_stop = hard_stop
         self._decrypted_to = decrypted_to
         self._generation = 0
         folder.mkdir()
         self.process = self._start()
         self.process.wait_listening(port)
 
-    def reload(self, routes):
-        """Other routes, in another process; the old one stays while it has connections."""
-        self._routes = routes
+    def reload(self, routes=None):
+        """Perhaps other routes, in another process; the old one stays while it has connections."""
+        self._routes = routes or self._routes
         old = self.process
         self.process = self._start("-sf", old.pid)
         old.wait_line("Proxy public_ssl stopped")
+
+    def kill(self):
+        self.process.kill()
+
+    def start(self):
+        """Anew, after its death."""
+        self.process = self._start()
+        self.process.wait_listening(self.port)
 
     def _start(self, *words):
         self._generation += 1
@@ -118,9 +143,10 @@ class Router:
             own=f"routeport_test_{self.port}_{self._generation}",
             own_mode="tcp" if self._decrypted_to else "http",
             own_server=own_server,
+            hard_stop=f"hard-stop-after {self._hard_stop}" if self._hard_stop else "",
         ) + "".join(self._route(host, pods) for host, pods in self._routes.items())
 
     def _route(self, host, pods):
-        check = " check inter 5000ms" if len(pods) > 1 else ""
+        check = f" check inter {self._check}" if len(pods) > 1 else ""
         servers = (f"    server pod:{port} 127.0.0.1:{port}{check}\n" for port in pods)
         return ROUTE.format(host=host, balance=self._balance) + "".join(servers)
