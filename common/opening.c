@@ -377,10 +377,9 @@ ask(struct opening *o, struct carrier_h2 *carrier)
 	e->owner = o;
 	o->given = 0;
 	push(o);
-	o->events->hungry(o->owner);
 }
 
-/* False: out of memory. */
+/* False: out of memory.  Else the opening may be gone. */
 static bool
 try_carrier(struct opening *o)
 {
@@ -394,6 +393,8 @@ try_carrier(struct opening *o)
 		ask(o, carrier);
 	if (o->channel == NULL)
 		pool_wait(pool, &o->waiter);
+	else
+		o->events->hungry(o->owner); /* who may find the program gone */
 	return true;
 }
 

@@ -23,7 +23,8 @@ struct dialer {
 };
 
 struct opening_events {
-	/** Client: opening_feed() is of use now, once the program has said something. */
+	/** Client: opening_feed() is of use now, once the program has said something.  The
+	 * callee may cancel the opening. */
 	void (*hungry)(void *owner);
 	/** Client: @channel, @first: the bytes fed that it has not accepted yet, the
 	 * callee's, and how many were @fed in all; @fd is -1.  Server: @fd alone. */

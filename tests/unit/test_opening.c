@@ -23,6 +23,7 @@ struct scene;
 struct caller {
 	struct endpoint program;
 	const char *words; /* not taken yet */
+	bool gone;         /* as is found out when it is asked for them */
 	struct scene *s;
 	struct opening *opening;
 	int opened, failed;
@@ -256,8 +257,14 @@ on_hungry(void *owner)
 {
 	struct caller *c = owner;
 
-	if (c->opening != NULL && *c->words != '\0')
+	if (c->opening == NULL)
+		return;
+	if (c->gone) {
+		opening_cancel(c->opening);
+		c->opening = NULL;
+	} else if (*c->words != '\0') {
 		opening_feed(c->opening, &c->program);
+	}
 }
 
 static void
@@ -439,6 +446,20 @@ START_TEST(openings_that_a_new_carrier_has_no_room_for_wait_for_the_next)
 }
 END_TEST
 
+START_TEST(a_program_may_be_gone_when_there_is_a_carrier)
+{
+	static struct scene s;
+
+	scene_init(&s);
+	scene_begin(&s);
+	s.accepts = true;
+	for (int i = 0; i < CALLERS; i++)
+		call(&s, i, "")->gone = i % 2;
+	EXPECT(&s, count_opened(&s) == CALLERS / 2);
+	scene_clear(&s);
+}
+END_TEST
+
 /* ---- a limit of time -------------------------------------------------------------- */
 
 /* A far end that takes the question and does not answer it. */
@@ -571,6 +592,7 @@ START_TEST(refused_bytes_are_not_with_anybody)
 END_TEST
 
 UNIT_MAIN("opening", openings_that_a_new_carrier_has_no_room_for_wait_for_the_next,
+    a_program_may_be_gone_when_there_is_a_carrier,
     a_silent_program_s_stream_is_tried_elsewhere_when_no_answer_comes,
     bytes_that_may_have_reached_an_app_are_not_said_elsewhere_for_lack_of_an_answer,
     an_answer_to_bytes_may_take_the_time_of_the_other_targets,
