@@ -368,6 +368,7 @@ static void
 init(struct carrier_h2 *c, struct link *link)
 {
 	c->link = link;
+	c->links = link->set;
 	c->reactor = link->set->reactor;
 	c->service = link->service->settings->name;
 	c->server = link->service->settings->role == ROLE_SERVER;
@@ -412,6 +413,7 @@ carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *
 		goto fail;
 	(void)setsockopt(link->tls.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof(low));
 	link_adopt(link, &link_carrier, c);
+	link_set_hold(c->links);
 	link_set_timer(link, c->keepalive);
 	output_h2_pump(c);
 	carrier_h2_later(c); /* the handshake may have read more than its own */

@@ -131,6 +131,7 @@ TAILQ_HEAD(h2_queue, channel_h2);
 
 struct carrier_h2 {
 	struct link *link; /* NULL once closed */
+	struct link_set *links;
 	struct reactor *reactor;
 	const char *service; /* its name, for the log */
 	const struct carrier_h2_events *events;

@@ -42,11 +42,14 @@ ending_h2_leave(struct carrier_h2 *c, bool abort)
 void
 ending_h2_reap(struct carrier_h2 *c)
 {
+	struct link_set *links = c->links;
+
 	log_end(c);
 	ev_timer_stop(c->reactor->loop, &c->later);
 	output_h2_clear(c);
 	nghttp2_session_del(c->session);
 	free(c);
+	link_set_release(links);
 }
 
 /* Both ends of it have passed, whole. */

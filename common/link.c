@@ -36,6 +36,21 @@ link_set_timer(struct link *l, double seconds)
 	}
 }
 
+/* ---- the set --------------------------------------------------------------------- */
+
+void
+link_set_hold(struct link_set *set)
+{
+	set->count++;
+}
+
+void
+link_set_release(struct link_set *set)
+{
+	if (--set->count == 0 && set->emptied != NULL)
+		set->emptied(set->owner);
+}
+
 /* ---- the end --------------------------------------------------------------------- */
 
 /* Fine when it has left already. */
@@ -66,8 +81,7 @@ reap(struct link *l, bool reset)
 	leave_handshakes(l);
 	service_release(l->service);
 	free(l);
-	if (--set->count == 0 && set->emptied != NULL)
-		set->emptied(set->owner);
+	link_set_release(set);
 }
 
 /* Does TCP have nothing more to wait for?  @sent: nothing of ours is kept. */
@@ -339,7 +353,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 	l->owner = owner;
 	l->offers_h2 = target != NULL && target_may_h2(target);
 	LIST_INSERT_HEAD(&set->links, l, entry);
-	set->count++;
+	link_set_hold(set);
 	watch_init(&l->watch, set->reactor, fd, on_ready, l);
 	ev_init(&l->timer, on_timer);
 	l->timer.data = l;

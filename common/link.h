@@ -31,7 +31,7 @@ struct link;
 struct link_set {
 	struct reactor *reactor;
 	LIST_HEAD(, link) links;
-	size_t count;
+	size_t count; /* of them, and of those who hold the set */
 	TAILQ_HEAD(link_queue, link) handshakes; /* unfinished, the oldest first */
 	size_t handshake_count;
 	unsigned turn; /* of the loop, in which this many more may be worked on: */
@@ -137,6 +137,11 @@ struct link_facts {
 };
 
 void link_facts(const struct link *link, struct link_facts *facts);
+
+/** Until link_set_release() the set is not empty: for a carrier that outlives its link.
+ */
+void link_set_hold(struct link_set *set);
+void link_set_release(struct link_set *set);
 
 /** Tell every carrier to take nothing new, but for those of services that @spares,
  * perhaps NULL, says true of. */

@@ -302,7 +302,6 @@ run(void *arg)
 
 	keep_carriers(w);
 	ev_run(w->loop, 0);
-	ev_run(w->loop, EVRUN_NOWAIT); /* a lost carrier goes a turn after its streams */
 	link_set_clear(&w->links);
 	pool_set_clear(&w->pools);
 	atomic_store(&w->over, true);

@@ -591,6 +591,26 @@ START_TEST(a_worker_may_close_a_carrier_in_the_middle_of_a_request)
 }
 END_TEST
 
+START_TEST(a_worker_waits_for_a_carrier_that_outlives_its_link)
+{
+	struct scene s;
+
+	scene_init(&s);
+	meet_client(&s);
+	peer_settings(&s);
+	open_channel(&s, 0);
+	turns(&s, 5);
+	end_peer(&s);
+	EXPECT(&s, LIST_EMPTY(&s.client.set.links));
+	ck_assert_int_eq(s.client.ended, 0);
+	ck_assert_uint_eq(s.client.set.count, 1);
+	release(&s.near[0]);
+	EXPECT(&s, s.client.ended == 1);
+	ck_assert_uint_eq(s.client.set.count, 0);
+	scene_clear(&s);
+}
+END_TEST
+
 /* ---- a scripted server ----------------------------------------------------------- */
 
 START_TEST(streams_above_the_last_id_of_goaway_may_be_tried_elsewhere)
@@ -1010,6 +1030,7 @@ UNIT_MAIN("carrier_h2", a_channel_opens_with_the_address_of_the_program,
     a_sign_of_life_that_came_while_we_slept_counts,
     close_notify_under_open_channels_is_a_loss, a_worker_may_close_its_carriers_at_once,
     a_worker_may_close_a_carrier_in_the_middle_of_a_request,
+    a_worker_waits_for_a_carrier_that_outlives_its_link,
     streams_above_the_last_id_of_goaway_may_be_tried_elsewhere,
     a_goaway_with_an_error_is_a_loss, refused_stream_after_the_answer_is_not_believed,
     a_reset_with_no_error_is_no_clean_end, trailers_cut_the_stream_and_no_other,
