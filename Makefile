@@ -95,7 +95,7 @@ check: unit replay integration check-teeth
 
 ## unit: the unit tests (Check)
 unit: $(UNIT)
-	$(Q)for t in $(UNIT); do CK_VERBOSITY=minimal $$t || exit 1; done
+	$(Q)for t in $(UNIT); do CK_VERBOSITY=minimal CK_DEFAULT_TIMEOUT=60 $$t || exit 1; done
 
 ## replay: what fuzzing found worth keeping, through the same code
 replay: $(FUZZERS)

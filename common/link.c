@@ -371,7 +371,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 void
 link_set_init(struct link_set *set, struct reactor *reactor)
 {
-	*set = (struct link_set){.reactor = reactor};
+	*set = (struct link_set){.reactor = reactor, .turn_left = HANDSHAKES_A_TURN};
 	TAILQ_INIT(&set->handshakes);
 }
 

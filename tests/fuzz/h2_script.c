@@ -527,7 +527,7 @@ play_begin(struct play *p, const struct service_settings *s)
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
 	MUST(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) == 0);
 	p->peer = fds[1];
-	p->links.reactor = &reactor;
+	link_set_init(&p->links, &reactor);
 	p->service.settings = s;
 	p->service.context = context;
 	atomic_init(&p->service.holders, 1);

@@ -42,7 +42,7 @@ struct visit {
 };
 
 /** A target: h2 carriers come in, or raw ones. */
-struct door {
+struct gate {
 	struct scene *s;
 	struct net_name name;
 	int fd;
@@ -64,7 +64,7 @@ struct scene {
 	struct service *client, *server, *raw_server;
 	struct service_settings raw_settings;
 	struct net_name names[DOORS];
-	struct door doors[DOORS];
+	struct gate doors[DOORS];
 	struct caller callers[CALLERS];
 	struct visit visits[CALLERS];
 	int asked;
@@ -145,7 +145,7 @@ visit_accept(struct visit *v)
 }
 
 static void
-visit_begin(struct door *door, struct channel *channel)
+visit_begin(struct gate *door, struct channel *channel)
 {
 	struct scene *s = door->s;
 	struct visit *v = &s->visits[s->asked++];
@@ -182,7 +182,7 @@ on_asked(void *owner, struct channel *channel, const char *forwarded)
 static void
 on_carrier_ended(void *owner, enum reason reason)
 {
-	((struct door *)owner)->carrier = NULL;
+	((struct gate *)owner)->carrier = NULL;
 	(void)reason;
 }
 
@@ -194,7 +194,7 @@ static const struct carrier_h2_events carrier_events = {
 static void
 on_link_opened(void *owner, struct link *link)
 {
-	struct door *door = owner;
+	struct gate *door = owner;
 
 	if (tls_is_h2(&link->tls)) {
 		door->carrier = carrier_h2_new(link, &carrier_events, door);
@@ -220,7 +220,7 @@ static const struct link_events link_events = {
 static void
 on_knock(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct door *door = io->data;
+	struct gate *door = io->data;
 	struct scene *s = door->s;
 	int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK);
 
@@ -326,7 +326,7 @@ caller_end(struct caller *c)
 /* ---- the scene ------------------------------------------------------------------- */
 
 static void
-door_init(struct door *door, struct scene *s, struct net_name *name)
+door_init(struct gate *door, struct scene *s, struct net_name *name)
 {
 	static char host[] = "127.0.0.1";
 	struct sockaddr_in address = {
@@ -367,8 +367,8 @@ scene_init(struct scene *s)
 	client->keepalive = s->bench.server.keepalive = 60;
 	client->keepalive_timeout = s->bench.server.keepalive_timeout = 60;
 	client->connect = (struct name_list){.items = s->names, .count = 1};
-	s->client_links = (struct link_set){.reactor = &s->reactor};
-	s->server_links = (struct link_set){.reactor = &s->reactor};
+	link_set_init(&s->client_links, &s->reactor);
+	link_set_init(&s->server_links, &s->reactor);
 	s->pools = (struct pool_set){
 	    .reactor = &s->reactor, .resolver = s->resolver, .links = &s->client_links};
 	s->dialer = (struct dialer){.reactor = &s->reactor,
@@ -385,13 +385,13 @@ scene_begin(struct scene *s)
 {
 	struct err e = {""};
 
-	s->client = service_new(&s->bench.client, &e);
+	s->client = service_new(NULL, &s->bench.client, &e);
 	ck_assert_msg(s->client != NULL, "%s", e.text);
-	s->server = service_new(&s->bench.server, &e);
+	s->server = service_new(NULL, &s->bench.server, &e);
 	ck_assert_msg(s->server != NULL, "%s", e.text);
 	s->raw_settings = s->bench.server;
 	s->raw_settings.multiplex = MULTIPLEX_NO;
-	s->raw_server = service_new(&s->raw_settings, &e);
+	s->raw_server = service_new(NULL, &s->raw_settings, &e);
 	ck_assert_msg(s->raw_server != NULL, "%s", e.text);
 }
 
@@ -410,9 +410,9 @@ scene_clear(struct scene *s)
 		ev_io_stop(s->loop, &s->doors[i].io);
 		close(s->doors[i].fd);
 	}
-	service_free(s->client);
-	service_free(s->server);
-	service_free(s->raw_server);
+	service_release(s->client);
+	service_release(s->server);
+	service_release(s->raw_server);
 	resolver_free(s->resolver);
 	reactor_clear(&s->reactor);
 	ev_loop_destroy(s->loop);
