@@ -302,6 +302,7 @@ run(void *arg)
 
 	keep_carriers(w);
 	ev_run(w->loop, 0);
+	stream_set_cut(&w->streams, REASON_STOPPED); /* those that began since the stop */
 	link_set_clear(&w->links);
 	pool_set_clear(&w->pools);
 	atomic_store(&w->over, true);

@@ -536,3 +536,21 @@ def test_streams_that_outlive_the_drain_are_reset(make_pair, stops):
     assert stream.other.receive_to_end() == (b"", Ending.RST)
     assert stream.one_end.process.wait_exit(limit=5) == 0
     stream.expect_close(one="stopped", other="far-reset")
+
+
+def test_stream_that_begins_when_all_are_cut_is_cut_too(start_client, start_server, router, app, certificates):
+    """Its handshake was under way, so that the stop found no stream yet."""
+    server = start_server(app.address)
+    early = Pair(start_client(router.port), server, app).open("app")
+
+    def stop():
+        for _ in range(2):  # the second does not wait
+            server.process.send_signal(signal.SIGTERM)
+            waiting.until(lambda: not ports.is_listening(server.port), "listening stops")
+        assert early.one.receive_to_end() == (b"", Ending.RST)
+
+    late = tls_client(certificates, server.port, meanwhile=stop)
+    assert app.accept().receive_to_end() == (b"", Ending.RST)
+    assert "ALERT" in late.wait_alert()
+    assert server.process.wait_exit() == 0
+    assert len(server.process.lines_with("event=close why=stopped")) == 2

@@ -11,10 +11,15 @@ RECORD = b"\x17\x03\x03\x00\x40"  # the header of a record with 64 bytes of appl
 
 
 class TlsPeer:
-    """One TLS connection over memory, so that every byte on the wire is the test's own."""
+    """One TLS connection over memory, so that every byte on the wire is the test's own.
 
-    def __init__(self, sock, context, **role):
+    `meanwhile` is called in the middle of the handshake: the other end has said its first word,
+    and waits for our next one.
+    """
+
+    def __init__(self, sock, context, meanwhile=None, **role):
         self._socket = sock
+        self._meanwhile = meanwhile
         remember(sock)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -31,6 +36,9 @@ class TlsPeer:
                 piece = self._socket.recv(65536)
                 assert piece, "the connection ended in the middle of TLS"
                 self._incoming.write(piece)
+                if self._meanwhile:
+                    meanwhile, self._meanwhile = self._meanwhile, None
+                    meanwhile()
             finally:
                 self._flush()
 
@@ -93,13 +101,13 @@ def context_for(purpose, identity, authority, version=ssl.TLSVersion.TLSv1_3):
     return context
 
 
-def tls_client(certificates, router_port, version=ssl.TLSVersion.TLSv1_3, protocol=None):
+def tls_client(certificates, router_port, version=ssl.TLSVersion.TLSv1_3, protocol=None, **how):
     """In the place of our client; `protocol` is offered by ALPN."""
     context = context_for(ssl.PROTOCOL_TLS_CLIENT, certificates.client, certificates.authority, version)
     if protocol:
         context.set_alpn_protocols([protocol])
     sock = socket.create_connection(("127.0.0.1", router_port), waiting.LIMIT)
-    return TlsPeer(sock, context, server_hostname=HOST)
+    return TlsPeer(sock, context, server_hostname=HOST, **how)
 
 
 def tls_server(certificates, listener, version=ssl.TLSVersion.TLSv1_3):
