@@ -191,6 +191,25 @@ def test_far_end_that_hangs_is_a_lost_carrier(make_pair):
     assert stream.other.receive_to_end() == (b"", Ending.RST)
 
 
+def test_bytes_for_a_carrier_that_was_silent_wait_for_a_sign_of_life(start_client, start_server, place, app):
+    """It is dead, and nothing was said to it, so that the other target may have all of it."""
+    dead, alive = (start_server(app.address, port=place.ports.reserve(), multiplex="yes") for _ in range(2))
+    targets = [f"127.0.0.1:{server.port}" for server in (dead, alive)]
+    client = start_client(None, connect=targets, multiplex="yes", keepaliveTimeout=1, TIMEOUTconnect=4)
+    pair = Pair(client, dead, app)
+    first = pair.open()
+    first.one.send(WORDS)
+    assert first.other.receive(len(WORDS)) == WORDS
+    assert first.one.is_silent_for(5.5)
+    dead.process.pause()
+    program = pair.dial()
+    program.send(WORDS)
+    visitor = app.accept()
+    assert visitor.receive(len(WORDS)) == WORDS
+    visitor.send(WORDS)
+    assert program.receive(len(WORDS)) == WORDS
+
+
 def test_far_ends_reason_stands_in_the_near_ends_log(make_pair, app):
     pair = make_pair()
     app.close()
