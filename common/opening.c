@@ -4,13 +4,17 @@
 #include "common/greeting.h"
 #include "common/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	/* The most bytes that go along with the question. */
 	FIRST_BYTES = 64 * 1024,
 	/* Carriers of one target that may turn a stream away. */
 	MOST_TRIES = 4,
+	/* Bytes that a line has for the words of each target, however many there are. */
+	LEAST_WORDS = 64,
 };
 
 /* Seconds that every target gets, however many there are. */
@@ -23,11 +27,14 @@ struct opening {
 	const struct channel *caller; /* the server's; NULL in the client */
 	const struct opening_events *events;
 	void *owner;
-	size_t index;       /* of the target being tried */
-	int tries;          /* of this target's carriers */
-	double deadline;    /* of the whole; both by reactor_now() */
-	double share_ends;  /* of this target */
-	enum reason reason; /* the first failure */
+	size_t beginning;    /* the target to begin the round with */
+	size_t current;      /* the target being tried */
+	size_t untried;      /* how many are left */
+	int tries;           /* of this target's carriers */
+	double deadline;     /* of the whole; both by reactor_now() */
+	double share_ends;   /* of this target */
+	enum reason reason;  /* the first failure */
+	struct buf failures; /* why each target failed, in words */
 
 	/* What is under way, one at a time: */
 	struct connect *dial;
@@ -38,9 +45,10 @@ struct opening {
 	ev_timer limit;   /* of waiting for a carrier and an answer */
 	struct buf first; /* the program's first bytes */
 	size_t given;     /* how many of them this channel has accepted; 0: no channel */
+	bool tried[];     /* by target */
 };
 
-static bool try_target(struct opening *o);
+static bool try_next(struct opening *o);
 static bool try_carrier(struct opening *o);
 
 static struct ev_loop *
@@ -52,7 +60,14 @@ loop_of(const struct opening *o)
 static struct target *
 target_of(const struct opening *o)
 {
-	return &o->service->targets[o->index];
+	return &o->service->targets[o->current];
+}
+
+/* Is there more than one target? */
+static bool
+has_choice(const struct opening *o)
+{
+	return o->service->target_count > 1;
 }
 
 static bool
@@ -84,6 +99,13 @@ stop(struct opening *o)
 	o->given = 0;
 }
 
+static void
+discard(struct opening *o)
+{
+	buf_clear(&o->failures);
+	free(o);
+}
+
 void
 opening_cancel(struct opening *o)
 {
@@ -91,47 +113,107 @@ opening_cancel(struct opening *o)
 		return;
 	stop(o);
 	buf_clear(&o->first);
-	free(o);
+	discard(o);
+}
+
+/* One line for somebody to act on. */
+static void
+log_failure(const struct opening *o, const char *detail)
+{
+	const char *service = o->service->settings->name;
+	const char *why = reason_word(o->reason);
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+
+	log_quote(service, name);
+	log_quote(detail, text);
+	if (has_choice(o))
+		log_cause(LOG_LEVEL_ERROR, service,
+		    "event=failed why=%s service=%s detail=%s", why, name, text);
+	else
+		log_cause(LOG_LEVEL_ERROR, service,
+		    "event=failed why=%s service=%s target=%s detail=%s", why, name,
+		    target_of(o)->text, text);
 }
 
 static void
-give_up(struct opening *o, const char *detail)
+give_up(struct opening *o)
 {
 	const struct opening_events *events = o->events;
 	enum reason reason = o->reason;
 	void *owner = o->owner;
+	struct buf failures = o->failures;
+	const char *detail = reason_text(reason);
 
+	if (buf_append(&failures, "", 1))
+		detail = (const char *)buf_bytes(&failures);
+	o->failures = (struct buf){0};
+	log_failure(o, detail);
 	opening_cancel(o);
 	events->failed(owner, reason, detail);
+	buf_clear(&failures);
+}
+
+/* Of several targets each has a like share of the line. */
+static void
+keep_words(struct opening *o, enum reason reason, const char *detail)
+{
+	char piece[LOG_QUOTE_SIZE];
+	size_t share = LOG_QUOTE_SIZE / o->service->target_count;
+	int n;
+
+	if (!has_choice(o)) {
+		buf_append(&o->failures, detail, strlen(detail));
+		return;
+	}
+	if (share < LEAST_WORDS)
+		share = LEAST_WORDS;
+	n = snprintf(piece, share, "%s%s: %s (%s)",
+	    buf_length(&o->failures) > 0 ? "; " : "", target_of(o)->text,
+	    reason_word(reason), detail);
+	if ((size_t)n >= share)
+		memcpy(piece + share - 4, "...", 4);
+	buf_append(&o->failures, piece, strlen(piece));
+}
+
+/* There is nowhere else to go while the only target rests, so it never does. */
+static void
+note_failure(struct opening *o, enum reason reason, const char *detail)
+{
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	double seconds;
+
+	if (detail == NULL)
+		detail = reason_text(reason);
+	if (o->reason == REASON_NONE)
+		o->reason = reason;
+	keep_words(o, reason, detail);
+	if (!has_choice(o) || reason == REASON_NO_MEMORY)
+		return;
+	if ((seconds = target_fail(target_of(o), reactor_now())) > 0)
+		log_warning(
+		    "event=target-rests target=%s service=%s for=%.1f why=%s detail=%s",
+		    target_of(o)->text, log_quote(o->service->settings->name, name),
+		    seconds, reason_word(reason), log_quote(detail, text));
 }
 
 static void
-log_failure(
-    const struct opening *o, enum log_level level, enum reason reason, const char *detail)
+note_success(struct opening *o)
 {
-	const char *service = o->service->settings->name;
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	char name[LOG_QUOTE_SIZE];
 
-	log_cause(level, service, "event=failed why=%s service=%s target=%s detail=%s",
-	    reason_word(reason), log_quote(service, name), target_of(o)->text,
-	    log_quote(detail != NULL ? detail : reason_text(reason), text));
+	if (has_choice(o) && target_answer(target_of(o)))
+		log_info("event=target-back target=%s service=%s", target_of(o)->text,
+		    log_quote(o->service->settings->name, name));
 }
 
-/* Say why, then try the next target, if there is one and time is left. */
+/* Try the next target, if there is one and time is left. */
 static void
 target_failed(struct opening *o, enum reason reason, const char *detail)
 {
-	bool last =
-	    o->index + 1 == o->service->target_count || reactor_now() >= o->deadline;
-
-	if (o->reason == REASON_NONE)
-		o->reason = reason;
-	log_failure(o, last ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, reason, detail);
+	note_failure(o, reason, detail);
 	stop(o);
-	if (!last)
-		o->index++;
-	if (last || !try_target(o))
-		give_up(o, detail);
+	if (o->untried == 0 || reactor_now() >= o->deadline || !try_next(o))
+		give_up(o);
 }
 
 /* It is not certain that no byte reached an app: nothing else may be tried. */
@@ -140,8 +222,8 @@ fail_for_good(struct opening *o, enum reason reason, const char *detail)
 {
 	if (o->reason == REASON_NONE)
 		o->reason = reason;
-	log_failure(o, LOG_LEVEL_ERROR, reason, detail);
-	give_up(o, detail);
+	keep_words(o, reason, detail != NULL ? detail : reason_text(reason));
+	give_up(o);
 }
 
 static void
@@ -152,10 +234,11 @@ opened(struct opening *o, int fd, struct channel *channel)
 	size_t fed = buf_length(&o->first);
 	struct buf rest;
 
+	note_success(o);
 	buf_consume(&o->first, o->given);
 	rest = o->first;
 	ev_timer_stop(loop_of(o), &o->limit);
-	free(o);
+	discard(o);
 	events->opened(owner, fd, channel, rest, fed);
 }
 
@@ -425,16 +508,22 @@ opening_given(const struct opening *o)
 
 /* ---- the beginning --------------------------------------------------------------- */
 
+/* False: out of memory. */
 static bool
-try_target(struct opening *o)
+try_next(struct opening *o)
 {
-	size_t left = o->service->target_count - o->index;
-	double share = (o->deadline - reactor_now()) / (double)left;
+	struct service *service = o->service;
+	double now = reactor_now();
+	double share = (o->deadline - now) / (double)o->untried;
 
 	if (share < least_share)
 		share = least_share;
-	o->share_ends = reactor_now() + share;
+	o->share_ends = now + share;
 	o->tries = 0;
+	o->current = target_next(
+	    service->targets, service->target_count, o->beginning, o->tried, now);
+	o->tried[o->current] = true;
+	o->untried--;
 	if (is_client(o) && target_may_h2(target_of(o)))
 		return try_carrier(o);
 	return dial(o);
@@ -444,7 +533,8 @@ struct opening *
 opening_start(const struct dialer *dialer, struct service *service, const char *peer,
     const struct channel *caller, const struct opening_events *events, void *owner)
 {
-	struct opening *o = malloc(sizeof(*o));
+	size_t count = service->target_count;
+	struct opening *o = malloc(sizeof(*o) + count * sizeof(o->tried[0]));
 
 	if (o == NULL)
 		return NULL;
@@ -455,6 +545,8 @@ opening_start(const struct dialer *dialer, struct service *service, const char *
 	    .caller = caller,
 	    .events = events,
 	    .owner = owner,
+	    .beginning = service_first_target(service),
+	    .untried = count,
 	    .deadline = reactor_now() + service->settings->timeout_connect,
 	    .waiter =
 		{
@@ -464,9 +556,10 @@ opening_start(const struct dialer *dialer, struct service *service, const char *
 		    .failed = on_carrier_failed,
 		},
 	};
+	memset(o->tried, 0, count * sizeof(o->tried[0]));
 	ev_init(&o->limit, on_limit);
 	o->limit.data = o;
-	if (!try_target(o)) {
+	if (!try_next(o)) {
 		free(o);
 		return NULL;
 	}

@@ -1,8 +1,9 @@
 /*
- * The way to the far side of a new stream: each target in turn, until one is reached or
- * TIMEOUTconnect is over.  In the client that is a channel: on an h2 carrier once the far
- * end's app has accepted, on a raw carrier after a good TLS handshake.  In the server it
- * is a socket to the app, which has got what it is to get ahead of the stream.
+ * The way to the far side of a new stream: one target after the other, until one is
+ * reached or TIMEOUTconnect is over; those that failed lately come last.  In the client
+ * that is a channel: on an h2 carrier once the far end's app has accepted, on a raw
+ * carrier after a good TLS handshake.  In the server it is a socket to the app, which has
+ * got what it is to get ahead of the stream.
  *
  * On an h2 carrier the program's first bytes go along with the question.  They are kept
  * until the answer, and another carrier or target is tried exactly when it is certain
@@ -23,15 +24,15 @@ struct dialer {
 };
 
 struct opening_events {
-	/** Client: opening_feed() is of use now, once the program has said something.  The
+	/** Client: opening_feed() is of use now, once the program has said something. The
 	 * callee may cancel the opening. */
 	void (*hungry)(void *owner);
 	/** Client: @channel, @first: the bytes fed that it has not accepted yet, the
 	 * callee's, and how many were @fed in all; @fd is -1.  Server: @fd alone. */
 	void (*opened)(
 	    void *owner, int fd, struct channel *channel, struct buf first, size_t fed);
-	/** No target was reached; each was logged.  @detail, perhaps NULL, is of the
-	 * last, and only for the call. */
+	/** No target was reached, which was logged; @reason is that of the first.
+	 * @detail tells of each that was tried, and is only for the call. */
 	void (*failed)(void *owner, enum reason reason, const char *detail);
 };
 

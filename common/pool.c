@@ -345,6 +345,7 @@ on_link_opened(void *owner, struct link *link)
 	struct pool *p = owner;
 
 	p->link = NULL;
+	target_rouse(p->target, reactor_now());
 	if (tls_is_h2(&link->tls)) {
 		if (add_carrier(p, link))
 			put_to_use(p);

@@ -1,23 +1,10 @@
 #include "common/service.h"
 
 #include "common/identity.h"
-#include "common/reactor.h"
 #include "common/tls_context.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-/* Seconds for which a target that speaks no h2 is not asked again. */
-static const double raw_seconds = 300;
-
-static void
-target_init(struct target *target, const struct net_name *name, bool multiplex)
-{
-	target->name = name;
-	target->multiplex = multiplex;
-	net_name_format(name, target->text, sizeof(target->text));
-	pthread_mutex_init(&target->lock, NULL);
-}
 
 /* A file that may not be looked at any more (@before, perhaps NULL) is as it was. */
 static void
@@ -81,10 +68,8 @@ service_release(struct service *service)
 
 	if (service == NULL || atomic_fetch_sub(&service->holders, 1) > 1)
 		return;
-	for (i = 0; i < service->target_count; i++) {
-		SSL_SESSION_free(service->targets[i].session);
-		pthread_mutex_destroy(&service->targets[i].lock);
-	}
+	for (i = 0; i < service->target_count; i++)
+		target_clear(&service->targets[i]);
 	free(service->targets);
 	SSL_CTX_free(service->context);
 	settings_release(service->whole);
@@ -133,62 +118,10 @@ service_tells_once(struct service *service)
 	return !atomic_exchange(&service->told, true);
 }
 
-bool
-target_may_h2(struct target *target)
+size_t
+service_first_target(struct service *service)
 {
-	double raw_until;
-
-	if (!target->multiplex)
-		return false;
-	pthread_mutex_lock(&target->lock);
-	raw_until = target->raw_until;
-	pthread_mutex_unlock(&target->lock);
-	return reactor_now() >= raw_until;
-}
-
-void
-target_set_raw(struct target *target)
-{
-	pthread_mutex_lock(&target->lock);
-	target->raw_until = reactor_now() + raw_seconds;
-	pthread_mutex_unlock(&target->lock);
-}
-
-bool
-target_bears(struct target *target, unsigned heartbeats)
-{
-	unsigned most = atomic_load(&target->overrun);
-
-	return most == 0 || heartbeats < most;
-}
-
-void
-target_set_overrun(struct target *target, unsigned heartbeats)
-{
-	atomic_store(&target->overrun, heartbeats);
-}
-
-/* A copy, since OpenSSL writes to a session that a connection uses. */
-SSL_SESSION *
-target_session(struct target *target)
-{
-	SSL_SESSION *copy = NULL;
-
-	pthread_mutex_lock(&target->lock);
-	if (target->session != NULL && SSL_SESSION_is_resumable(target->session))
-		copy = SSL_SESSION_dup(target->session);
-	pthread_mutex_unlock(&target->lock);
-	return copy;
-}
-
-void
-target_keep_session(struct target *target, SSL_SESSION *session)
-{
-	SSL_SESSION *old;
-
-	pthread_mutex_lock(&target->lock);
-	old = target->session;
-	target->session = session;
-	pthread_mutex_unlock(&target->lock);
-	SSL_SESSION_free(old);
+	if (service->settings->failover == FAILOVER_PRIO)
+		return 0;
+	return atomic_fetch_add(&service->turn, 1) % service->target_count;
 }

@@ -9,25 +9,13 @@
 
 #include "common/file_stamp.h"
 #include "common/settings.h"
+#include "common/target.h"
 
-#include <openssl/ssl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 enum {
 	/** cert, key, CAfile, CApath. */
 	SERVICE_FILES = 4,
-};
-
-/** One `connect` line and what is remembered of it. */
-struct target {
-	const struct net_name *name;
-	bool multiplex;           /* of the service: not `no` */
-	char text[NET_TEXT_SIZE]; /* the name, for the log */
-	pthread_mutex_t lock;     /* taken once per TLS handshake */
-	SSL_SESSION *session;     /* the newest that was not refused; NULL: none */
-	double raw_until;         /* by reactor_now(): till then h2 is not offered */
-	atomic_uint overrun;      /* heartbeats in a row at which it aborted; 0: never */
 };
 
 struct service {
@@ -39,6 +27,7 @@ struct service {
 	size_t target_count;
 	atomic_bool told;    /* that there is TLS without heartbeats */
 	atomic_long streams; /* that are open */
+	atomic_size_t turn;  /* of failover = rr: whose it is */
 	/** What the files it was made from looked like just before. */
 	struct file_stamp stamps[SERVICE_FILES];
 
@@ -72,22 +61,8 @@ bool service_tells_once(struct service *service);
 /** Has it as many streams as maxStreams allows? */
 bool service_is_full(struct service *service);
 
-/** Does the target take h2 carriers, as far as is known? */
-bool target_may_h2(struct target *target);
-
-/** It has shown that it does not: do not ask again for a while. */
-void target_set_raw(struct target *target);
-
-/** Does it take so many heartbeats in a row, with no data between, as far as is known? */
-bool target_bears(struct target *target, unsigned heartbeats);
-
-/** It aborted behind so many. */
-void target_set_overrun(struct target *target, unsigned heartbeats);
-
-/** A copy of the session kept for a target, or NULL; the caller frees it. */
-SSL_SESSION *target_session(struct target *target);
-
-/** Keep @session, which is the target's from now on, in place of the one before. */
-void target_keep_session(struct target *target, SSL_SESSION *session);
+/** Where a new stream begins to look for a target: at the first with failover = prio, at
+ * the next in turn with rr. */
+size_t service_first_target(struct service *service);
 
 #endif

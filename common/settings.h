@@ -22,6 +22,12 @@ enum multiplex {
 	MULTIPLEX_YES
 };
 
+/** `failover`: of several targets the first that does not rest, or each in turn. */
+enum failover {
+	FAILOVER_PRIO,
+	FAILOVER_RR
+};
+
 /** `protocol`: what goes ahead of the bytes of a stream.  After settings_load() it is
  * none or, in a server, proxy; the others are understood to be refused with their reason.
  */
@@ -51,6 +57,7 @@ struct service_settings {
 	struct name_list accept;
 	struct name_list connect;
 	long max_streams; /* 0: no limit of its own */
+	enum failover failover;
 
 	char *cert;     /* NULL: none */
 	char *key;      /* the same file as cert unless given */

@@ -111,11 +111,6 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "failover",
-	.why = "is not supported yet: connect lines are tried in their order; remove "
-	       "the line",
-    },
-    {
 	.names = "retry reset local socket",
 	.why = LATER,
     },

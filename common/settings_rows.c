@@ -44,6 +44,12 @@ static const struct option_word foregrounds[] = {
     {NULL, 0},
 };
 
+static const struct option_word failovers[] = {
+    {"prio", FAILOVER_PRIO},
+    {"rr", FAILOVER_RR},
+    {NULL, 0},
+};
+
 static const struct option_word multiplexes[] = {
     {"auto", MULTIPLEX_AUTO},
     {"yes", MULTIPLEX_YES},
@@ -254,8 +260,17 @@ static const struct option rows[] = {
 	.any_host = "localhost",
 	.help =
 	    "Forward to this address: the route in the client, the app in the server. "
-	    "PORT alone is on localhost. Of several the first that answers is taken. "
+	    "PORT alone is on localhost. Of several, failover says which one is taken. "
 	    "Lines of a section add to those before the first section",
+    },
+    {
+	.name = "failover",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, failover, enum failover),
+	.fallback = BOTH("prio"),
+	.words = failovers,
+	.help = "Of several connect lines: prio takes the first that does not rest after "
+		"a failure, rr takes them in turn",
     },
     {
 	.name = "sni",

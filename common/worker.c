@@ -104,6 +104,15 @@ obey(struct worker *w, enum order order)
 	}
 }
 
+static void
+keep_carrier(struct worker *w, struct service *service, struct target *target)
+{
+	struct pool *pool;
+
+	if (target_may_h2(target) && (pool = pool_of(&w->pools, service, target)) != NULL)
+		pool_keep(pool);
+}
+
 /*
  * So that the first stream pays no handshake.  While it is not known that the target
  * speaks h2 one worker tries: the app behind a raw one sees that as a connection that
@@ -113,7 +122,6 @@ static void
 keep_carriers(struct worker *w)
 {
 	struct service *service;
-	struct pool *pool;
 	size_t i;
 
 	for (i = 0; i < w->plan->service_count; i++) {
@@ -121,9 +129,10 @@ keep_carriers(struct worker *w)
 		if (service->settings->role == ROLE_SERVER || service->settings->delay ||
 		    (service->settings->multiplex == MULTIPLEX_AUTO && w->index > 0))
 			continue;
-		if (target_may_h2(&service->targets[0]) &&
-		    (pool = pool_of(&w->pools, service, &service->targets[0])) != NULL)
-			pool_keep(pool);
+		keep_carrier(w, service, &service->targets[0]);
+		if (service->settings->failover == FAILOVER_RR)
+			for (size_t n = 1; n < service->target_count; n++)
+				keep_carrier(w, service, &service->targets[n]);
 	}
 }
 

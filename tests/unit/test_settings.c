@@ -259,10 +259,10 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
 	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
-	    "failover", "retry", "local", "protocolHost", "protocolUsername",
-	    "protocolPassword", "protocolHeader", "reset", "socket", "log", "syslog",
-	    "logId", "service", "include", "fips", "renegotiation", "status", "checkURI",
-	    "checkSubject", "checkFingerprint"};
+	    "retry", "local", "protocolHost", "protocolUsername", "protocolPassword",
+	    "protocolHeader", "reset", "socket", "log", "syslog", "logId", "service",
+	    "include", "fips", "renegotiation", "status", "checkURI", "checkSubject",
+	    "checkFingerprint"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -1,0 +1,184 @@
+#include "common/target.h"
+
+#include "common/reactor.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Seconds for which a target that speaks no h2 is not asked again. */
+static const double raw_seconds = 300;
+
+/* Seconds of a rest; doubling. */
+static const double rest_first = 1, rest_last = 60;
+
+void
+target_init(struct target *target, const struct net_name *name, bool multiplex)
+{
+	memset(target, 0, sizeof(*target));
+	target->name = name;
+	target->multiplex = multiplex;
+	net_name_format(name, target->text, sizeof(target->text));
+	pthread_mutex_init(&target->lock, NULL);
+}
+
+void
+target_clear(struct target *target)
+{
+	SSL_SESSION_free(target->session);
+	pthread_mutex_destroy(&target->lock);
+}
+
+bool
+target_may_h2(struct target *target)
+{
+	double raw_until;
+
+	if (!target->multiplex)
+		return false;
+	pthread_mutex_lock(&target->lock);
+	raw_until = target->raw_until;
+	pthread_mutex_unlock(&target->lock);
+	return reactor_now() >= raw_until;
+}
+
+void
+target_set_raw(struct target *target)
+{
+	pthread_mutex_lock(&target->lock);
+	target->raw_until = reactor_now() + raw_seconds;
+	pthread_mutex_unlock(&target->lock);
+}
+
+bool
+target_bears(struct target *target, unsigned heartbeats)
+{
+	unsigned most = atomic_load(&target->overrun);
+
+	return most == 0 || heartbeats < most;
+}
+
+void
+target_set_overrun(struct target *target, unsigned heartbeats)
+{
+	atomic_store(&target->overrun, heartbeats);
+}
+
+/* A copy, since OpenSSL writes to a session that a connection uses. */
+SSL_SESSION *
+target_session(struct target *target)
+{
+	SSL_SESSION *copy = NULL;
+
+	pthread_mutex_lock(&target->lock);
+	if (target->session != NULL && SSL_SESSION_is_resumable(target->session))
+		copy = SSL_SESSION_dup(target->session);
+	pthread_mutex_unlock(&target->lock);
+	return copy;
+}
+
+void
+target_keep_session(struct target *target, SSL_SESSION *session)
+{
+	SSL_SESSION *old;
+
+	pthread_mutex_lock(&target->lock);
+	old = target->session;
+	target->session = session;
+	pthread_mutex_unlock(&target->lock);
+	SSL_SESSION_free(old);
+}
+
+/* ---- whom to try ----------------------------------------------------------------- */
+
+/* Seconds, of @seconds and up to a quarter more or less. */
+static double
+jittered(double seconds)
+{
+	return seconds * (0.75 + drand48() / 2);
+}
+
+/* True: try it.  Whoever tries it after its rest is alone in that until the next one is
+ * due, else every stream would wait for a target that still does not answer. */
+static bool
+claim(struct target *target, double now, double *due)
+{
+	bool ready;
+
+	pthread_mutex_lock(&target->lock);
+	*due = target->due;
+	ready = target->rest == 0 || now >= target->due;
+	if (ready && target->rest > 0) {
+		target->scouted = true;
+		target->due = now + target->rest;
+	}
+	pthread_mutex_unlock(&target->lock);
+	return ready;
+}
+
+size_t
+target_next(
+    struct target *targets, size_t count, size_t first, const bool *tried, double now)
+{
+	double earliest = 0, due;
+	size_t best = count;
+
+	for (size_t n = 0; n < count; n++) {
+		size_t i = (first + n) % count;
+
+		if (tried[i])
+			continue;
+		if (claim(&targets[i], now, &due))
+			return i;
+		if (best == count || due < earliest) {
+			best = i;
+			earliest = due;
+		}
+	}
+	assert(best < count);
+	return best;
+}
+
+/* What was under way when the rest began is no news of it. */
+double
+target_fail(struct target *target, double now)
+{
+	bool well;
+	double seconds = 0;
+
+	pthread_mutex_lock(&target->lock);
+	well = target->rest == 0;
+	if (well || target->scouted) {
+		target->rest = well ? rest_first : target->rest * 2;
+		if (target->rest > rest_last)
+			target->rest = rest_last;
+		seconds = jittered(target->rest);
+		target->due = now + seconds;
+		target->scouted = false;
+	}
+	pthread_mutex_unlock(&target->lock);
+	return well ? seconds : 0;
+}
+
+bool
+target_answer(struct target *target)
+{
+	bool rested;
+
+	pthread_mutex_lock(&target->lock);
+	rested = target->rest > 0;
+	target->rest = 0;
+	target->due = 0;
+	target->scouted = false;
+	pthread_mutex_unlock(&target->lock);
+	return rested;
+}
+
+void
+target_rouse(struct target *target, double now)
+{
+	pthread_mutex_lock(&target->lock);
+	if (target->rest > 0 && !target->scouted && target->due > now)
+		target->due = now;
+	pthread_mutex_unlock(&target->lock);
+}

@@ -1,0 +1,75 @@
+/*
+ * A target: one `connect` line and what is remembered of it, by all workers.
+ *
+ *	well --fails--> resting --due--> one stream tries it --answers--> well
+ *	                   ^                       |
+ *	                   +----fails: longer------+
+ *
+ * While it rests others are tried first.  A rest is 1 s at first and doubles up to 60 s,
+ * give or take a quarter, so that not everybody comes back at once.  One answer, and it
+ * is as good as ever.
+ */
+#ifndef COMMON_TARGET_H
+#define COMMON_TARGET_H
+
+#include "common/net.h"
+
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct target {
+	const struct net_name *name;
+	bool multiplex;           /* of the service: not `no` */
+	char text[NET_TEXT_SIZE]; /* the name, for the log */
+	atomic_uint overrun;      /* heartbeats in a row at which it aborted; 0: never */
+
+	pthread_mutex_t lock; /* of all below; taken per opening and TLS handshake */
+	SSL_SESSION *session; /* the newest that was not refused; NULL: none */
+	double raw_until;     /* till then h2 is not offered; both by reactor_now() */
+	double rest;          /* seconds, of its latest rest; 0: it is well */
+	double due;           /* when that is over */
+	bool scouted;         /* since it is over one stream tries it */
+};
+
+/** @name must outlive it. */
+void target_init(struct target *target, const struct net_name *name, bool multiplex);
+void target_clear(struct target *target);
+
+/** Does the target take h2 carriers, as far as is known? */
+bool target_may_h2(struct target *target);
+
+/** It has shown that it does not: do not ask again for a while. */
+void target_set_raw(struct target *target);
+
+/** Does it take so many heartbeats in a row, with no data between, as far as is known? */
+bool target_bears(struct target *target, unsigned heartbeats);
+
+/** It aborted behind so many. */
+void target_set_overrun(struct target *target, unsigned heartbeats);
+
+/** A copy of the session kept for a target, or NULL; the caller frees it. */
+SSL_SESSION *target_session(struct target *target);
+
+/** Keep @session, which is the target's from now on, in place of the one before. */
+void target_keep_session(struct target *target, SSL_SESSION *session);
+
+/* ---- whom to try; @now by reactor_now() ------------------------------------------ */
+
+/** Which of @count targets to try, going round from @first: the next that does not rest,
+ * or else the one that is due first.  Only those with @tried false come into question;
+ * there must be one.  Of a target whose rest is over only one stream is told. */
+size_t target_next(
+    struct target *targets, size_t count, size_t first, const bool *tried, double now);
+
+/** An attempt failed before a byte reached an app.  Seconds that it is left alone for if
+ * it was well before, else 0. */
+double target_fail(struct target *target, double now);
+
+/** An attempt succeeded.  True: it was resting. */
+bool target_answer(struct target *target);
+
+/** There is a sign of life: if it rests, the next stream tries it. */
+void target_rouse(struct target *target, double now);
+
+#endif

@@ -1,0 +1,245 @@
+#include "common/target.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+enum {
+	COUNT = 3,
+};
+
+static const struct net_name names[COUNT] = {
+    {.host = (char *)(uintptr_t) "a.test", .port = 443},
+    {.host = (char *)(uintptr_t) "b.test", .port = 443},
+    {.host = (char *)(uintptr_t) "::1", .port = 443},
+};
+
+static struct target targets[COUNT];
+static double now; /* a clock of our own */
+
+static void
+setup(void)
+{
+	now = 1000;
+	for (int i = 0; i < COUNT; i++)
+		target_init(&targets[i], &names[i], true);
+}
+
+static void
+teardown(void)
+{
+	for (int i = 0; i < COUNT; i++)
+		target_clear(&targets[i]);
+}
+
+/* The target that a new stream tries first, going round from @first. */
+static int
+next_from(size_t first)
+{
+	const bool tried[COUNT] = {false};
+
+	return (int)target_next(targets, COUNT, first, tried, now);
+}
+
+static int
+next(void)
+{
+	return next_from(0);
+}
+
+/* Target 0 rests from now on. */
+static double
+fail_first(void)
+{
+	ck_assert_int_eq(next(), 0);
+	return target_fail(&targets[0], now);
+}
+
+START_TEST(a_target_is_called_by_its_line)
+{
+	setup();
+	ck_assert_str_eq(targets[0].text, "a.test:443");
+	ck_assert_str_eq(targets[2].text, "[::1]:443");
+	teardown();
+}
+END_TEST
+
+START_TEST(while_all_are_well_the_first_is_tried)
+{
+	setup();
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(next(), 0);
+	for (int i = 0; i < COUNT; i++)
+		ck_assert_int_eq(next_from((size_t)i), i);
+	teardown();
+}
+END_TEST
+
+START_TEST(of_one_stream_no_target_is_tried_twice)
+{
+	bool tried[COUNT] = {false};
+
+	setup();
+	for (int i = 0; i < COUNT; i++) {
+		size_t at = target_next(targets, COUNT, 1, tried, now);
+
+		ck_assert_uint_eq(at, (size_t)(i + 1) % COUNT);
+		tried[at] = true;
+	}
+	teardown();
+}
+END_TEST
+
+START_TEST(a_target_that_failed_is_left_alone_until_it_is_due)
+{
+	double rest;
+
+	setup();
+	rest = fail_first();
+	ck_assert_double_ge(rest, 0.75);
+	ck_assert_double_le(rest, 1.25);
+	now += rest - 0.01;
+	ck_assert_int_eq(next(), 1);
+	now += 0.02;
+	ck_assert_int_eq(next(), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(only_one_stream_tries_a_target_whose_rest_is_over)
+{
+	setup();
+	now += fail_first();
+	ck_assert_int_eq(next(), 0);
+	ck_assert_int_eq(next(), 1);
+	now += 1; /* whoever tried it never told */
+	ck_assert_int_eq(next(), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_target_that_answers_is_at_once_as_good_as_ever)
+{
+	setup();
+	for (int i = 0; i < 4; i++) {
+		fail_first();
+		now += 100;
+	}
+	ck_assert_int_eq(next(), 0);
+	ck_assert(target_answer(&targets[0]));
+	ck_assert(!target_answer(&targets[0]));
+	ck_assert_int_eq(next(), 0);
+	ck_assert_int_eq(next(), 0);
+	ck_assert_double_gt(target_fail(&targets[0], now), 0);
+	ck_assert_double_eq(targets[0].rest, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(rests_double_up_to_a_minute_and_differ)
+{
+	double rest = 1, took;
+	bool longer = false, shorter = false;
+
+	setup();
+	ck_assert_double_gt(fail_first(), 0);
+	for (int i = 0; i < 40; i++) {
+		now = targets[0].due;
+		ck_assert_double_eq(fail_first(), 0); /* it was resting already */
+		rest = rest * 2 < 60 ? rest * 2 : 60;
+		took = targets[0].due - now;
+		ck_assert_double_ge(took, rest * 0.75);
+		ck_assert_double_le(took, rest * 1.25);
+		longer |= took > rest;
+		shorter |= took < rest;
+	}
+	ck_assert_double_eq(rest, 60);
+	ck_assert(longer && shorter);
+	teardown();
+}
+END_TEST
+
+START_TEST(many_failures_at_once_are_one_failure)
+{
+	double due;
+
+	setup();
+	fail_first();
+	due = targets[0].due;
+	for (int i = 0; i < 100; i++)
+		ck_assert_double_eq(target_fail(&targets[0], now), 0);
+	ck_assert_double_eq(targets[0].due, due);
+	ck_assert_double_eq(targets[0].rest, 1);
+	teardown();
+}
+END_TEST
+
+START_TEST(if_all_rest_the_one_that_is_due_first_is_tried_at_once)
+{
+	bool tried[COUNT] = {false};
+
+	setup();
+	for (int i = 0; i < COUNT; i++)
+		target_fail(&targets[i], now);
+	targets[0].due = now + 3;
+	targets[1].due = now + 2;
+	targets[2].due = now + 4;
+	ck_assert_int_eq(next(), 1);
+	ck_assert_int_eq(next(), 1);
+	tried[1] = true;
+	ck_assert_uint_eq(target_next(targets, COUNT, 0, tried, now), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_sign_of_life_ends_a_rest_early)
+{
+	setup();
+	fail_first();
+	target_rouse(&targets[0], now);
+	ck_assert_int_eq(next(), 0); /* one stream looks whether it is true */
+	target_rouse(&targets[0], now);
+	ck_assert_int_eq(next(), 1);
+	target_fail(&targets[0], now);
+	ck_assert_double_eq(targets[0].rest, 2);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_sign_of_life_means_nothing_to_a_target_that_is_well)
+{
+	setup();
+	target_rouse(&targets[0], now);
+	ck_assert(!target_answer(&targets[0]));
+	ck_assert_int_eq(next(), 0);
+	teardown();
+}
+END_TEST
+
+START_TEST(a_target_that_speaks_no_h2_is_not_asked_for_it)
+{
+	struct target never;
+
+	setup();
+	ck_assert(target_may_h2(&targets[0]));
+	target_set_raw(&targets[0]);
+	ck_assert(!target_may_h2(&targets[0]));
+	ck_assert(target_may_h2(&targets[1]));
+	targets[0].raw_until = 0; /* a while later */
+	ck_assert(target_may_h2(&targets[0]));
+	target_init(&never, &names[0], false);
+	ck_assert(!target_may_h2(&never));
+	target_clear(&never);
+	teardown();
+}
+END_TEST
+
+UNIT_MAIN("target", a_target_is_called_by_its_line, while_all_are_well_the_first_is_tried,
+    of_one_stream_no_target_is_tried_twice,
+    a_target_that_failed_is_left_alone_until_it_is_due,
+    only_one_stream_tries_a_target_whose_rest_is_over,
+    a_target_that_answers_is_at_once_as_good_as_ever,
+    rests_double_up_to_a_minute_and_differ, many_failures_at_once_are_one_failure,
+    if_all_rest_the_one_that_is_due_first_is_tried_at_once,
+    a_sign_of_life_ends_a_rest_early,
+    a_sign_of_life_means_nothing_to_a_target_that_is_well,
+    a_target_that_speaks_no_h2_is_not_asked_for_it)
