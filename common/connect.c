@@ -28,6 +28,7 @@ struct dial {
 
 struct connect {
 	struct ev_loop *loop;
+	struct resolver *resolver;
 	const struct net_name *name;
 	double seconds; /* as they were asked for, in tenths; for the words */
 	connect_done *done;
@@ -128,6 +129,8 @@ finish(struct connect *a, struct dial *winner, enum reason reason, const char *w
 	if (winner != NULL) {
 		to = winner->to;
 		fd = detach(winner);
+		if (a->name->host != NULL)
+			resolve_prefer(a->resolver, a->name->host, &to);
 	}
 	connect_cancel(a); /* first, as done may free what the attempt leans on */
 	done(arg, fd, winner != NULL ? &to : NULL, reason, why);
@@ -337,6 +340,7 @@ connect_start(struct ev_loop *loop, struct resolver *resolver,
 	if (a == NULL)
 		return NULL;
 	a->loop = loop;
+	a->resolver = resolver;
 	a->name = name;
 	a->seconds = round(seconds * 10) / 10;
 	a->done = done;

@@ -161,22 +161,22 @@ reading_new(struct dns *dns)
 	return ARES_SUCCESS;
 }
 
-/* Read resolv.conf again if it changed.  If that fails the old reading serves on, and the
- * next question tries again. */
-static void
-refresh(struct dns *dns)
+/* If that fails the old reading serves on, and the next question tries again. */
+bool
+dns_refresh(struct dns *dns)
 {
 	struct reading *old = LIST_FIRST(&dns->readings);
 	/* Before it is read: a change in between is then seen the next time. */
 	struct file_stamp now = file_stamp(dns->setup.resolv_conf);
 
 	if (!dns->configured && file_stamps_equal(&now, &dns->stamp, 1))
-		return;
+		return false;
 	if (reading_new(dns) != ARES_SUCCESS)
-		return;
+		return false;
 	dns->stamp = now;
 	dns->configured = false;
 	reading_turn(old); /* goes now if nothing is open */
+	return true;
 }
 
 struct dns *
@@ -225,10 +225,8 @@ dns_ask(struct dns *dns, const char *host, int family, ares_addrinfo_callback an
 	    .ai_family = family,
 	    .ai_socktype = SOCK_STREAM,
 	};
-	struct reading *r;
+	struct reading *r = LIST_FIRST(&dns->readings);
 
-	refresh(dns);
-	r = LIST_FIRST(&dns->readings);
 	ares_getaddrinfo(r->channel, host, NULL, &hints, answer, arg);
 	reading_turn(r);
 }

@@ -10,6 +10,7 @@
 
 #include <ares.h>
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct dns;
@@ -27,8 +28,11 @@ struct dns *dns_new(struct ev_loop *loop, const struct dns_setup *setup, int *fa
  * NULL is fine. */
 void dns_free(struct dns *dns);
 
-/** Used from the next question on. */
+/** Used from the next dns_refresh() on. */
 void dns_configure(struct dns *dns, const struct dns_setup *setup);
+
+/** Read resolv.conf again if it has changed.  True: so it was. */
+bool dns_refresh(struct dns *dns);
 
 /** Ask for the addresses of @host in one @family.  @answer is called exactly once, and
  * owns its result. */

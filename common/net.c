@@ -276,6 +276,14 @@ format_un(const struct net_address *address, char *text, size_t size)
 		snprintf(text, size, "%.*s", length, path);
 }
 
+bool
+net_is_same_host(const struct net_address *a, const struct net_address *b)
+{
+	if (a->any.sa_family == AF_INET6)
+		return IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
+	return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+}
+
 const char *
 net_address_format(const struct net_address *address, char *text, size_t size)
 {

@@ -72,6 +72,9 @@ size_t net_name_addresses(const struct net_name *name, struct net_address addres
 const char *
 net_address_format(const struct net_address *address, char *text, size_t size);
 
+/** Do two addresses of IPv4 or IPv6 differ by nothing but their ports? */
+bool net_is_same_host(const struct net_address *a, const struct net_address *b);
+
 /** A listening, non-blocking, close-on-exec socket, or -1 and @e: "listen on
  * 127.0.0.1:443: Address already in use".  An IPv6 socket takes IPv6 alone, unless it is
  * the any-address.  A Unix socket's file is replaced if nobody answers there; whoever

@@ -1,6 +1,11 @@
 #include "common/resolve.h"
-#include "common/dns.h"
 
+#include "common/dns.h"
+#include "common/name_cache.h"
+#include "common/reactor.h"
+
+#include <assert.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +33,7 @@ struct resolver {
 	struct ev_loop *loop;
 	struct dns *dns;
 	double try_seconds;
+	struct name_cache kept;
 	LIST_HEAD(, resolve_query) queries; /* those that are wanted */
 };
 
@@ -35,6 +41,7 @@ struct resolver {
 struct half {
 	struct resolve_query *query;
 	int status; /* c-ares' verdict */
+	int ttl;    /* seconds, the least of all that led here */
 	size_t count;
 	struct net_address found[MOST_OF_A_FAMILY];
 };
@@ -48,14 +55,21 @@ struct resolve_query {
 	struct resolver *resolver;
 	resolve_done *done;
 	void *arg;
+	char *host; /* behind the query */
 	uint16_t port;
+	bool kept;        /* answered by what is kept */
+	bool outdated;    /* its answer is not to be kept */
 	bool wanted;      /* by its asker */
 	bool settled;     /* what may still come does not count */
 	size_t open;      /* halves that c-ares has not called back for */
 	ev_timer deliver; /* calls done */
 	LIST_ENTRY(resolve_query) entry;
 	struct half halves[FAMILIES];
+	size_t count; /* these two: what is delivered */
+	struct net_address list[NAME_CACHE_ADDRESSES];
 };
+
+static_assert(NAME_CACHE_ADDRESSES == FAMILIES * MOST_OF_A_FAMILY, "all of a query");
 
 struct resolver *
 resolver_new(struct ev_loop *loop, struct err *e)
@@ -72,6 +86,7 @@ resolver_new(struct ev_loop *loop, struct err *e)
 		return NULL;
 	}
 	resolver->loop = loop;
+	name_cache_init(&resolver->kept);
 	resolver->try_seconds = setup.try_ms / 1e3;
 	return resolver;
 }
@@ -113,22 +128,34 @@ resolver_free(struct resolver *resolver)
 	while (!LIST_EMPTY(&resolver->queries))
 		query_drop(LIST_FIRST(&resolver->queries));
 	dns_free(resolver->dns);
+	name_cache_clear(&resolver->kept);
 	free(resolver);
 }
 
-/* The addresses of both families in turn.  Returns how many. */
-static size_t
-collect(const struct resolve_query *query, struct net_address *list)
+/* The addresses of both families in turn. */
+static void
+collect(struct resolve_query *query)
 {
-	size_t count = 0;
-
 	for (size_t i = 0; i < MOST_OF_A_FAMILY; i++) {
 		for (size_t f = 0; f < FAMILIES; f++) {
 			if (i < query->halves[f].count)
-				list[count++] = query->halves[f].found[i];
+				query->list[query->count++] = query->halves[f].found[i];
 		}
 	}
-	return count;
+}
+
+/* Keep what was found for its TTL, of which the hosts file has none. */
+static void
+keep(struct resolve_query *query)
+{
+	int ttl = INT_MAX;
+
+	for (size_t f = 0; f < FAMILIES; f++)
+		if (query->halves[f].count > 0 && query->halves[f].ttl < ttl)
+			ttl = query->halves[f].ttl;
+	if (query->count > 0 && ttl > 0 && !query->outdated)
+		name_cache_keep(&query->resolver->kept, query->host, query->list,
+		    query->count, reactor_now() + ttl);
 }
 
 /* Why there is no address: that there is no such name, else what went wrong. */
@@ -147,14 +174,21 @@ static void
 on_deliver(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct resolve_query *query = timer->data;
-	struct net_address list[FAMILIES * MOST_OF_A_FAMILY];
-	size_t count = collect(query, list);
-	const char *why = count > 0 ? NULL : failure_words(query);
+	struct net_address list[NAME_CACHE_ADDRESSES];
+	size_t count;
+	const char *why;
 	resolve_done *done = query->done;
 	void *arg = query->arg;
 
 	(void)loop;
 	(void)events;
+	if (!query->kept) {
+		collect(query);
+		keep(query);
+	}
+	count = query->count;
+	memcpy(list, query->list, count * sizeof(list[0]));
+	why = count > 0 ? NULL : failure_words(query);
 	query_drop(query); /* first, as done may free the resolver */
 	done(arg, list, count, why);
 }
@@ -182,23 +216,24 @@ query_turn(struct resolve_query *query)
 		deliver_in(query, 2 * query->resolver->try_seconds);
 }
 
-static bool
-is_same_host(const struct net_address *a, const struct net_address *b)
-{
-	if (a->any.sa_family == AF_INET6)
-		return IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
-	return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-}
-
 /* Whether the half has this address already. */
 static bool
 half_has(const struct half *half, const struct net_address *address)
 {
 	for (size_t i = 0; i < half->count; i++) {
-		if (is_same_host(&half->found[i], address))
+		if (net_is_same_host(&half->found[i], address))
 			return true;
 	}
 	return false;
+}
+
+static void
+set_port(struct net_address *address, uint16_t port)
+{
+	if (address->any.sa_family == AF_INET6)
+		address->in6.sin6_port = htons(port);
+	else
+		address->in.sin_port = htons(port);
 }
 
 static void
@@ -211,12 +246,25 @@ half_add(struct half *half, const struct ares_addrinfo_node *node)
 	memset(a, 0, sizeof(*a));
 	a->length = (socklen_t)node->ai_addrlen;
 	memcpy(&a->any, node->ai_addr, a->length);
-	if (a->any.sa_family == AF_INET6)
-		a->in6.sin6_port = htons(half->query->port);
-	else
-		a->in.sin_port = htons(half->query->port);
+	set_port(a, half->query->port);
 	if (!half_has(half, a))
 		half->count++;
+}
+
+/* What an alias leads to is good for as long as the alias is, too. */
+static int
+least_ttl(const struct ares_addrinfo *result)
+{
+	int least = INT_MAX;
+
+	for (const struct ares_addrinfo_node *n = result->nodes; n != NULL;
+	     n = n->ai_next)
+		if (n->ai_ttl < least)
+			least = n->ai_ttl;
+	for (const struct ares_addrinfo_cname *c = result->cnames; c != NULL; c = c->next)
+		if (c->ttl < least)
+			least = c->ttl;
+	return least;
 }
 
 static void
@@ -231,6 +279,7 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 		for (struct ares_addrinfo_node *n = result->nodes; n != NULL;
 		     n = n->ai_next)
 			half_add(half, n);
+		half->ttl = least_ttl(result);
 	}
 	ares_freeaddrinfo(result); /* NULL is fine */
 	query->open--;
@@ -273,18 +322,41 @@ answer_here(struct resolve_query *query, const char *host)
 	return count > 0 || net_is_literal(host); /* of an interface that is not there */
 }
 
-struct resolve_query *
-resolve_start(struct resolver *resolver, const char *host, uint16_t port,
-    resolve_done *done, void *arg)
+/* There are other servers now, who may say something else. */
+static void
+forget_all(struct resolver *resolver)
 {
-	struct resolve_query *query = calloc(1, sizeof(*query));
+	struct resolve_query *query;
+
+	name_cache_clear(&resolver->kept);
+	LIST_FOREACH (query, &resolver->queries, entry)
+		query->outdated = true;
+}
+
+/* What was asked for lately needs no question either. */
+static bool
+answer_from_kept(struct resolve_query *query)
+{
+	struct resolver *resolver = query->resolver;
+
+	query->count =
+	    name_cache_find(&resolver->kept, query->host, reactor_now(), query->list);
+	for (size_t i = 0; i < query->count; i++)
+		set_port(&query->list[i], query->port);
+	query->kept = query->count > 0;
+	return query->kept;
+}
+
+static struct resolve_query *
+query_new(struct resolver *resolver, const char *host)
+{
+	size_t room = strlen(host) + 1;
+	struct resolve_query *query = calloc(1, sizeof(*query) + room);
 
 	if (query == NULL)
 		return NULL;
 	query->resolver = resolver;
-	query->done = done;
-	query->arg = arg;
-	query->port = port;
+	query->host = memcpy(query + 1, host, room);
 	query->wanted = true;
 	for (size_t f = 0; f < FAMILIES; f++) {
 		query->halves[f].query = query;
@@ -293,11 +365,34 @@ resolve_start(struct resolver *resolver, const char *host, uint16_t port,
 	ev_timer_init(&query->deliver, on_deliver, 0., 0.);
 	query->deliver.data = query;
 	LIST_INSERT_HEAD(&resolver->queries, query, entry);
-	if (answer_here(query, host))
+	return query;
+}
+
+struct resolve_query *
+resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+    resolve_done *done, void *arg)
+{
+	struct resolve_query *query;
+
+	if (dns_refresh(resolver->dns))
+		forget_all(resolver);
+	if ((query = query_new(resolver, host)) == NULL)
+		return NULL;
+	query->done = done;
+	query->arg = arg;
+	query->port = port;
+	if (answer_here(query, host) || answer_from_kept(query))
 		query_turn(query);
 	else
 		ask(query, host);
 	return query;
+}
+
+void
+resolve_prefer(
+    struct resolver *resolver, const char *host, const struct net_address *address)
+{
+	name_cache_prefer(&resolver->kept, host, address);
 }
 
 void

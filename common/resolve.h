@@ -3,8 +3,9 @@
  * its thread.  Only this room knows c-ares.
  *
  * A and AAAA are asked for side by side, each with its own limit of time, so that a
- * server which leaves one of them unanswered does not hold back the other.  Answers are
- * not kept: the next question asks anew, and reads resolv.conf again if that has changed.
+ * server which leaves one of them unanswered does not hold back the other.  Answers
+ * are kept for their TTL and no longer.  When resolv.conf has changed the next question
+ * reads it again, and nothing that was kept before counts.
  *
  * A name in the hosts file is not asked for at all, as nsswitch.conf orders; the
  * environment variable CARES_HOSTS names another hosts file.
@@ -50,6 +51,11 @@ void resolver_configure(
  */
 struct resolve_query *resolve_start(struct resolver *resolver, const char *host,
     uint16_t port, resolve_done *done, void *arg);
+
+/** @address has answered.  While the answer that brought it is kept it is the first that
+ * @host leads to, so that one that is dead does not cost every connection a wait. */
+void resolve_prefer(
+    struct resolver *resolver, const char *host, const struct net_address *address);
 
 /** Forget a query; its @done is not called.  NULL is fine.  Not for use inside @done. */
 void resolve_cancel(struct resolve_query *query);

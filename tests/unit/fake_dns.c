@@ -92,13 +92,14 @@ find(const struct fake_dns *dns, const char *name, int type, bool *exists)
 
 /* One answer: a name's type and data. */
 static void
-put_record(struct packet *p, const char *name, int type, const void *data, size_t n)
+put_record(
+    struct packet *p, const char *name, int type, int ttl, const void *data, size_t n)
 {
 	put_name(p, name);
 	put16(p, (unsigned)type);
 	put16(p, 1);
 	put16(p, 0);
-	put16(p, 60); /* TTL */
+	put16(p, ttl == FAKE_DNS_NO_TTL ? 0 : ttl == 0 ? 60 : (unsigned)ttl);
 	put16(p, (unsigned)n);
 	put(p, data, n);
 	p->bytes[7]++; /* ANCOUNT */
@@ -113,14 +114,15 @@ put_addresses(struct packet *p, const struct fake_record *record)
 
 	if (record->alias != NULL) {
 		put_name(&alias, record->alias);
-		put_record(p, record->name, TYPE_CNAME, alias.bytes, alias.length);
+		put_record(p, record->name, TYPE_CNAME, record->alias_ttl, alias.bytes,
+		    alias.length);
 	}
 	for (size_t i = 0; i < FAKE_DNS_MOST && record->data[i] != NULL; i++) {
 		bool v4 = record->type == FAKE_DNS_A;
 
 		ck_assert_int_eq(
 		    inet_pton(v4 ? AF_INET : AF_INET6, record->data[i], address), 1);
-		put_record(p, owner, record->type, address, v4 ? 4 : 16);
+		put_record(p, owner, record->type, record->ttl, address, v4 ? 4 : 16);
 	}
 }
 

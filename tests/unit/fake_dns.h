@@ -14,6 +14,7 @@ enum {
 	FAKE_DNS_A = 1,
 	FAKE_DNS_AAAA = 28,
 	FAKE_DNS_MOST = 20,
+	FAKE_DNS_NO_TTL = -1, /* a TTL of 0 */
 
 	/* What is done with a question, where that is no answer. */
 	FAKE_DNS_SILENT = 1, /* never answered */
@@ -29,6 +30,8 @@ struct fake_record {
 	int type;
 	int instead;       /* FAKE_DNS_SILENT ...; 0: answer */
 	const char *alias; /* answer by a CNAME to this, and its addresses */
+	int ttl;           /* these two in seconds; 0: 60 */
+	int alias_ttl;
 	const char *data[FAKE_DNS_MOST];
 };
 

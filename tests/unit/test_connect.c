@@ -305,6 +305,21 @@ START_TEST(a_silent_address_is_overtaken_by_the_next)
 }
 END_TEST
 
+/* Else the limit would pass before the second one's turn comes. */
+START_TEST(a_silent_address_costs_the_next_connection_nothing)
+{
+	struct heard heard;
+
+	start();
+	deafen();
+	dial("deaf.test", LONG, &heard);
+	expect_connected(&heard, 1);
+	dial("deaf.test", 0.24, &heard);
+	expect_connected(&heard, 1);
+	stop();
+}
+END_TEST
+
 START_TEST(no_answer_ends_by_the_limit_of_time)
 {
 	struct heard heard;
@@ -595,9 +610,11 @@ UNIT_MAIN("connect", a_literal_address_is_connected, a_name_is_looked_up_and_con
     localhost_is_reached_where_only_ipv4_listens,
     a_refused_address_is_told_with_its_words, all_that_failed_is_listed,
     a_refused_address_is_followed_at_once_by_the_next,
-    a_silent_address_is_overtaken_by_the_next, no_answer_ends_by_the_limit_of_time,
-    the_limit_of_time_holds_for_the_lookup_too, an_unknown_name_is_told,
-    a_unix_socket_is_connected, a_unix_socket_that_is_not_there_is_told_by_the_loop,
+    a_silent_address_is_overtaken_by_the_next,
+    a_silent_address_costs_the_next_connection_nothing,
+    no_answer_ends_by_the_limit_of_time, the_limit_of_time_holds_for_the_lookup_too,
+    an_unknown_name_is_told, a_unix_socket_is_connected,
+    a_unix_socket_that_is_not_there_is_told_by_the_loop,
     a_unix_socket_whose_queue_is_full_is_a_failure, having_no_descriptor_left_is_told,
     a_cancelled_attempt_calls_nobody_and_leaves_nothing_open,
     done_may_free_all_that_was_given, done_may_start_the_next_attempt,

@@ -2,6 +2,7 @@
 #include "tests/unit/fake_dns.h"
 #include "tests/unit/unit.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,10 @@ enum {
 	HASTY = 300, /* newer c-ares makes 250 of less */
 	MOST = 40,
 };
+
+#define BOTH                                                                             \
+	"[2001:db8::1]:5432 192.0.2.1:5432 [2001:db8::2]:5432 192.0.2.2:5432 "           \
+	"192.0.2.3:5432"
 
 static const struct fake_record records[] = {
     {.name = "both.test",
@@ -53,6 +58,17 @@ static const struct fake_record records[] = {
     {.name = "empty.test", .type = FAKE_DNS_AAAA},
     {.name = "broken.test", .type = FAKE_DNS_A, .instead = FAKE_DNS_SERVFAIL},
     {.name = "broken.test", .type = FAKE_DNS_AAAA, .instead = FAKE_DNS_SERVFAIL},
+    {.name = "brief.test", .type = FAKE_DNS_A, .ttl = 1, .data = {"192.0.2.1"}},
+    {.name = "brief.test", .type = FAKE_DNS_AAAA, .data = {"2001:db8::1"}},
+    {.name = "brief-alias.test",
+	.type = FAKE_DNS_A,
+	.alias = "four.test",
+	.alias_ttl = 1,
+	.data = {"192.0.2.4"}},
+    {.name = "fleeting.test",
+	.type = FAKE_DNS_A,
+	.ttl = FAKE_DNS_NO_TTL,
+	.data = {"192.0.2.1"}},
     {.name = "moved.test", .type = FAKE_DNS_A, .data = {"192.0.2.1"}},
 };
 
@@ -144,8 +160,7 @@ expect(const char *host, const char *text)
 START_TEST(ipv6_and_ipv4_addresses_come_in_turn_and_none_twice)
 {
 	start(PATIENT);
-	expect("both.test", "[2001:db8::1]:5432 192.0.2.1:5432 [2001:db8::2]:5432 "
-			    "192.0.2.2:5432 192.0.2.3:5432");
+	expect("both.test", BOTH);
 	stop();
 }
 END_TEST
@@ -361,7 +376,97 @@ START_TEST(a_question_to_the_old_server_is_still_answered)
 	fake_dns_release(&dns);
 	wait_for(&heard);
 	ck_assert_str_eq(heard.text, "192.0.2.8:5432");
+	expect("held.test", "no such name"); /* what the old one said is not kept */
 	fake_dns_stop(&other);
+	stop();
+}
+END_TEST
+
+/* ---- what is kept ---------------------------------------------------------------- */
+
+/* Ask once more, and compare how many questions the server has had by then. */
+static void
+expect_asked(const char *host, const char *text, int a)
+{
+	expect(host, text);
+	ck_assert_int_eq(dns.asked_a, a);
+}
+
+START_TEST(within_the_ttl_no_server_is_asked_again)
+{
+	start(PATIENT);
+	expect_asked("both.test", BOTH, 1);
+	expect_asked("both.test", BOTH, 1);
+	expect_asked("Both.Test", BOTH, 1);
+	ck_assert_int_eq(dns.asked_aaaa, 1);
+	expect_asked("four.test", "192.0.2.4:5432", 2);
+	stop();
+}
+END_TEST
+
+START_TEST(what_is_kept_has_the_port_that_is_asked_for)
+{
+	struct heard heard = {0};
+
+	start(PATIENT);
+	expect("four.test", "192.0.2.4:5432");
+	ck_assert_ptr_nonnull(resolve_start(resolver, "four.test", 80, hear, &heard));
+	wait_for(&heard);
+	ck_assert_str_eq(heard.text, "192.0.2.4:80");
+	ck_assert_int_eq(dns.asked_a, 1);
+	stop();
+}
+END_TEST
+
+START_TEST(the_least_ttl_counts_and_no_answer_is_kept_longer)
+{
+	static const char *const hosts[] = {"brief.test", "brief-alias.test"};
+	static const char *const texts[] = {
+	    "[2001:db8::1]:5432 192.0.2.1:5432", "192.0.2.4:5432"};
+
+	start(PATIENT);
+	for (int i = 0; i < 2; i++) {
+		dns.asked_a = 0;
+		expect_asked(hosts[i], texts[i], 1);
+		sleep(1);
+		expect_asked(hosts[i], texts[i], 2);
+	}
+	stop();
+}
+END_TEST
+
+START_TEST(an_answer_without_a_ttl_is_not_kept)
+{
+	start(PATIENT);
+	expect_asked("fleeting.test", "192.0.2.1:5432", 1);
+	expect_asked("fleeting.test", "192.0.2.1:5432", 2);
+	stop();
+}
+END_TEST
+
+START_TEST(that_there_is_no_answer_is_not_kept)
+{
+	start(PATIENT); /* which is asked for by the search list, too */
+	expect_asked("empty.test", "the name has no address", 2);
+	expect_asked("empty.test", "the name has no address", 4);
+	stop();
+}
+END_TEST
+
+START_TEST(an_address_that_answered_comes_first)
+{
+	struct net_address second = {.length = sizeof(second.in)};
+
+	start(PATIENT);
+	expect("both.test", BOTH);
+	second.in.sin_family = AF_INET;
+	ck_assert_int_eq(inet_pton(AF_INET, "192.0.2.2", &second.in.sin_addr), 1);
+	resolve_prefer(resolver, "both.test", &second);
+	expect_asked("both.test",
+	    "192.0.2.2:5432 [2001:db8::1]:5432 192.0.2.1:5432 [2001:db8::2]:5432 "
+	    "192.0.2.3:5432",
+	    1);
+	resolve_prefer(resolver, "nobody.test", &second);
 	stop();
 }
 END_TEST
@@ -505,7 +610,10 @@ UNIT_MAIN("resolve", ipv6_and_ipv4_addresses_come_in_turn_and_none_twice,
     a_server_that_is_not_there_is_said_to_be_out_of_reach, nonsense_is_not_a_name,
     an_address_in_the_hosts_file_keeps_those_of_the_server_out,
     a_changed_resolv_conf_is_read_again, a_question_to_the_old_server_is_still_answered,
-    a_cancelled_question_calls_nobody, a_resolver_may_be_freed_with_questions_open,
-    done_may_free_the_resolver, done_may_ask_again,
-    many_questions_at_once_are_all_answered, resolve_now_waits_for_the_answer,
-    resolve_now_says_why_it_has_nothing)
+    within_the_ttl_no_server_is_asked_again, what_is_kept_has_the_port_that_is_asked_for,
+    the_least_ttl_counts_and_no_answer_is_kept_longer,
+    an_answer_without_a_ttl_is_not_kept, that_there_is_no_answer_is_not_kept,
+    an_address_that_answered_comes_first, a_cancelled_question_calls_nobody,
+    a_resolver_may_be_freed_with_questions_open, done_may_free_the_resolver,
+    done_may_ask_again, many_questions_at_once_are_all_answered,
+    resolve_now_waits_for_the_answer, resolve_now_says_why_it_has_nothing)
