@@ -17,7 +17,8 @@ enum {
 };
 
 /* One address. */
-struct dial {
+struct
+try {
 	struct net_address to;
 	struct connect *attempt;
 	ev_io io;
@@ -36,15 +37,15 @@ struct connect {
 	struct resolve_query *query; /* while the name is looked up */
 	ev_timer limit;              /* of the whole */
 	ev_timer next;               /* begins the next try, or reports that all failed */
-	struct dial *tries;          /* `own`, or from the heap after a lookup */
+	struct try *tries;           /* `own`, or from the heap after a lookup */
 	size_t count;
 	size_t begun;
 	size_t failed;
-	struct dial own[MOST_WITHOUT_LOOKUP];
+	struct try own[MOST_WITHOUT_LOOKUP];
 };
 
 static const char *
-error_words(const struct dial *t)
+error_words(const struct try *t)
 {
 	switch (t->error) {
 	case EMFILE:
@@ -71,7 +72,7 @@ describe(const struct connect *a, char why[WHY_SIZE])
 
 	why[0] = '\0';
 	for (size_t i = 0; i < a->begun && used < WHY_SIZE; i++) {
-		const struct dial *t = &a->tries[i];
+		const struct try *t = &a->tries[i];
 		const char *join = i == 0 ? "" : "; ";
 		int n;
 
@@ -89,7 +90,7 @@ describe(const struct connect *a, char why[WHY_SIZE])
 
 /* Let go of a try's descriptor, which is left open. */
 static int
-detach(struct dial *t)
+detach(struct try *t)
 {
 	int fd = t->fd;
 
@@ -119,7 +120,7 @@ connect_cancel(struct connect *attempt)
 
 /* The end, only reached from the loop: report @winner, or if it is NULL, @reason. */
 static void
-finish(struct connect *a, struct dial *winner, enum reason reason, const char *why)
+finish(struct connect *a, struct try *winner, enum reason reason, const char *why)
 {
 	connect_done *done = a->done;
 	void *arg = a->arg;
@@ -150,7 +151,7 @@ finish_failed(struct connect *a, enum reason reason)
  * port from which the kernel may also take the port to connect from.
  */
 static bool
-is_self_connected(const struct dial *t)
+is_self_connected(const struct try *t)
 {
 	struct net_address self = {.length = sizeof(self.un)};
 
@@ -167,7 +168,7 @@ is_self_connected(const struct dial *t)
 
 /* How a connect() ended that was under way: 0, or errno. */
 static int
-outcome(const struct dial *t)
+outcome(const struct try *t)
 {
 	int error = 0;
 	socklen_t length = sizeof(error);
@@ -181,7 +182,7 @@ outcome(const struct dial *t)
 }
 
 static void
-try_fail(struct dial *t, int error)
+try_fail(struct try *t, int error)
 {
 	t->error = error;
 	t->attempt->failed++;
@@ -192,7 +193,7 @@ try_fail(struct dial *t, int error)
 /* Over loopback the second call finds what the first one began complete, which saves a
  * turn of the loop. */
 static int
-connect_at_once(const struct dial *t)
+connect_at_once(const struct try *t)
 {
 	for (int i = 0; i < 2; i++) {
 		if (connect(t->fd, &t->to.any, t->to.length) == 0)
@@ -205,7 +206,7 @@ connect_at_once(const struct dial *t)
 
 /* Call connect().  False: it failed at once.  A success at once is left to the loop. */
 static bool
-try_begin(struct dial *t)
+try_begin(struct try *t)
 {
 	int result;
 
@@ -265,7 +266,7 @@ on_next(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 on_writable(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct dial *t = io->data;
+	struct try *t = io->data;
 	int error = outcome(t);
 
 	(void)loop;
@@ -301,7 +302,7 @@ begin(struct connect *a, const struct net_address *addresses, size_t count)
 {
 	a->count = count;
 	for (size_t i = 0; i < count; i++) {
-		struct dial *t = &a->tries[i];
+		struct try *t = &a->tries[i];
 
 		t->to = addresses[i];
 		t->attempt = a;

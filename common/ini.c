@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
 	SHOWN_MAX = 200, /* bytes of a line in an error */
@@ -53,12 +54,21 @@ show_line(const char *text, char out[SHOWN_MAX + sizeof("...")])
 	snprintf(out + n, sizeof("..."), "%s", text[n] == '\0' ? "" : "...");
 }
 
+/* A password is nobody's to read, even if its line is misspelt. */
+static bool
+has_secret(const char *text)
+{
+	static const char name[] = "protocolPass";
+
+	return strncasecmp(text + strspn(text, " \t"), name, sizeof(name) - 1) == 0;
+}
+
 bool
 ini_blame(const struct ini *ini, int line, const char *text, struct err *e)
 {
 	char shown[SHOWN_MAX + sizeof("...")];
 
-	show_line(text, shown);
+	show_line(has_secret(text) ? "protocolPassword = (not shown)" : text, shown);
 	return err_prefix(e, "%s:%d: \"%s\"", ini->file, line, shown);
 }
 

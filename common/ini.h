@@ -48,7 +48,7 @@ struct ini *ini_read(const char *file, struct err *e);
 void ini_free(struct ini *ini);
 
 /** Put FILE:LINE: "the line": in front of @e, the line without control characters and not
- * longer than 200 bytes.  Always returns false. */
+ * longer than 200 bytes, and without a password.  Always returns false. */
 bool ini_blame(const struct ini *ini, int line, const char *text, struct err *e);
 
 #endif

@@ -1,6 +1,6 @@
 #include "common/opening.h"
 
-#include "common/connect.h"
+#include "common/dial.h"
 #include "common/greeting.h"
 #include "common/log.h"
 
@@ -37,7 +37,7 @@ struct opening {
 	struct buf failures; /* why each target failed, in words */
 
 	/* What is under way, one at a time: */
-	struct connect *dial;
+	struct dial *dial;
 	struct link *link;         /* in its handshake */
 	struct pool_waiter waiter; /* for an h2 carrier */
 	struct channel *channel;   /* asked, not answered */
@@ -85,7 +85,7 @@ stop(struct opening *o)
 	struct link *link = o->link;
 
 	ev_timer_stop(loop_of(o), &o->limit);
-	connect_cancel(o->dial);
+	dial_cancel(o->dial);
 	o->dial = NULL;
 	o->link = NULL;
 	if (link != NULL)
@@ -320,8 +320,8 @@ on_connected(
 static bool
 dial(struct opening *o)
 {
-	o->dial = connect_start(loop_of(o), o->dialer->resolver, target_of(o)->name,
-	    o->share_ends - reactor_now(), on_connected, o);
+	o->dial = dial_start(loop_of(o), o->dialer->resolver, target_of(o)->name,
+	    o->service->settings, o->share_ends - reactor_now(), on_connected, o);
 	return o->dial != NULL;
 }
 

@@ -1,6 +1,6 @@
 #include "common/pool.h"
 
-#include "common/connect.h"
+#include "common/dial.h"
 #include "common/log.h"
 
 #include <stdlib.h>
@@ -31,8 +31,8 @@ struct pool {
 	LIST_HEAD(, pooled) carriers;
 	TAILQ_HEAD(, pool_waiter) waiters;
 	size_t waiting;
-	long count;           /* of carriers that are not retired */
-	struct connect *dial; /* these two: what is under way */
+	long count;        /* of carriers that are not retired */
+	struct dial *dial; /* these two: what is under way */
 	struct link *link;
 	double dial_ends; /* by reactor_now() */
 	bool keep;
@@ -171,7 +171,7 @@ static void
 pool_free(struct pool *p)
 {
 	ev_timer_stop(p->set->reactor->loop, &p->retry);
-	connect_cancel(p->dial);
+	dial_cancel(p->dial);
 	LIST_REMOVE(p, entry);
 	service_release(p->service);
 	free(p);
@@ -406,8 +406,8 @@ begin_dial(struct pool *p)
 
 	ev_timer_stop(p->set->reactor->loop, &p->retry);
 	p->dial_ends = reactor_now() + seconds;
-	p->dial = connect_start(p->set->reactor->loop, p->set->resolver, p->target->name,
-	    seconds, on_connected, p);
+	p->dial = dial_start(p->set->reactor->loop, p->set->resolver, p->target->name,
+	    p->service->settings, seconds, on_connected, p);
 	if (p->dial == NULL) {
 		ev_timer_set(&p->retry, retry_first, 0);
 		ev_timer_start(p->set->reactor->loop, &p->retry);

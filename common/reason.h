@@ -25,6 +25,7 @@
 	ROW(OPEN_TIMEOUT, "open-timeout", "TIMEOUTconnect ran out") \
 	ROW(NAME_NOT_FOUND, "name-not-found", "the host name has no address") \
 	ROW(CONNECT_FAILED, "connect-failed", "nothing answers at the target") \
+	ROW(PROXY_REFUSED, "proxy-refused", "the HTTP proxy does not open the way to the route") \
 	ROW(APP_UNREACHABLE, "app-unreachable", "the app behind the server cannot be reached") \
 	ROW(NO_POD, "no-pod", "closed before ServerHello: the route has no ready pod, or refuses this host") \
 	ROW(ROUTE_UNKNOWN, "route-unknown", "the router showed a certificate of its own: no such route") \

@@ -27,6 +27,7 @@ clear_service(struct service_settings *s)
 {
 	clear_rows(OPTION_SERVICE, s);
 	text_list_clear(&s->check_ip);
+	net_name_clear(&s->route);
 	free(s->name);
 	free(s->text);
 	*s = (struct service_settings){0};

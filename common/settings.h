@@ -28,15 +28,21 @@ enum failover {
 	FAILOVER_RR
 };
 
-/** `protocol`: what goes ahead of the bytes of a stream.  After settings_load() it is
- * none or, in a server, proxy; the others are understood to be refused with their reason.
- */
+/** `protocol`: what is said ahead of TLS in the client, ahead of a stream's bytes in the
+ * server.  After settings_load() it is none, in a client connect or in a server proxy;
+ * the others are understood to be refused with their reason. */
 enum protocol {
 	PROTOCOL_NONE,
-	PROTOCOL_PROXY, /* the app gets a PROXY header */
-	PROTOCOL_CONNECT,
+	PROTOCOL_PROXY,      /* the app gets a PROXY header */
+	PROTOCOL_CONNECT,    /* an HTTP proxy is asked for the way to the route */
 	PROTOCOL_NEGOTIATED, /* TLS begins in the middle of another protocol */
 	PROTOCOL_SOCKS,
+};
+
+/** `protocolAuthentication`; ntlm is understood to be refused with its reason. */
+enum authentication {
+	AUTHENTICATION_BASIC,
+	AUTHENTICATION_NTLM
 };
 
 /** `foreground`: yes, no (become a daemon) or quiet (stay, without stderr). */
@@ -86,6 +92,14 @@ struct service_settings {
 	double keepalive_timeout;
 	enum protocol protocol;
 	int protocol_version; /* server: of PROXY, 1 or 2 */
+
+	/* Client with protocol = connect; the targets are HTTP proxies then. */
+	char *protocol_host;   /* as it was written; NULL: no proxy */
+	struct net_name route; /* the same: what the proxy is asked for */
+	enum authentication protocol_authentication;
+	char *protocol_username; /* these two: both, or both NULL */
+	char *protocol_password; /* never to be logged */
+	struct text_list protocol_header;
 
 	double timeout_busy;
 	double timeout_close;

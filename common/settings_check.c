@@ -28,9 +28,8 @@ settings_blame(const struct draft *d, const struct ini_entry *entry, struct err 
 	return ini_blame(d->ini, d->section->line, section, e);
 }
 
-/* The line that set this option, or NULL. */
-static const struct ini_entry *
-given(const struct draft *d, const char *name)
+const struct ini_entry *
+settings_given(const struct draft *d, const char *name)
 {
 	for (size_t i = 0; i < settings_rows.count; i++)
 		if (strcmp(settings_rows.rows[i].name, name) == 0)
@@ -100,9 +99,9 @@ default_key(const struct draft *d, struct err *e)
 static bool
 check_versions(const struct draft *d, struct err *e)
 {
-	const struct ini_entry *exact = given(d, "sslVersion");
-	const struct ini_entry *min = later(exact, given(d, "sslVersionMin"));
-	const struct ini_entry *max = later(exact, given(d, "sslVersionMax"));
+	const struct ini_entry *exact = settings_given(d, "sslVersion");
+	const struct ini_entry *min = later(exact, settings_given(d, "sslVersionMin"));
+	const struct ini_entry *max = later(exact, settings_given(d, "sslVersionMax"));
 	struct service_settings *s = d->s;
 
 	if (s->tls_max != 0 && s->tls_max < TLS1_2_VERSION) {
@@ -121,40 +120,6 @@ check_versions(const struct draft *d, struct err *e)
 	return true;
 }
 
-/* What may go ahead of a stream: in the server a PROXY header, and nothing else. */
-static bool
-check_protocol(const struct draft *d, struct err *e)
-{
-	const struct ini_entry *line = given(d, "protocol");
-
-	switch (d->s->protocol) {
-	case PROTOCOL_NONE:
-		return true;
-	case PROTOCOL_PROXY:
-		if (d->s->role == ROLE_SERVER)
-			return true;
-		err_set(e, "protocol = proxy is for services of routeport-server alone, "
-			   "which has the app to tell: write the line there");
-		break;
-	case PROTOCOL_CONNECT:
-		err_set(e, "protocol = connect is not supported, routeport goes through "
-			   "no HTTP proxy: connect to the router, or to a program that "
-			   "opens the way through the proxy (socat's PROXY, for one)");
-		break;
-	case PROTOCOL_NEGOTIATED:
-		err_set(e,
-		    "protocol = %s is refused: a passthrough route wants TLS from the "
-		    "first byte, so nothing can be said ahead of it; remove the line",
-		    line->value);
-		break;
-	case PROTOCOL_SOCKS:
-		err_set(e, "protocol = socks is refused: no peer chooses where a stream "
-			   "goes; write a section with accept and connect for each app");
-		break;
-	}
-	return settings_blame(d, line, e);
-}
-
 /* A check of names is worth nothing where the chain is not verified: anybody can write
  * any name into a certificate of their own. */
 static bool
@@ -165,18 +130,27 @@ check_host_needs_chain(const struct draft *d, struct err *e)
 	err_set(e,
 	    "checkHost proves nothing with verifyChain = no, for anybody can write "
 	    "any name into a certificate of their own");
-	return settings_blame(d, given(d, "checkHost"), e);
+	return settings_blame(d, settings_given(d, "checkHost"), e);
 }
 
-/* The first connect line that has a host name, or NULL. */
+/* Where the route may be: what an HTTP proxy is asked for, or the connect lines. */
+static struct name_list
+routes(const struct draft *d)
+{
+	if (d->s->route.host != NULL)
+		return (struct name_list){&d->s->route, 1};
+	return d->s->connect;
+}
+
+/* The first of them that has a host name, or NULL. */
 static const struct net_name *
 named_target(const struct draft *d)
 {
-	const struct name_list *list = &d->s->connect;
+	const struct name_list list = routes(d);
 
-	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].host != NULL && !net_is_literal(list->items[i].host))
-			return &list->items[i];
+	for (size_t i = 0; i < list.count; i++)
+		if (list.items[i].host != NULL && !net_is_literal(list.items[i].host))
+			return &list.items[i];
 	return NULL;
 }
 
@@ -209,14 +183,13 @@ static bool
 default_sni(const struct draft *d, struct err *e)
 {
 	const struct net_name *named = named_target(d);
-	const struct name_list *connect = &d->s->connect;
+	const struct name_list list = routes(d);
 
-	if (given(d, "sni") != NULL || named == NULL)
+	if (settings_given(d, "sni") != NULL || named == NULL)
 		return true;
-	for (size_t i = 0; i < connect->count; i++)
-		if (connect->items[i].host != NULL &&
-		    !net_is_literal(connect->items[i].host) &&
-		    strcasecmp(connect->items[i].host, named->host) != 0)
+	for (size_t i = 0; i < list.count; i++)
+		if (list.items[i].host != NULL && !net_is_literal(list.items[i].host) &&
+		    strcasecmp(list.items[i].host, named->host) != 0)
 			warn(d,
 			    "connect names several hosts: %s is sent as SNI to all of "
 			    "them; "
@@ -234,7 +207,7 @@ strip_dot(const struct draft *d)
 	if (length < 2 || d->s->sni[length - 1] != '.')
 		return;
 	d->s->sni[length - 1] = '\0';
-	if (given(d, "sni") != NULL)
+	if (settings_given(d, "sni") != NULL)
 		warn(d, "the dot at the end of sni is not sent");
 }
 
@@ -244,14 +217,15 @@ check_sni(const struct draft *d, struct err *e)
 	if (!default_sni(d, e))
 		return false;
 	strip_dot(d);
-	if (d->s->sni == NULL && given(d, "sni") == NULL)
+	if (d->s->sni == NULL && settings_given(d, "sni") == NULL)
 		warn(d,
-		    "connect is an address and there is no sni, so none is sent and no "
-		    "route can match: add sni = HOST of the route");
+		    "%s is an address and there is no sni, so none is sent and no "
+		    "route can match: add sni = HOST of the route",
+		    d->s->route.host != NULL ? "protocolHost" : "connect");
 	if (d->s->sni != NULL && !judge_sni(d->s->sni, e)) {
-		if (given(d, "sni") == NULL)
+		if (settings_given(d, "sni") == NULL)
 			err_prefix(e, "%s cannot be sent as SNI", d->s->sni);
-		return settings_blame(d, given(d, "sni"), e);
+		return settings_blame(d, settings_given(d, "sni"), e);
 	}
 	return true;
 }
@@ -260,16 +234,15 @@ check_sni(const struct draft *d, struct err *e)
 static bool
 default_check_ip(const struct draft *d, struct err *e)
 {
-	const struct name_list *connect = &d->s->connect;
+	const struct name_list list = routes(d);
 	char *host;
 	bool added;
 
-	for (size_t i = 0; i < connect->count; i++) {
-		if (connect->items[i].host == NULL)
+	for (size_t i = 0; i < list.count; i++) {
+		if (list.items[i].host == NULL)
 			continue;
 		/* A certificate knows no %scope. */
-		host =
-		    strndup(connect->items[i].host, strcspn(connect->items[i].host, "%"));
+		host = strndup(list.items[i].host, strcspn(list.items[i].host, "%"));
 		added = host != NULL && text_list_add(&d->s->check_ip, host);
 		free(host);
 		if (!added)
@@ -344,8 +317,8 @@ static bool
 check_server(const struct draft *d, struct err *e)
 {
 	struct service_settings *s = d->s;
-	const struct ini_entry *chain = given(d, "verifyChain");
-	const struct ini_entry *require = given(d, "requireCert");
+	const struct ini_entry *chain = settings_given(d, "verifyChain");
+	const struct ini_entry *require = settings_given(d, "requireCert");
 	bool has_ca = s->ca_file != NULL || s->ca_path != NULL;
 
 	if (s->cert == NULL) {
@@ -383,6 +356,6 @@ bool
 settings_check(struct draft *d, struct err *e)
 {
 	return check_ends(d, e) && default_key(d, e) && check_versions(d, e) &&
-	       check_protocol(d, e) &&
+	       settings_check_protocol(d, e) &&
 	       (d->s->role == ROLE_CLIENT ? check_client(d, e) : check_server(d, e));
 }

@@ -21,6 +21,12 @@ struct draft {
 /** Derive and judge.  On failure @e says FILE:LINE: "the line": why. */
 bool settings_check(struct draft *d, struct err *e);
 
+/** The part of it that is about `protocol`. */
+bool settings_check_protocol(const struct draft *d, struct err *e);
+
+/** The line that set this option, or NULL. */
+const struct ini_entry *settings_given(const struct draft *d, const char *name);
+
 /** Put the line, or the section's line where @entry is NULL, in front of @e.  Always
  * returns false. */
 bool settings_blame(const struct draft *d, const struct ini_entry *entry, struct err *e);

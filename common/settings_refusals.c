@@ -62,9 +62,9 @@ const struct option_refusal settings_refusals[] = {
 	.why = "is refused: set the variable in the environment of the program",
     },
     {
-	.names = "protocolDomain protocolAuthentication",
-	.why = "is refused: of all protocols routeport will have proxy and connect "
-	       "alone, without NTLM",
+	.names = "protocolDomain",
+	.why = "is refused: it is for NTLM, which routeport does not speak; to an HTTP "
+	       "proxy it only proves itself by protocolAuthentication = basic",
     },
 
     /* what it does not do yet; a file that relies on it must not seem to work */
@@ -113,10 +113,6 @@ const struct option_refusal settings_refusals[] = {
     {
 	.names = "retry reset local socket",
 	.why = LATER,
-    },
-    {
-	.names = "protocolHost protocolUsername protocolPassword protocolHeader",
-	.why = "is not supported yet: routeport goes through no HTTP proxy",
     },
     {
 	.names = "include",

@@ -81,6 +81,13 @@ static const struct option_word protocol_versions[] = {
     {NULL, 0},
 };
 
+/* NTLM is understood, to be refused with its reason. */
+static const struct option_word authentications[] = {
+    {"basic", AUTHENTICATION_BASIC},
+    {"ntlm", AUTHENTICATION_NTLM},
+    {NULL, 0},
+};
+
 /* 0 is "as far as routeport goes".  What is too old is understood, to be refused with
  * its reason. */
 static const struct option_word versions[] = {
@@ -407,9 +414,11 @@ static const struct option rows[] = {
 	.offset = OPTION_AT(service_settings, protocol, enum protocol),
 	.fallback = BOTH("none"),
 	.words = protocols,
-	.syntax = "none, proxy",
+	.syntax = "none, connect, proxy",
 	.help =
-	    "In the server, proxy: ahead of the stream's own bytes the app gets a PROXY "
+	    "In the client, connect: connect is an HTTP proxy, which is asked for the "
+	    "way to protocolHost. In the server, proxy: ahead of the stream's own bytes "
+	    "the app gets a PROXY "
 	    "header (HAProxy's), which it must expect, with the address of who "
 	    "connected: "
 	    "with multiplex the legacy program, else whoever dialled us, which is the "
@@ -427,6 +436,51 @@ static const struct option rows[] = {
 	    "binary "
 	    "and has SNI, TLS version, cipher and the common name (CN) in the client's "
 	    "certificate besides",
+    },
+    {
+	.name = "protocolHost",
+	.type = OPTION_TEXT,
+	.roles = OPTION_CLIENT,
+	.offset = OPTION_AT(service_settings, protocol_host, char *),
+	.fallback_help = {"none, needed with protocol = connect", NULL},
+	.syntax = "HOST:PORT",
+	.help = "The route behind the HTTP proxy; sni and checkHost follow from it",
+    },
+    {
+	.name = "protocolAuthentication",
+	.type = OPTION_WORD,
+	.roles = OPTION_CLIENT,
+	.offset =
+	    OPTION_AT(service_settings, protocol_authentication, enum authentication),
+	.fallback = {"basic", NULL},
+	.words = authentications,
+	.syntax = "basic",
+	.help = "How to prove to the HTTP proxy who we are",
+    },
+    {
+	.name = "protocolUsername",
+	.type = OPTION_TEXT,
+	.roles = OPTION_CLIENT,
+	.offset = OPTION_AT(service_settings, protocol_username, char *),
+	.syntax = "name",
+	.help = "Who we are to the HTTP proxy",
+    },
+    {
+	.name = "protocolPassword",
+	.type = OPTION_TEXT,
+	.roles = OPTION_CLIENT,
+	.offset = OPTION_AT(service_settings, protocol_password, char *),
+	.syntax = "password",
+	.help = "The password to that; it travels unencrypted, and is never logged",
+    },
+    {
+	.name = "protocolHeader",
+	.type = OPTION_TEXTS,
+	.roles = OPTION_CLIENT,
+	.offset = OPTION_AT(service_settings, protocol_header, struct text_list),
+	.syntax = "NAME: VALUE, repeatable",
+	.help = "A header field more for the HTTP proxy. Lines of a section add to those "
+		"before the first section",
     },
     {
 	.name = "multiplex",

@@ -38,6 +38,7 @@ packages() {
 		nginx-light         | nginx               | a peer in tests
 		libnginx-mod-stream | nginx-mod-stream    | TLS without HTTP in nginx
 		socat               | socat               | a peer in tests
+		tinyproxy-bin       | tinyproxy           | an HTTP proxy in tests
 		iproute2            | iproute             | ss
 		procps              | procps-ng           | ps, pgrep
 		util-linux          | util-linux          | setpriv, unshare, taskset

@@ -237,8 +237,7 @@ START_TEST(options_that_stunnel_has_and_routeport_will_not_have_are_refused_by_n
 	static const char *const names[] = {"exec", "execArgs", "pty", "transparent",
 	    "ident", "libwrap", "redirect", "compression", "engine", "engineId",
 	    "provider", "providerParameter", "CAengine", "EGD", "RNDfile", "sessiond",
-	    "stack", "taskbar", "iconIdle", "setEnv", "protocolDomain",
-	    "protocolAuthentication"};
+	    "stack", "taskbar", "iconIdle", "setEnv", "protocolDomain"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -259,8 +258,7 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
 	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
-	    "retry", "local", "protocolHost", "protocolUsername", "protocolPassword",
-	    "protocolHeader", "reset", "socket", "log", "syslog", "logId", "service",
+	    "retry", "local", "reset", "socket", "log", "syslog", "logId", "service",
 	    "include", "fips", "renegotiation", "status", "checkURI", "checkSubject",
 	    "checkFingerprint"};
 	char text[256], part[256];

@@ -452,7 +452,7 @@ START_TEST(a_server_may_name_who_connects_to_its_app)
 	settings_refused(ROLE_SERVER, SERVER "protocolVersion = 3\n",
 	    ":5: \"protocolVersion = 3\": protocolVersion takes 1, 2");
 	settings_refused(ROLE_SERVER, SERVER "protocol = ident\n",
-	    ":5: \"protocol = ident\": protocol takes none, proxy");
+	    ":5: \"protocol = ident\": protocol takes none, connect, proxy");
 }
 END_TEST
 
@@ -490,9 +490,121 @@ START_TEST(what_else_stunnel_says_ahead_of_a_stream_is_refused_by_name)
 	}
 	settings_refused_with(ROLE_SERVER, SERVER "protocol = socks\n",
 	    "protocol = socks is refused: no peer chooses where a stream goes");
-	settings_refused_with(ROLE_CLIENT, CLIENT "protocol = connect\n",
-	    "protocol = connect is not supported, routeport goes through no HTTP proxy: "
-	    "connect to the router");
+}
+END_TEST
+
+#define PROXIED                                                                          \
+	"[orders]\naccept = 127.0.0.1:5432\nconnect = proxy.example:3128\n"              \
+	"protocol = connect\n"
+#define BEHIND PROXIED "protocolHost = orders.example:443\n"
+
+START_TEST(a_route_behind_an_http_proxy_is_named_by_protocol_host)
+{
+	struct settings *settings = settings_from(ROLE_CLIENT, BEHIND);
+	struct service_settings *s = &settings->services[0];
+
+	ck_assert_int_eq(s->protocol, PROTOCOL_CONNECT);
+	ck_assert_str_eq(s->connect.items[0].host, "proxy.example");
+	ck_assert_str_eq(s->route.host, "orders.example");
+	ck_assert_uint_eq(s->route.port, 443);
+	ck_assert_str_eq(s->sni, "orders.example");
+	ck_assert_uint_eq(s->check_host.count, 1);
+	ck_assert_str_eq(s->check_host.items[0], "orders.example");
+	ck_assert_str_eq(settings_warnings(), "");
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(an_address_behind_an_http_proxy_is_checked_and_no_sni_is_sent)
+{
+	struct settings *settings =
+	    settings_from(ROLE_CLIENT, PROXIED "protocolHost = [2001:db8::1]:443\n");
+	struct service_settings *s = &settings->services[0];
+
+	ck_assert_str_eq(s->route.host, "2001:db8::1");
+	ck_assert_ptr_null(s->sni);
+	ck_assert_uint_eq(s->check_host.count, 0);
+	ck_assert_uint_eq(s->check_ip.count, 1);
+	ck_assert_str_eq(s->check_ip.items[0], "2001:db8::1");
+	ck_assert_ptr_nonnull(strstr(settings_warnings(), "protocolHost is an address"));
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(several_http_proxies_lead_to_the_same_route)
+{
+	struct settings *settings =
+	    settings_from(ROLE_CLIENT, BEHIND "connect = other.example:3128\n");
+
+	ck_assert_uint_eq(settings->services[0].connect.count, 2);
+	ck_assert_str_eq(settings->services[0].sni, "orders.example");
+	ck_assert_str_eq(settings_warnings(), "");
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(an_http_proxy_may_want_a_name_a_password_and_headers)
+{
+	struct settings *settings = settings_from(ROLE_CLIENT,
+	    BEHIND "protocolAuthentication = Basic\nprotocolUsername = me\n"
+		   "protocolPassword = a:b c\nprotocolHeader = User-Agent: x\n"
+		   "protocolHeader = X-Empty:\n");
+	struct service_settings *s = &settings->services[0];
+
+	ck_assert_str_eq(s->protocol_username, "me");
+	ck_assert_str_eq(s->protocol_password, "a:b c");
+	ck_assert_uint_eq(s->protocol_header.count, 2);
+	ck_assert_str_eq(s->protocol_header.items[1], "X-Empty:");
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(what_an_http_proxy_lacks_is_told)
+{
+	settings_refused_with(ROLE_CLIENT, PROXIED,
+	    ":4: \"protocol = connect\": protocolHost is missing: add ");
+	settings_refused_with(ROLE_CLIENT, PROXIED "protocolHost = orders.example\n",
+	    ":5: \"protocolHost = orders.example\": protocolHost is HOST:PORT");
+	settings_refused_with(
+	    ROLE_CLIENT, PROXIED "protocolHost = /run/x\n", "protocolHost is HOST:PORT");
+	settings_refused_with(ROLE_CLIENT, PROXIED "protocolHost = a b:443\n",
+	    ":5: \"protocolHost = a b:443\": \"a b\" is no host name");
+	settings_refused(ROLE_CLIENT, BEHIND "protocolUsername = me\n",
+	    ":6: \"protocolUsername = me\": protocolPassword is missing");
+	settings_refused(ROLE_CLIENT,
+	    BEHIND "protocolUsername = a:b\nprotocolPassword = c\n",
+	    ":6: \"protocolUsername = a:b\": a name for an HTTP proxy has no colon");
+	settings_refused(ROLE_CLIENT, BEHIND "protocolHeader = nonsense\n",
+	    ":6: \"protocolHeader = nonsense\": a header field is NAME: VALUE");
+	settings_refused_with(ROLE_CLIENT, BEHIND "protocolHeader = a b: c\n",
+	    "a header field is NAME: VALUE");
+	settings_refused_with(ROLE_CLIENT, BEHIND "protocolAuthentication = ntlm\n",
+	    "protocolAuthentication = ntlm is refused: ");
+}
+END_TEST
+
+START_TEST(what_is_for_an_http_proxy_alone_is_refused_without_one)
+{
+	settings_refused_with(ROLE_CLIENT, CLIENT "protocolHost = a:443\n",
+	    "protocolHost is for an HTTP proxy: add \"protocol = connect\"");
+	settings_release(settings_from(ROLE_CLIENT, "protocolHost = a:443\n" CLIENT));
+	settings_refused_with(ROLE_SERVER, SERVER "protocol = connect\n",
+	    "protocol = connect is for services of routeport-client alone");
+}
+END_TEST
+
+START_TEST(a_password_is_never_shown)
+{
+	const char *why = ":6: \"protocolPassword = (not shown)\": ";
+
+	settings_refused_with(ROLE_CLIENT, BEHIND "protocolPassword = hush\n",
+	    ":6: \"protocolPassword = (not shown)\": protocolUsername is missing");
+	settings_refused_with(ROLE_CLIENT, BEHIND "ProtocolPasswort = hush\n", why);
+	settings_refused_with(ROLE_CLIENT, BEHIND "  protocolPassword hush\n", why);
+	settings_refused_with(ROLE_SERVER, SERVER "protocolPassword = hush\n",
+	    ":5: \"protocolPassword = (not shown)\": ");
+	settings_refused_with(ROLE_CLIENT, "protocolpasswd = hush\n" CLIENT,
+	    ":1: \"protocolPassword = (not shown)\": ");
 }
 END_TEST
 
@@ -516,4 +628,10 @@ UNIT_MAIN("settings_check", a_small_client_gets_safe_defaults,
     a_least_version_that_is_too_old_is_raised_with_a_warning,
     exactly_an_old_version_is_refused, a_least_version_above_the_greatest_is_refused,
     a_server_may_name_who_connects_to_its_app, a_client_has_no_app_to_name_anybody_to,
-    what_else_stunnel_says_ahead_of_a_stream_is_refused_by_name)
+    what_else_stunnel_says_ahead_of_a_stream_is_refused_by_name,
+    a_route_behind_an_http_proxy_is_named_by_protocol_host,
+    an_address_behind_an_http_proxy_is_checked_and_no_sni_is_sent,
+    several_http_proxies_lead_to_the_same_route,
+    an_http_proxy_may_want_a_name_a_password_and_headers,
+    what_an_http_proxy_lacks_is_told,
+    what_is_for_an_http_proxy_alone_is_refused_without_one, a_password_is_never_shown)
