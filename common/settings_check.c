@@ -134,23 +134,25 @@ check_host_needs_chain(const struct draft *d, struct err *e)
 }
 
 /* Where the route may be: what an HTTP proxy is asked for, or the connect lines. */
-static struct name_list
-routes(const struct draft *d)
+static const struct net_name *
+routes(const struct draft *d, size_t *count)
 {
-	if (d->s->route.host != NULL)
-		return (struct name_list){&d->s->route, 1};
-	return d->s->connect;
+	bool proxied = d->s->route.host != NULL;
+
+	*count = proxied ? 1 : d->s->connect.count;
+	return proxied ? &d->s->route : d->s->connect.items;
 }
 
 /* The first of them that has a host name, or NULL. */
 static const struct net_name *
 named_target(const struct draft *d)
 {
-	const struct name_list list = routes(d);
+	size_t count;
+	const struct net_name *list = routes(d, &count);
 
-	for (size_t i = 0; i < list.count; i++)
-		if (list.items[i].host != NULL && !net_is_literal(list.items[i].host))
-			return &list.items[i];
+	for (size_t i = 0; i < count; i++)
+		if (list[i].host != NULL && !net_is_literal(list[i].host))
+			return &list[i];
 	return NULL;
 }
 
@@ -183,13 +185,14 @@ static bool
 default_sni(const struct draft *d, struct err *e)
 {
 	const struct net_name *named = named_target(d);
-	const struct name_list list = routes(d);
+	size_t count;
+	const struct net_name *list = routes(d, &count);
 
 	if (settings_given(d, "sni") != NULL || named == NULL)
 		return true;
-	for (size_t i = 0; i < list.count; i++)
-		if (list.items[i].host != NULL && !net_is_literal(list.items[i].host) &&
-		    strcasecmp(list.items[i].host, named->host) != 0)
+	for (size_t i = 0; i < count; i++)
+		if (list[i].host != NULL && !net_is_literal(list[i].host) &&
+		    strcasecmp(list[i].host, named->host) != 0)
 			warn(d,
 			    "connect names several hosts: %s is sent as SNI to all of "
 			    "them; "
@@ -234,15 +237,16 @@ check_sni(const struct draft *d, struct err *e)
 static bool
 default_check_ip(const struct draft *d, struct err *e)
 {
-	const struct name_list list = routes(d);
+	size_t count;
+	const struct net_name *list = routes(d, &count);
 	char *host;
 	bool added;
 
-	for (size_t i = 0; i < list.count; i++) {
-		if (list.items[i].host == NULL)
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].host == NULL)
 			continue;
 		/* A certificate knows no %scope. */
-		host = strndup(list.items[i].host, strcspn(list.items[i].host, "%"));
+		host = strndup(list[i].host, strcspn(list[i].host, "%"));
 		added = host != NULL && text_list_add(&d->s->check_ip, host);
 		free(host);
 		if (!added)
