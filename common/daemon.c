@@ -59,7 +59,8 @@ start_workers(struct daemon *d, struct err *e)
 	for (size_t i = 0; i < d->worker_count; i++)
 		if (!worker_start(d->workers[i], e))
 			return false;
-	return true;
+	d->watchdog = watchdog_new(d->loop, d->workers, d->worker_count);
+	return d->watchdog != NULL || err_set(e, "out of memory");
 }
 
 /* Threads do not survive a fork, so this comes before the workers. */
@@ -195,6 +196,7 @@ end_workers(struct daemon *d)
 static void
 daemon_clear(struct daemon *d)
 {
+	watchdog_free(d->watchdog);
 	end_workers(d);
 	plan_release(d->plan);
 	if (d->settings != NULL && d->settings->pid != NULL)

@@ -8,6 +8,7 @@
 #define COMMON_DAEMON_INSIDE_H
 
 #include "common/daemon.h"
+#include "common/watchdog.h"
 
 /** In the order of life. */
 enum daemon_state {
@@ -30,6 +31,7 @@ struct daemon {
 	ev_timer look;          /* at files */
 	double looked_at_dates; /* by reactor_now(); 0: never */
 	ev_async worker_ended;
+	struct watchdog *watchdog;
 };
 
 /* ---- daemon.c -------------------------------------------------------------------- */

@@ -64,12 +64,21 @@ leave_handshakes(struct link *l)
 	l->set->handshake_count--;
 }
 
+/* An open link is closed, whatever is left to be said. */
+static void
+leave_open(struct link *l)
+{
+	if (l->state == LINK_OPEN)
+		count_add(&l->counts->carriers_closed[l->kind], 1);
+}
+
 static void
 reap(struct link *l, bool reset)
 {
 	struct link_set *set = l->set;
 	int fd = l->tls.fd;
 
+	leave_open(l);
 	watch_stop(&l->watch);
 	ev_timer_stop(loop_of(l), &l->timer);
 	tls_clear(&l->tls);
@@ -137,6 +146,7 @@ static void
 enter_closing(struct link *l, double seconds)
 {
 	assert(l->state != LINK_CLOSING);
+	leave_open(l);
 	l->state = LINK_CLOSING;
 	l->close_by = reactor_now() + seconds;
 	link_set_timer(l, seconds);
@@ -158,6 +168,7 @@ refuse(struct link *l, enum reason reason, const char *detail)
 {
 	l->refused = true;
 	leave_handshakes(l);
+	count_add(&l->counts->failures[reason], 1);
 	l->events->failed(l->owner, reason, detail);
 	enter_closing(l, refused_wait);
 }
@@ -189,6 +200,19 @@ is_turn_over(struct link_set *set)
 }
 
 static void
+enter_open(struct link *l)
+{
+	l->state = LINK_OPEN;
+	leave_handshakes(l);
+	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
+	count_add(&l->counts->carriers[l->kind], 1);
+	count_add(
+	    SSL_session_reused(l->tls.ssl) ? &l->counts->resumed : &l->counts->full, 1);
+	link_set_timer(l, 0);
+	l->events->opened(l->owner, l);
+}
+
+static void
 handshake_step(struct link *l)
 {
 	struct tls *t = &l->tls;
@@ -200,10 +224,7 @@ handshake_step(struct link *l)
 	} else if (t->state == TLS_BROKEN) {
 		refuse(l, t->reason, t->detail);
 	} else {
-		l->state = LINK_OPEN;
-		leave_handshakes(l);
-		link_set_timer(l, 0);
-		l->events->opened(l->owner, l);
+		enter_open(l);
 	}
 }
 
@@ -268,11 +289,25 @@ link_check(struct link *l)
 		tls_lose(&l->tls);
 }
 
+/* For whoever looks what this worker is at. */
+static void
+note(const struct link *l)
+{
+	static const char *const what[] = {
+	    [LINK_HANDSHAKE] = "a TLS handshake",
+	    [LINK_OPEN] = "a carrier",
+	    [LINK_CLOSING] = "the end of a TLS connection",
+	};
+
+	turn_note(&l->set->reactor->turn, what[l->state]);
+}
+
 static void
 on_ready(void *owner, int events)
 {
 	struct link *l = owner;
 
+	note(l);
 	switch (l->state) {
 	case LINK_HANDSHAKE:
 		if (l->tls.state != TLS_HANDSHAKE || !is_turn_over(l->set))
@@ -294,6 +329,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	note(l);
 	switch (l->state) {
 	case LINK_HANDSHAKE:
 		refuse(l, REASON_OPEN_TIMEOUT, "no answer to the TLS handshake in time");
@@ -339,7 +375,8 @@ struct link *
 link_new(struct link_set *set, struct service *service, struct target *target, int fd,
     double seconds, const struct link_events *events, void *owner)
 {
-	struct link *l = calloc(1, sizeof(*l));
+	struct counts *counts = counters_share(service->counters, set->reactor->index);
+	struct link *l = counts != NULL ? calloc(1, sizeof(*l)) : NULL;
 
 	if (l == NULL || !tls_init(&l->tls, set->reactor, service->context, fd)) {
 		free(l);
@@ -348,6 +385,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 	}
 	l->set = set;
 	l->service = service_hold(service);
+	l->counts = counts;
 	l->target = target;
 	l->events = events;
 	l->owner = owner;
@@ -358,6 +396,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 	ev_init(&l->timer, on_timer);
 	l->timer.data = l;
 	link_set_timer(l, seconds);
+	note(l);
 	if (target != NULL && !say_hello(l)) {
 		reap(l, false);
 		return NULL;

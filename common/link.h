@@ -76,6 +76,7 @@ struct link {
 	LIST_ENTRY(link) entry;
 	TAILQ_ENTRY(link) handshake_entry;
 	struct service *service; /* held */
+	struct counts *counts;   /* of the service, for this worker */
 	struct target *target;   /* the client's; NULL in the server */
 	bool offers_h2;          /* the client offered it */
 
@@ -83,11 +84,12 @@ struct link {
 	const struct link_carrier *carrier;
 	void *owner; /* of either */
 
-	bool counted;    /* among the unfinished handshakes */
-	bool refused;    /* the handshake failed */
-	bool must_rst;   /* no alert could be sent */
-	bool shut;       /* our TCP FIN is sent */
-	double close_by; /* by reactor_now() */
+	enum count_kind kind; /* once OPEN */
+	bool counted;         /* among the unfinished handshakes */
+	bool refused;         /* the handshake failed */
+	bool must_rst;        /* no alert could be sent */
+	bool shut;            /* our TCP FIN is sent */
+	double close_by;      /* by reactor_now() */
 };
 
 /** An empty set. */

@@ -104,6 +104,7 @@ on_drain(struct ev_loop *loop, ev_timer *timer, int events)
 	int n = net_unacknowledged(p->fd);
 
 	(void)events;
+	turn_note(&p->watch.reactor->turn, "a program's last bytes");
 	if (n == p->waiting) {
 		timer->repeat =
 		    timer->repeat * 2 < drain_last ? timer->repeat * 2 : drain_last;
@@ -163,6 +164,7 @@ on_ready(void *owner, int events)
 {
 	struct plain *p = owner;
 
+	turn_note(&p->watch.reactor->turn, "a program's socket");
 	if (events & (EV_READ | WATCH_BROKEN))
 		p->endpoint.readable = true;
 	if ((events & WATCH_BROKEN) && is_reset(p))

@@ -124,6 +124,28 @@ find_service(const struct plan *plan, const struct service_settings *s)
 	return NULL;
 }
 
+static const struct service *
+find_name(const struct plan *plan, const char *name)
+{
+	for (size_t i = 0; plan != NULL && i < plan->service_count; i++)
+		if (strcmp(plan->services[i]->settings->name, name) == 0)
+			return plan->services[i];
+	return NULL;
+}
+
+/* A service of its own, which counts on from the one of the same name. */
+static struct service *
+make_service(struct settings *settings, const struct service_settings *s,
+    const struct plan *before, struct err *e)
+{
+	const struct service *old = find_name(before, s->name);
+	struct service *service = service_new(settings, s, e);
+
+	if (service != NULL && old != NULL)
+		service_succeed(service, old);
+	return service;
+}
+
 /* Every way in which @e is worded names the section's line. */
 static bool
 blame(const struct settings *settings, const struct service_settings *s, struct err *e)
@@ -139,8 +161,8 @@ take_services(
 		struct service_settings *s = &settings->services[i];
 		struct service *service = find_service(before, s);
 
-		service =
-		    service != NULL ? service_hold(service) : service_new(settings, s, e);
+		service = service != NULL ? service_hold(service)
+					  : make_service(settings, s, before, e);
 		if (service == NULL)
 			return blame(settings, s, e);
 		if (!add_service(p, service))

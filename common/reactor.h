@@ -10,6 +10,7 @@
 #define COMMON_REACTOR_H
 
 #include "common/err.h"
+#include "common/turn.h"
 
 #include <ev.h>
 #include <stdbool.h>
@@ -30,11 +31,13 @@ enum {
 
 struct reactor {
 	struct ev_loop *loop;
-	uint8_t *plain;  /* REACTOR_HEADROOM and REACTOR_PLAIN bytes of plaintext */
-	uint8_t *frames; /* REACTOR_PLAIN bytes of HTTP/2 just received */
-	uint8_t *in;     /* REACTOR_BATCH bytes of ciphertext just received */
-	uint8_t *out;    /* REACTOR_OUT bytes of ciphertext about to be sent */
-	int broken;      /* the second epoll */
+	size_t index;     /* of the worker; set by it */
+	struct turn turn; /* what the loop is at */
+	uint8_t *plain;   /* REACTOR_HEADROOM and REACTOR_PLAIN bytes of plaintext */
+	uint8_t *frames;  /* REACTOR_PLAIN bytes of HTTP/2 just received */
+	uint8_t *in;      /* REACTOR_BATCH bytes of ciphertext just received */
+	uint8_t *out;     /* REACTOR_OUT bytes of ciphertext about to be sent */
+	int broken;       /* the second epoll */
 	ev_io broken_io;
 };
 

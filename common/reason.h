@@ -45,6 +45,7 @@ enum reason {
 #define REASON_ENUM(name, word, text) REASON_##name,
 	REASONS(REASON_ENUM)
 #undef REASON_ENUM
+	REASON_COUNT
 };
 
 /** The word for the log: "program-reset". */

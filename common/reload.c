@@ -90,8 +90,13 @@ renew(struct daemon *d, struct service *service)
 {
 	struct err e = {.text = ""};
 	struct service *renewed = service_new(service->whole, service->settings, &e);
-	struct plan *plan = renewed != NULL ? plan_with(d->plan, service, renewed) : NULL;
+	struct plan *plan = NULL;
 	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+
+	if (renewed != NULL) {
+		service_succeed(renewed, service);
+		plan = plan_with(d->plan, service, renewed);
+	}
 
 	log_quote(service->settings->name, name);
 	if (renewed == NULL)

@@ -36,7 +36,8 @@ service_new(
 		service->whole = settings_hold(whole);
 	service->settings = settings;
 	service->targets = calloc(settings->connect.count, sizeof(*service->targets));
-	if (service->targets == NULL)
+	service->counters = counters_new();
+	if (service->targets == NULL || service->counters == NULL)
 		goto no_memory;
 	for (i = 0; i < settings->connect.count; i++)
 		target_init(&service->targets[i], &settings->connect.items[i],
@@ -52,6 +53,13 @@ no_memory:
 fail:
 	service_release(service);
 	return NULL;
+}
+
+void
+service_succeed(struct service *service, const struct service *before)
+{
+	counters_release(service->counters);
+	service->counters = counters_hold(before->counters);
 }
 
 struct service *
@@ -73,6 +81,7 @@ service_release(struct service *service)
 	free(service->targets);
 	SSL_CTX_free(service->context);
 	settings_release(service->whole);
+	counters_release(service->counters);
 	free(service);
 }
 

@@ -7,6 +7,7 @@
 #ifndef COMMON_SERVICE_H
 #define COMMON_SERVICE_H
 
+#include "common/counters.h"
 #include "common/file_stamp.h"
 #include "common/settings.h"
 #include "common/target.h"
@@ -23,6 +24,7 @@ struct service {
 	struct settings *whole; /* that `settings` is a part of; held */
 	const struct service_settings *settings;
 	SSL_CTX *context;
+	struct counters *counters; /* held; shared with the service before it */
 	struct target *targets;
 	size_t target_count;
 	atomic_bool told;    /* that there is TLS without heartbeats */
@@ -40,6 +42,10 @@ struct service {
  * where that is NULL.  NULL: @e says why.  The caller holds it. */
 struct service *service_new(
     struct settings *whole, const struct service_settings *settings, struct err *e);
+
+/** Count on where @before, which it takes the place of, has come to.  Before anybody else
+ * knows @service. */
+void service_succeed(struct service *service, const struct service *before);
 
 /** Returns @service. */
 struct service *service_hold(struct service *service);

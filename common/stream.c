@@ -14,6 +14,7 @@ struct stream {
 	struct stream_set *set;
 	LIST_ENTRY(stream) entry; /* of the set */
 	struct service *service;
+	struct counts *counts; /* of the service, for this worker */
 
 	struct opening *opening; /* NULL once the far side is reached */
 	struct channel *channel; /* NULL while there is none */
@@ -92,6 +93,7 @@ reap(struct stream *s)
 	if (s->common.reason == REASON_CERT_REFUSED && s->channel != NULL)
 		log_refused(s);
 	log_close(s);
+	count_add(&s->counts->endings[s->common.reason], 1);
 	ev_timer_stop(loop_of(s), &s->limit);
 	opening_cancel(s->opening);
 	plain_close(&s->plain);
@@ -151,6 +153,7 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	double left = s->moved + limit - reactor_now();
 
 	(void)events;
+	turn_note(&s->set->dialer.reactor->turn, "a stream's limit of time");
 	if (left <= 0) {
 		cut(s, s->ending ? REASON_CLOSE_TIMEOUT : REASON_IDLE);
 		return;
@@ -172,6 +175,13 @@ note_progress(struct stream *s)
 	}
 }
 
+/* The bytes that @f gave since it stood @before. */
+static void
+count_given(const struct stream *s, const struct flow *f, uint64_t before)
+{
+	count_add(f->is_up ? &s->counts->up : &s->counts->down, f->given - before);
+}
+
 /* The limit is another one from now on, perhaps an earlier one. */
 static void
 renew_limit(struct stream *s)
@@ -189,6 +199,7 @@ static void
 step_flows(struct stream *s)
 {
 	bool deaf = s->plain.endpoint.deaf || s->channel->endpoint.deaf;
+	uint64_t in = s->in.given, out = s->out.given;
 
 	flow_step(&s->in);
 	flow_step(&s->out);
@@ -196,6 +207,8 @@ step_flows(struct stream *s)
 		flow_step(&s->in);
 		flow_step(&s->out);
 	}
+	count_given(s, &s->in, in);
+	count_given(s, &s->out, out);
 }
 
 /* The one place that takes a stream as far as it will go. */
@@ -226,6 +239,7 @@ static void
 drop_opening(struct stream *s)
 {
 	s->out.taken = s->out.given = opening_given(s->opening);
+	count_given(s, &s->out, 0);
 	cut(s, s->out.given > 0 ? REASON_PROGRAM_RESET : REASON_PROGRAM_GONE);
 }
 
@@ -311,9 +325,11 @@ on_opened(void *owner, int fd, struct channel *channel, struct buf first, size_t
 		plain_init(&s->plain, s->set->dialer.reactor, fd, on_wake, s);
 		s->plain.endpoint.readable = false; /* an app seldom speaks first */
 		channel_answer(s->channel, REASON_NONE, NULL);
+		count_set(&s->counts->answered, (uint64_t)(reactor_now() * 1000));
 		s->channel->endpoint.readable = true; /* by now there usually are bytes */
 	}
 	flow_resume(&s->out, first, fed);
+	count_given(s, &s->out, 0);
 	start_moving(s);
 }
 
@@ -339,11 +355,15 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 {
 	bool client = service->settings->role == ROLE_CLIENT;
 	size_t room = strlen(peer) + 1;
-	struct stream *s = calloc(1, sizeof(*s) + room);
+	struct counts *counts =
+	    counters_share(service->counters, set->dialer.reactor->index);
+	struct stream *s = counts != NULL ? calloc(1, sizeof(*s) + room) : NULL;
 	char text[LOG_QUOTE_SIZE];
 
 	if (s == NULL)
 		return NULL;
+	s->counts = counts;
+	count_add(&counts->streams, 1);
 	memcpy(s->peer, peer, room);
 	s->set = set;
 	s->service = service_hold(service);

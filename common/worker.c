@@ -46,6 +46,8 @@ struct worker {
 	unsigned long index;
 	struct plan *plan;
 	ev_timer farewell;
+	ev_check turn_begins;
+	ev_prepare turn_ends;
 	enum order order; /* obeyed so far */
 
 	atomic_bool over;
@@ -85,6 +87,35 @@ on_farewell(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)timer;
 	(void)events;
 	ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_turn_begins(struct ev_loop *loop, ev_check *check, int events)
+{
+	(void)loop;
+	(void)events;
+	turn_begin(check->data);
+}
+
+static void
+on_turn_ends(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	(void)loop;
+	(void)events;
+	turn_end(prepare->data);
+}
+
+/* First and last of all that a turn calls. */
+static void
+watch_turns(struct worker *w)
+{
+	ev_check_init(&w->turn_begins, on_turn_begins);
+	ev_prepare_init(&w->turn_ends, on_turn_ends);
+	ev_set_priority(&w->turn_begins, EV_MAXPRI);
+	ev_set_priority(&w->turn_ends, EV_MINPRI);
+	w->turn_begins.data = w->turn_ends.data = &w->reactor.turn;
+	ev_check_start(w->loop, &w->turn_begins);
+	ev_prepare_start(w->loop, &w->turn_ends);
 }
 
 static void
@@ -178,6 +209,7 @@ on_mail(struct ev_loop *loop, ev_async *mail, int events)
 
 	(void)loop;
 	(void)events;
+	turn_note(&w->reactor.turn, "its inbox");
 	pthread_mutex_lock(&w->lock);
 	parcel = empty_inbox(w);
 	plan = w->next_plan;
@@ -271,6 +303,7 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 	struct worker *w = owner, *to = choose(w);
 	struct parcel *parcel;
 
+	turn_note(&w->reactor.turn, "a new connection");
 	if ((!w->setup->waits_when_full && service_is_full(service)) || !charge(to)) {
 		turn_away(w, service, fd);
 	} else if (to == w) {
@@ -314,6 +347,7 @@ run(void *arg)
 	stream_set_cut(&w->streams, REASON_STOPPED); /* those that began since the stop */
 	link_set_clear(&w->links);
 	pool_set_clear(&w->pools);
+	turn_end(&w->reactor.turn);
 	atomic_store(&w->over, true);
 	w->setup->ended(w->setup->owner);
 	return NULL;
@@ -348,6 +382,8 @@ worker_free(struct worker *w)
 	if (w->loop != NULL) {
 		ev_async_stop(w->loop, &w->mail);
 		ev_timer_stop(w->loop, &w->farewell);
+		ev_check_stop(w->loop, &w->turn_begins);
+		ev_prepare_stop(w->loop, &w->turn_ends);
 		reactor_clear(&w->reactor);
 		ev_loop_destroy(w->loop);
 	}
@@ -383,6 +419,7 @@ connect_rooms(struct worker *w, unsigned long index)
 	w->mail.data = w;
 	ev_async_start(w->loop, &w->mail);
 	ev_init(&w->farewell, on_farewell);
+	watch_turns(w);
 }
 
 /* Signals are the main thread's. */
@@ -421,6 +458,7 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 	}
 	if (!reactor_init(&w->reactor, w->loop, e))
 		goto fail;
+	w->reactor.index = index;
 	if ((w->resolver = resolver_new(w->loop, e)) == NULL)
 		goto fail;
 	connect_rooms(w, index);
@@ -458,6 +496,12 @@ void
 worker_stop(struct worker *w)
 {
 	post(w, NULL, ORDER_STOP);
+}
+
+const struct turn *
+worker_turn(const struct worker *w)
+{
+	return &w->reactor.turn;
 }
 
 bool

@@ -58,6 +58,9 @@ void worker_drain(struct worker *worker);
 /** End now: cut the streams off, give the far ends a second to hear of it. */
 void worker_stop(struct worker *worker);
 
+/** What its loop is at. */
+const struct turn *worker_turn(const struct worker *worker);
+
 /** It has ended and can be joined without waiting. */
 bool worker_is_over(const struct worker *worker);
 

@@ -475,6 +475,7 @@ side_init(struct scene *s, struct side *side, const struct service_settings *set
 	atomic_init(&side->service.holders, 1);
 	side->service.settings = settings;
 	side->service.context = bench_context(settings);
+	side->service.counters = counters_new();
 	pthread_mutex_init(&side->target.lock, NULL);
 }
 
@@ -513,6 +514,7 @@ side_clear(struct side *side)
 	SSL_SESSION_free(side->target.session);
 	pthread_mutex_destroy(&side->target.lock);
 	SSL_CTX_free(side->service.context);
+	counters_release(side->service.counters);
 }
 
 void

@@ -147,6 +147,7 @@ start(struct scene *s, double seconds)
 		atomic_init(&s->service.holders, 1);
 		s->service.settings = client ? &s->bench.client : &s->bench.server;
 		s->service.context = bench_context(s->service.settings);
+		s->service.counters = counters_new();
 		s->peer_context =
 		    bench_context(client ? &s->bench.server : &s->bench.client);
 	}
@@ -183,6 +184,7 @@ scene_clear(struct scene *s)
 	SSL_SESSION_free(s->target.session);
 	pthread_mutex_destroy(&s->target.lock);
 	SSL_CTX_free(s->service.context);
+	counters_release(s->service.counters);
 	SSL_CTX_free(s->peer_context);
 	bench_clear(&s->bench);
 	reactor_clear(&s->reactor);
