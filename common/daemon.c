@@ -63,6 +63,21 @@ start_workers(struct daemon *d, struct err *e)
 	return d->watchdog != NULL || err_set(e, "out of memory");
 }
 
+static bool
+open_status(struct daemon *d, struct err *e)
+{
+	d->subject = (struct status_subject){
+	    .program = d->program->name,
+	    .started = ev_time(),
+	    .setup = &d->setup,
+	    .watchdog = d->watchdog,
+	};
+	if ((d->status = status_new(d->loop, &d->subject)) == NULL)
+		return err_set(e, "out of memory");
+	status_follow(d->status, d->plan);
+	return true;
+}
+
 /* Threads do not survive a fork, so this comes before the workers. */
 static bool
 go_to_background(const struct settings *settings, struct err *e)
@@ -122,6 +137,7 @@ drain(struct daemon *d)
 {
 	d->state = DAEMON_DRAINING;
 	log_info("event=drain limit=%.0f", d->settings->timeout_drain);
+	status_stop(d->status, "told to stop: draining");
 	for (size_t i = 0; i < d->worker_count; i++)
 		worker_drain(d->workers[i]);
 	ev_timer_set(&d->limit, d->settings->timeout_drain, 0);
@@ -152,6 +168,7 @@ on_stop(struct ev_loop *loop, ev_signal *signal, int events)
 		return;
 	}
 	d->state = DAEMON_LINGERING;
+	status_stop(d->status, "told to stop: lingering");
 	log_info("event=stop signal=%d linger=%.0f", signal->signum,
 	    d->settings->timeout_linger);
 	ev_timer_stop(loop, &d->look);
@@ -196,6 +213,7 @@ end_workers(struct daemon *d)
 static void
 daemon_clear(struct daemon *d)
 {
+	status_free(d->status);
 	watchdog_free(d->watchdog);
 	end_workers(d);
 	plan_release(d->plan);
@@ -298,7 +316,7 @@ start(struct daemon *d, struct err *e)
 	watch_signals(d);
 	reload_watch_files(d);
 	return listen_to_all(d, e) && make_workers(d, e) && write_pid(settings->pid, e) &&
-	       privilege_drop(settings, e) && start_workers(d, e);
+	       open_status(d, e) && privilege_drop(settings, e) && start_workers(d, e);
 }
 
 bool

@@ -8,6 +8,7 @@
 #define COMMON_DAEMON_INSIDE_H
 
 #include "common/daemon.h"
+#include "common/status.h"
 #include "common/watchdog.h"
 
 /** In the order of life. */
@@ -32,6 +33,8 @@ struct daemon {
 	double looked_at_dates; /* by reactor_now(); 0: never */
 	ev_async worker_ended;
 	struct watchdog *watchdog;
+	struct status_subject subject; /* of the next one */
+	struct status *status;
 };
 
 /* ---- daemon.c -------------------------------------------------------------------- */

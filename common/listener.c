@@ -154,8 +154,8 @@ listener_list_follow(struct listener_list *list, struct ev_loop *loop,
 		const struct entrance *entrance = &plan->entrances[i];
 		struct listener *l;
 
-		if (entrance->door->fds[index] < 0)
-			continue; /* taken over before */
+		if (entrance->service == NULL || entrance->door->fds[index] < 0)
+			continue; /* not for workers, or taken over before */
 		if ((l = add(list, loop, entrance, index)) == NULL) {
 			ok = false;
 			continue;

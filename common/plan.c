@@ -44,11 +44,11 @@ door_open(const struct net_address *address, size_t workers, struct err *e)
 		err_set(e, "out of memory");
 		return NULL;
 	}
+	*door = (struct door){.address = *address, .count = workers};
 	if ((fd = net_listen(address, e)) < 0) {
 		free(door);
 		return NULL;
 	}
-	*door = (struct door){.address = *address, .count = workers};
 	atomic_init(&door->holders, 1);
 	for (size_t i = 0; i < workers; i++)
 		door->fds[i] = i == 0 ? fd : -1;
@@ -66,17 +66,28 @@ same_address(const struct net_address *a, const struct net_address *b)
 	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
 }
 
-/* The door at @address that is there already, or NULL. */
+/* The door at @address that is there already, or NULL.  One that leads to services never
+ * becomes one of the status port, nor the other way round: others have its sockets. */
 static struct door *
-find_door(const struct plan *plan, const struct net_address *address)
+find_door(const struct plan *plan, const struct net_address *address, bool of_status)
 {
-	for (size_t i = 0; plan != NULL && i < plan->entrance_count; i++)
-		if (same_address(&plan->entrances[i].door->address, address))
-			return plan->entrances[i].door;
+	for (size_t i = 0; plan != NULL && i < plan->entrance_count; i++) {
+		const struct entrance *entrance = &plan->entrances[i];
+
+		if ((entrance->service == NULL) == of_status &&
+		    same_address(&entrance->door->address, address))
+			return entrance->door;
+	}
 	return NULL;
 }
 
 /* ---- making a plan --------------------------------------------------------------- */
+
+/* What a plan is made from, beside the settings. */
+struct material {
+	size_t workers;
+	const struct plan *before;
+};
 
 static bool
 add_entrance(struct plan *p, struct door *door, struct service *service)
@@ -89,7 +100,8 @@ add_entrance(struct plan *p, struct door *door, struct service *service)
 		return false;
 	}
 	p->entrances = more;
-	more[p->entrance_count++] = (struct entrance){door, service_hold(service)};
+	more[p->entrance_count++] =
+	    (struct entrance){door, service != NULL ? service_hold(service) : NULL};
 	return true;
 }
 
@@ -174,8 +186,10 @@ take_services(
 /* All addresses of one `accept`.  "localhost" may lack one of its two. */
 static bool
 take_doors(struct plan *p, struct service *service, const struct net_name *name,
-    size_t workers, const struct plan *before, struct err *e)
+    const struct material *from, struct err *e)
 {
+	size_t workers = service != NULL ? from->workers : 1;
+	bool of_status = service == NULL;
 	struct net_address addresses[8];
 	size_t opened = 0, count = net_name_addresses(name, addresses);
 	struct door *door;
@@ -184,8 +198,8 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 		count = resolve_now(name->host, name->port, accept_lookup, addresses,
 		    sizeof(addresses) / sizeof(addresses[0]), e);
 	for (size_t i = 0; i < count; i++) {
-		door = find_door(p, &addresses[i]) == NULL
-			   ? find_door(before, &addresses[i])
+		door = find_door(p, &addresses[i], of_status) == NULL
+			   ? find_door(from->before, &addresses[i], of_status)
 			   : NULL; /* twice in one file: its error is the system's */
 		if (door != NULL)
 			door_hold(door);
@@ -202,18 +216,27 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 }
 
 static bool
-take_all_doors(struct plan *p, const struct settings *settings, size_t workers,
-    const struct plan *before, struct err *e)
+take_status_doors(struct plan *p, const struct settings *settings,
+    const struct material *from, struct err *e)
+{
+	for (size_t i = 0; i < settings->status.count; i++)
+		if (!take_doors(p, NULL, &settings->status.items[i], from, e))
+			return err_prefix(e, "%s: status", settings->file);
+	return true;
+}
+
+static bool
+take_all_doors(struct plan *p, const struct settings *settings,
+    const struct material *from, struct err *e)
 {
 	for (size_t i = 0; i < p->service_count; i++) {
 		const struct service_settings *s = p->services[i]->settings;
 
 		for (size_t j = 0; j < s->accept.count; j++)
-			if (!take_doors(p, p->services[i], &s->accept.items[j], workers,
-				before, e))
+			if (!take_doors(p, p->services[i], &s->accept.items[j], from, e))
 				return blame(settings, s, e);
 	}
-	return true;
+	return take_status_doors(p, settings, from, e);
 }
 
 static struct plan *
@@ -230,6 +253,7 @@ struct plan *
 plan_new(
     struct settings *settings, size_t workers, const struct plan *before, struct err *e)
 {
+	const struct material from = {workers, before};
 	struct plan *p = new_empty();
 
 	if (p == NULL) {
@@ -237,7 +261,7 @@ plan_new(
 		return NULL;
 	}
 	if (take_services(p, settings, before, e) &&
-	    (workers == 0 || take_all_doors(p, settings, workers, before, e)))
+	    (workers == 0 || take_all_doors(p, settings, &from, e)))
 		return p;
 	plan_release(p);
 	return NULL;

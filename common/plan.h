@@ -24,7 +24,8 @@ struct door {
 	int fds[];
 };
 
-/** A door and the service it leads to. */
+/** A door and the service it leads to; or NULL, and it leads to the status port, which
+ * takes its only socket over. */
 struct entrance {
 	struct door *door;
 	struct service *service;
@@ -40,8 +41,9 @@ struct plan {
 
 /**
  * Make a plan for @workers from @settings; @before, perhaps NULL, is the one that it
- * follows.  Names in `accept` are looked up, which may take 10 s.  NULL: @e says why, and
- * nothing has changed.  The caller holds it.
+ * follows.  What is @inherited, perhaps NULL, is taken instead of listening anew.  Names
+ * in `accept` are looked up, which may take 10 s.  NULL: @e says why, and nothing has
+ * changed.  The caller holds it.
  */
 struct plan *plan_new(
     struct settings *settings, size_t workers, const struct plan *before, struct err *e);

@@ -22,6 +22,7 @@ adopt(struct daemon *d, struct plan *plan)
 	d->plan = plan;
 	for (size_t i = 0; i < d->worker_count; i++)
 		worker_follow(d->workers[i], plan);
+	status_follow(d->status, plan);
 }
 
 /* ---- SIGHUP ---------------------------------------------------------------------- */

@@ -228,6 +228,7 @@ read_all(struct settings *settings, const struct ini *ini, enum role role, struc
 
 	if (!read_globals(settings, ini, role, e))
 		return false;
+	settings_check_status(settings, role);
 	if (ini->count == 1)
 		return err_set(e,
 		    "%s: there is no [section]: each service needs one, which begins "

@@ -116,7 +116,8 @@ struct settings {
 	char *setuid; /* these three: NULL: none */
 	char *setgid;
 	char *chroot;
-	bool sandbox; /* give up rights that are not needed after the start */
+	bool sandbox;            /* give up rights that are not needed after the start */
+	struct name_list status; /* where the status port listens */
 	enum foreground foreground;
 	long workers;          /* 0: as many as the machine allows */
 	long max_connections;  /* 0: from the descriptor limit */

@@ -276,15 +276,15 @@ default_check_host(const struct draft *d, struct err *e)
 	return default_check_ip(d, e);
 }
 
-static void
-warn_of_open_doors(const struct draft *d)
+/* Is one of them all addresses of this host? */
+static bool
+is_everywhere(const struct name_list *list)
 {
-	const struct name_list *accept = &d->s->accept;
 	struct net_address addresses[2];
 	bool everywhere = false;
 
-	for (size_t i = 0; i < accept->count; i++) {
-		if (net_name_addresses(&accept->items[i], addresses) != 1)
+	for (size_t i = 0; i < list->count; i++) {
+		if (net_name_addresses(&list->items[i], addresses) != 1)
 			continue;
 		if (addresses[0].any.sa_family == AF_INET)
 			everywhere |=
@@ -293,7 +293,21 @@ warn_of_open_doors(const struct draft *d)
 			everywhere |=
 			    IN6_IS_ADDR_UNSPECIFIED(&addresses[0].in6.sin6_addr) != 0;
 	}
-	if (everywhere)
+	return everywhere;
+}
+
+void
+settings_check_status(const struct settings *settings, enum role role)
+{
+	if (role == ROLE_CLIENT && is_everywhere(&settings->status))
+		log_warning("event=settings warning=\"status listens everywhere: write "
+			    "status = 127.0.0.1:PORT if nobody else is to ask\"");
+}
+
+static void
+warn_of_open_doors(const struct draft *d)
+{
+	if (is_everywhere(&d->s->accept))
 		warn(d,
 		    "accept listens everywhere, so whoever reaches this port enters as "
 		    "this host: write accept = 127.0.0.1:PORT if the programs run "

@@ -27,6 +27,9 @@ bool settings_check_protocol(const struct draft *d, struct err *e);
 /** The line that set this option, or NULL. */
 const struct ini_entry *settings_given(const struct draft *d, const char *name);
 
+/** A word of warning about the status port, where it deserves one. */
+void settings_check_status(const struct settings *settings, enum role role);
+
 /** Put the line, or the section's line where @entry is NULL, in front of @e.  Always
  * returns false. */
 bool settings_blame(const struct draft *d, const struct ini_entry *entry, struct err *e);

@@ -122,9 +122,5 @@ const struct option_refusal settings_refusals[] = {
 	.names = "log syslog logId service",
 	.why = LATER,
     },
-    {
-	.names = "status",
-	.why = LATER,
-    },
     {NULL, NULL},
 };

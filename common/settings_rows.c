@@ -145,6 +145,16 @@ static const struct option rows[] = {
 	.help = "Write the process number to this file; empty: to none",
     },
     {
+	.name = "status",
+	.type = OPTION_ADDRESSES,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, status, struct name_list),
+	.any_host = "0.0.0.0",
+	.help =
+	    "Answer HTTP here: /livez and /readyz for probes, /metrics for Prometheus. "
+	    "PORT alone listens on all IPv4 addresses, which a kubelet needs",
+    },
+    {
 	.name = "setuid",
 	.type = OPTION_TEXT,
 	.scope = OPTION_GLOBAL,

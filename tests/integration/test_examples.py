@@ -91,6 +91,10 @@ def test_manifests_lead_from_the_route_to_the_container():
     ports = {p["name"]: p["containerPort"] for c in pod["spec"]["containers"] for p in c.get("ports", [])}
     settings = manifest("ConfigMap")["data"]["server.ini"]
     assert f"accept = {ports[port['targetPort']]}\n" in settings
+    assert f"status = {ports['status']}\n" in settings
+    (sidecar,) = [c for c in pod["spec"]["containers"] if c["name"] == "routeport"]
+    for probe, path in (("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
+        assert sidecar[probe]["httpGet"] == {"path": path, "port": "status"}
     volumes = {v["name"]: v for v in pod["spec"]["volumes"]}
     assert volumes["config"]["configMap"]["name"] == manifest("ConfigMap")["metadata"]["name"]
     allowed = manifest("NetworkPolicy")["spec"]

@@ -259,7 +259,7 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
 	    "retry", "local", "reset", "socket", "log", "syslog", "logId", "service",
-	    "include", "fips", "renegotiation", "status", "checkURI", "checkSubject",
+	    "include", "fips", "renegotiation", "checkURI", "checkSubject",
 	    "checkFingerprint"};
 	char text[256], part[256];
 
