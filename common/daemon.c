@@ -169,6 +169,7 @@ on_stop(struct ev_loop *loop, ev_signal *signal, int events)
 	}
 	d->state = DAEMON_LINGERING;
 	status_stop(d->status, "told to stop: lingering");
+	notify_stopping(&d->notify);
 	log_info("event=stop signal=%d linger=%.0f", signal->signum,
 	    d->settings->timeout_linger);
 	ev_timer_stop(loop, &d->look);
@@ -214,8 +215,10 @@ static void
 daemon_clear(struct daemon *d)
 {
 	status_free(d->status);
+	notify_close(&d->notify);
 	watchdog_free(d->watchdog);
 	end_workers(d);
+	inherited_clear(&d->inherited);
 	plan_release(d->plan);
 	if (d->settings != NULL && d->settings->pid != NULL)
 		(void)unlink(d->settings->pid);
@@ -231,8 +234,11 @@ on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
 
 	(void)loop;
 	(void)events;
-	if (d->state == DAEMON_RUNNING)
-		reload_settings(d);
+	if (d->state != DAEMON_RUNNING)
+		return;
+	notify_reloading(&d->notify);
+	reload_settings(d);
+	notify_ready(&d->notify);
 }
 
 static void
@@ -284,19 +290,20 @@ load(struct daemon *d, const char *file, struct err *e)
 	if (d->settings == NULL)
 		return false;
 	log_set_level(d->settings->debug);
-	return (d->plan = plan_new(d->settings, 0, NULL, e)) != NULL;
+	return (d->plan = plan_new(d->settings, 0, NULL, NULL, e)) != NULL;
 }
 
 static bool
 listen_to_all(struct daemon *d, struct err *e)
 {
-	struct plan *plan = plan_new(d->settings, d->worker_count, d->plan, e);
+	struct plan *plan =
+	    plan_new(d->settings, d->worker_count, d->plan, &d->inherited, e);
 
 	if (plan == NULL)
 		return false;
 	plan_release(d->plan);
 	d->plan = plan;
-	return true;
+	return inherited_is_used_up(&d->inherited, e);
 }
 
 /* Everything that can fail comes before the first connection is accepted. */
@@ -329,6 +336,15 @@ daemon_check(const struct program *program, const char *file, struct err *e)
 	return ok;
 }
 
+/* For systemd's watchdog. */
+static bool
+all_turn(void *owner)
+{
+	struct daemon *d = owner;
+
+	return watchdog_count(d->watchdog) == 0;
+}
+
 int
 daemon_run(const struct program *program, const char *file)
 {
@@ -336,19 +352,24 @@ daemon_run(const struct program *program, const char *file)
 	struct err e = {.text = ""};
 	int status = EXIT_USAGE;
 
-	if (!load(&d, file, &e))
+	notify_open(&d.notify);
+	if (!inherited_read(&d.inherited, &e) || !load(&d, file, &e))
 		goto fail;
 	status = EXIT_FAILURE;
 	if (!start(&d, &e))
 		goto fail;
 	log_info("event=ready program=%s version=%s services=%zu workers=%zu",
 	    program->name, ROUTEPORT_VERSION, d.plan->service_count, d.worker_count);
+	notify_ready(&d.notify);
+	notify_status(&d.notify, "%zu services", d.plan->service_count);
+	notify_watch(&d.notify, d.loop, all_turn, &d);
 	ev_run(d.loop, 0);
 	daemon_clear(&d);
 	log_info("event=exit program=%s", program->name);
 	return EXIT_SUCCESS;
 fail:
 	log_error("event=exit program=%s detail=%s", program->name, e.text);
+	notify_status(&d.notify, "%s", e.text);
 	daemon_clear(&d);
 	return status;
 }

@@ -8,6 +8,7 @@
 #define COMMON_DAEMON_INSIDE_H
 
 #include "common/daemon.h"
+#include "common/notify.h"
 #include "common/status.h"
 #include "common/watchdog.h"
 
@@ -22,6 +23,7 @@ struct daemon {
 	const struct program *program;
 	struct settings *settings; /* these two are held */
 	struct plan *plan;
+	struct inherited inherited; /* until the first plan has them */
 	enum daemon_state state;
 	struct ev_loop *loop;
 	struct worker **workers;
@@ -35,6 +37,7 @@ struct daemon {
 	struct watchdog *watchdog;
 	struct status_subject subject; /* of the next one */
 	struct status *status;
+	struct notify notify;
 };
 
 /* ---- daemon.c -------------------------------------------------------------------- */

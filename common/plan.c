@@ -29,23 +29,26 @@ door_release(struct door *door)
 	for (size_t i = 0; i < door->count; i++)
 		if (door->fds[i] >= 0)
 			close(door->fds[i]);
-	if (at->any.sa_family == AF_UNIX && at->un.sun_path[0] != '\0')
+	if (!door->lent && at->any.sa_family == AF_UNIX && at->un.sun_path[0] != '\0')
 		(void)unlink(at->un.sun_path);
 	free(door);
 }
 
 static struct door *
-door_open(const struct net_address *address, size_t workers, struct err *e)
+door_open(const struct net_address *address, size_t workers, struct inherited *inherited,
+    struct err *e)
 {
 	struct door *door = malloc(sizeof(*door) + workers * sizeof(int));
-	int fd;
+	int fd = -1;
 
 	if (door == NULL) {
 		err_set(e, "out of memory");
 		return NULL;
 	}
-	*door = (struct door){.address = *address, .count = workers};
-	if ((fd = net_listen(address, e)) < 0) {
+	if (inherited != NULL)
+		fd = inherited_take(inherited, address);
+	*door = (struct door){.address = *address, .lent = fd >= 0, .count = workers};
+	if (fd < 0 && (fd = net_listen(address, e)) < 0) {
 		free(door);
 		return NULL;
 	}
@@ -87,6 +90,7 @@ find_door(const struct plan *plan, const struct net_address *address, bool of_st
 struct material {
 	size_t workers;
 	const struct plan *before;
+	struct inherited *inherited;
 };
 
 static bool
@@ -203,7 +207,8 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 			   : NULL; /* twice in one file: its error is the system's */
 		if (door != NULL)
 			door_hold(door);
-		else if ((door = door_open(&addresses[i], workers, e)) == NULL &&
+		else if ((door = door_open(&addresses[i], workers, from->inherited, e)) ==
+			     NULL &&
 			 (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
 			continue;
 		if (door == NULL)
@@ -250,10 +255,10 @@ new_empty(void)
 }
 
 struct plan *
-plan_new(
-    struct settings *settings, size_t workers, const struct plan *before, struct err *e)
+plan_new(struct settings *settings, size_t workers, const struct plan *before,
+    struct inherited *inherited, struct err *e)
 {
-	const struct material from = {workers, before};
+	const struct material from = {workers, before, inherited};
 	struct plan *p = new_empty();
 
 	if (p == NULL) {

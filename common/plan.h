@@ -8,6 +8,7 @@
 #ifndef COMMON_PLAN_H
 #define COMMON_PLAN_H
 
+#include "common/inherited.h"
 #include "common/net.h"
 #include "common/service.h"
 
@@ -18,6 +19,7 @@
 struct door {
 	atomic_int holders;
 	struct net_address address;
+	bool lent; /* by systemd, which keeps a Unix socket's file */
 	size_t count;
 	/** A listening socket for each worker, by its index.  A worker takes its own
 	 * over, and leaves -1. */
@@ -45,8 +47,8 @@ struct plan {
  * in `accept` are looked up, which may take 10 s.  NULL: @e says why, and nothing has
  * changed.  The caller holds it.
  */
-struct plan *plan_new(
-    struct settings *settings, size_t workers, const struct plan *before, struct err *e);
+struct plan *plan_new(struct settings *settings, size_t workers,
+    const struct plan *before, struct inherited *inherited, struct err *e);
 
 /** As @before, but with one service in place of another. */
 struct plan *

@@ -60,6 +60,7 @@ take_over(struct daemon *d, struct settings *settings, struct plan *plan)
 	d->settings = settings;
 	adopt(d, plan);
 	log_info("event=reloaded services=%zu", plan->service_count);
+	notify_status(&d->notify, "%zu services", plan->service_count);
 }
 
 void
@@ -68,8 +69,9 @@ reload_settings(struct daemon *d)
 	struct err e = {.text = ""};
 	struct settings *settings =
 	    settings_load(d->settings->file, d->program->role, &e);
-	struct plan *plan =
-	    settings != NULL ? plan_new(settings, d->worker_count, d->plan, &e) : NULL;
+	struct plan *plan = settings != NULL
+				? plan_new(settings, d->worker_count, d->plan, NULL, &e)
+				: NULL;
 	char text[LOG_QUOTE_SIZE];
 
 	if (plan != NULL &&
@@ -80,6 +82,7 @@ reload_settings(struct daemon *d)
 	plan_release(plan);
 	settings_release(settings);
 	log_error("event=reload-failed detail=%s", log_quote(e.text, text));
+	notify_status(&d->notify, "a reload failed: %s", e.text);
 }
 
 /* ---- files ----------------------------------------------------------------------- */

@@ -100,3 +100,9 @@ def test_manifests_lead_from_the_route_to_the_container():
     allowed = manifest("NetworkPolicy")["spec"]
     assert allowed["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
     assert [p["port"] for p in allowed["ingress"][0]["ports"]] == [ports["tls"]]
+
+
+def test_systemd_opens_the_address_that_the_client_accepts_at():
+    unit = (EXAMPLES / "systemd/routeport-client.socket").read_text()
+    accept = re.findall(r"^accept = (.*)$", (EXAMPLES / "client.ini").read_text(), re.MULTILINE)
+    assert re.findall(r"^ListenStream=(.*)$", unit, re.MULTILINE) == accept

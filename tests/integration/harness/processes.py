@@ -14,10 +14,10 @@ from . import ports, waiting
 class Process:
     """One process.  What it writes to stderr, and to stdout unless `piped`, is its log.
 
-    A `piped` process is talked to with write() and read().
+    A `piped` process is talked to with write() and read().  It gets the descriptors to `keep`.
     """
 
-    def __init__(self, argv, *, name=None, directory=None, piped=False, environment=None, group=None, user=None):
+    def __init__(self, argv, *, name=None, directory=None, piped=False, environment=None, group=None, user=None, keep=()):
         self.argv = [str(word) for word in argv]
         self.name = name or pathlib.Path(argv[0]).name
         self._lines = []
@@ -30,6 +30,7 @@ class Process:
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if piped else subprocess.STDOUT,
+            pass_fds=keep,
             user=user,
             group=group,
             extra_groups=None if user is None else [],
