@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 enum {
-	/* Descriptors that are not streams: logs, epolls, listening sockets, h2 carriers.
-	 */
-	SPARE_DESCRIPTORS = 64,
+	/* Descriptors that are not streams: logs, epolls, listening sockets, h2 carriers,
+	 * who asks the status port. */
+	SPARE_DESCRIPTORS = 96,
 	SPARE_PER_WORKER = 64,
 };
 

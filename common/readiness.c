@@ -199,10 +199,12 @@ readiness_ask(struct readiness *r)
 bool
 readiness_tell(const struct readiness *r, FILE *out)
 {
-	bool ready = r->checks != NULL;
+	bool ready = true;
 
-	if (!ready)
+	if (r->checks == NULL) {
 		fputs("out of memory\n", out);
+		return false;
+	}
 	for (size_t i = 0; i < r->count; i++) {
 		const struct check *c = &r->checks[i];
 
