@@ -9,9 +9,10 @@ import time
 import pytest
 
 from harness import ports, waiting
-from harness.pairs import RouteportEnd, client_options, routeport, routeport_client, write_ini
+from harness.pairs import RouteportEnd, client_options, routeport, routeport_client, routeport_server, write_ini
 from harness.programs import App, random_bytes
 from harness.status_port import StatusPort, codes, read_all
+from harness.thread_stop import StoppedThread
 
 from test_reload import reload, rewrite
 
@@ -233,6 +234,22 @@ def test_a_client_that_drains_is_not_ready(watched):
     assert pair.client_status.get("/readyz") == (503, "told to stop: draining\n")
     stream.one.close()
     stream.other.close()
+
+
+def test_a_worker_that_is_stuck_is_named_and_so_is_its_return(place, app, pod_port):
+    status = StatusPort(place.ports.reserve())
+    server = routeport_server(
+        place, app.address, workers=1, port=pod_port, multiplex="no", status=f"127.0.0.1:{status.port}"
+    )
+    with socket.socket() as peer:
+        worker = StoppedThread(server.process, lambda: peer.connect(("127.0.0.1", pod_port)))
+        assert status.code("/livez") == 200
+        server.process.wait_line('error event=stuck worker=0 seconds=10 doing="a TLS handshake"')
+        assert status.get("/livez") == (503, "worker 0 has not turned for 10 s: a TLS handshake\n")
+        assert status.value("workers_stuck") == 1
+        worker.release()
+        server.process.wait_line("warning event=turns-again worker=0")
+        assert status.get("/livez") == (200, "live\n")
 
 
 # HTTP
