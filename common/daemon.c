@@ -4,6 +4,7 @@
 #include "common/machine.h"
 #include "common/privilege.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,7 +51,8 @@ make_workers(struct daemon *d, struct err *e)
 	for (i = 0; i < d->worker_count; i++)
 		if ((d->workers[i] = worker_new(i, &d->setup, e)) == NULL)
 			return false;
-	return true;
+	d->watchdog = watchdog_new(d->loop, d->workers, d->worker_count);
+	return d->watchdog != NULL || err_set(e, "out of memory");
 }
 
 static bool
@@ -59,8 +61,7 @@ start_workers(struct daemon *d, struct err *e)
 	for (size_t i = 0; i < d->worker_count; i++)
 		if (!worker_start(d->workers[i], e))
 			return false;
-	d->watchdog = watchdog_new(d->loop, d->workers, d->worker_count);
-	return d->watchdog != NULL || err_set(e, "out of memory");
+	return true;
 }
 
 static bool
@@ -71,6 +72,7 @@ open_status(struct daemon *d, struct err *e)
 	    .started = ev_time(),
 	    .setup = &d->setup,
 	    .watchdog = d->watchdog,
+	    .descriptors = opendir("/proc/self/fd"), /* out of reach, soon */
 	};
 	if ((d->status = status_new(d->loop, &d->subject)) == NULL)
 		return err_set(e, "out of memory");
@@ -215,6 +217,8 @@ static void
 daemon_clear(struct daemon *d)
 {
 	status_free(d->status);
+	if (d->subject.descriptors != NULL)
+		closedir(d->subject.descriptors);
 	notify_close(&d->notify);
 	watchdog_free(d->watchdog);
 	end_workers(d);

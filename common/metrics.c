@@ -270,16 +270,15 @@ static const struct metric metrics[] = {
 
 /* Those in use, but for the one that looks; -1: /proc does not tell. */
 static long
-count_descriptors(void)
+count_descriptors(DIR *folder)
 {
-	DIR *folder = opendir("/proc/self/fd");
 	long n = -3; /* ".", ".." and the folder */
 
 	if (folder == NULL)
 		return -1;
+	rewinddir(folder);
 	while (readdir(folder) != NULL)
 		n++;
-	closedir(folder);
 	return n;
 }
 
@@ -300,7 +299,8 @@ metrics_write(
 {
 	struct counts *sums =
 	    aligned_alloc(COUNTERS_LINE, (plan->service_count + 1) * sizeof(*sums));
-	const struct scrape s = {out, about, plan, stopping, sums, count_descriptors()};
+	const struct scrape s = {
+	    out, about, plan, stopping, sums, count_descriptors(about->descriptors)};
 
 	if (sums == NULL)
 		return false;

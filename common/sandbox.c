@@ -90,6 +90,14 @@ allow_real(int rules, const char *path, uint64_t access)
 	allow_folder_of(rules, real, access);
 }
 
+/* Sockets are removed at the end. */
+static void
+allow_sockets(int rules, const struct name_list *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		allow_folder_of(rules, names->items[i].path, listening);
+}
+
 static void
 allow_service(int rules, const struct service_settings *s)
 {
@@ -100,8 +108,7 @@ allow_service(int rules, const struct service_settings *s)
 		allow_real(rules, files[i], reading);
 	}
 	allow(rules, s->ca_path, reading);
-	for (size_t i = 0; i < s->accept.count; i++)
-		allow_folder_of(rules, s->accept.items[i].path, listening);
+	allow_sockets(rules, &s->accept);
 }
 
 static void
@@ -123,6 +130,7 @@ allow_all(int rules, const struct settings *settings)
 		allow_service(rules, &settings->services[i]);
 		system_ca |= settings->services[i].system_ca;
 	}
+	allow_sockets(rules, &settings->status);
 	if (system_ca)
 		allow_system_trust(rules);
 	allow_folder_of(rules, settings->file, reading);

@@ -2,8 +2,8 @@
  * The status port: an HTTP/1.1 responder of our own, for GET and HEAD, on the main loop.
  *
  *	/livez		200 while every worker turns, else 503
- *	/readyz		200 while streams are welcome and the app is there, else 503 and
- *why /metrics	Prometheus' text format
+ *	/readyz		200 while streams are welcome and the app is there, else 503
+ *	/metrics	Prometheus' text format
  *
  * It tells and does nothing else: each connection gets one answer, and is closed.
  */
@@ -13,6 +13,8 @@
 #include "common/plan.h"
 #include "common/watchdog.h"
 
+#include <dirent.h>
+
 struct status;
 
 /** What it tells of; outlives it. */
@@ -21,6 +23,7 @@ struct status_subject {
 	double started; /* by the wall clock, in seconds */
 	const struct worker_setup *setup;
 	const struct watchdog *watchdog;
+	DIR *descriptors; /* /proc/self/fd; NULL: it is not there */
 };
 
 /** It listens once it follows a plan.  NULL: out of memory. */

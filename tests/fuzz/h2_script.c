@@ -531,6 +531,7 @@ play_begin(struct play *p, const struct service_settings *s)
 	p->service.settings = s;
 	p->service.context = context;
 	atomic_init(&p->service.holders, 1);
+	MUST((p->service.counters = counters_new()) != NULL);
 	pthread_mutex_init(&p->target.lock, NULL);
 	link = link_new(&p->links, &p->service, client ? &p->target : NULL, fds[0], 60,
 	    &link_events, p);
@@ -572,6 +573,7 @@ play_end(struct play *p)
 	MUST(p->ended == 1 && p->links.count == 0);
 	MUST(atomic_load(&p->service.holders) == 1);
 	peer_leaves(p);
+	counters_release(p->service.counters);
 	pthread_mutex_destroy(&p->target.lock);
 }
 

@@ -110,7 +110,7 @@ class Router:
 
     def reload(self, routes=None):
         """Perhaps other routes, in another process; the old one stays while it has connections."""
-        self._routes = routes or self._routes
+        self._routes = self._routes if routes is None else routes
         old = self.process
         self.process = self._start("-sf", old.pid)
         old.wait_line("Proxy public_ssl stopped")
