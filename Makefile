@@ -140,7 +140,7 @@ certs:
 image: static
 	$(Q)sh tools/image.sh
 
-## bench: h2 and raw carriers beside stunnel4, haproxy and nginx; QUICK=1, SCALE=1, RESULTS=file
+## bench: h2 and raw carriers beside stunnel4, haproxy and nginx; QUICK=1, SCALE=1, FAR=1, RESULTS=file
 bench: all
 	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) sh tests/bench/bench.sh
 

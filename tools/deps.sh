@@ -41,6 +41,7 @@ packages() {
 		libnginx-mod-stream | nginx-mod-stream    | TLS without HTTP in nginx
 		socat               | socat               | a peer in tests
 		tinyproxy-bin       | tinyproxy           | an HTTP proxy in tests
+		iperf3              | iperf3              | one TCP connection, the yardstick on long paths
 		iproute2            | iproute             | ss
 		procps              | procps-ng           | ps, pgrep
 		util-linux          | util-linux          | setpriv, unshare, taskset
@@ -59,7 +60,7 @@ packages() {
 }
 
 # What would start by itself after a fresh install on Debian and Ubuntu.
-units="haproxy.service stunnel.target redis-server.service postgresql.service nginx.service"
+units="haproxy.service stunnel.target redis-server.service postgresql.service nginx.service iperf3.service"
 init_scripts="haproxy stunnel4 redis-server postgresql nginx"
 
 say() {

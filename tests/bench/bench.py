@@ -1,6 +1,6 @@
 """The routeport pair beside others: starts each in turn, several rounds, prints medians and
 ratios, and which goals are reached.  `make bench`, or see --help; QUICK=1 for a first look,
-SCALE=1 for what many streams cost.
+SCALE=1 for what many streams cost, FAR=1 for long paths (as root).
 
 Tables of rows say what is done: contestants.py who, figures.py what load, what is read from
 it and what is wanted.  Every run gets a pair of its own, freshly started, so that none
@@ -9,6 +9,7 @@ with every round.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -21,9 +22,11 @@ import chart
 import contestants
 import report
 from contestants import Contestant
-from figures import FIGURES, RUNS, SCALE, SCALE_RUNS, Results, Run, judge, scale_figures
+from figures import (FAR_FIGURES, FAR_GOALS, FAR_RUNS, FAST, FIGURES, GOALS, RUNS, SCALE,
+                     SCALE_RUNS, Results, Run, judge, scale_figures)
 from machine import Disturbance, allow_descriptors, configuration, machine
 from pair import Bench, Broken, measure, refusal
+from path import NoPath, long_path
 
 TOTAL_LIMIT = 450.0  # s after which no round is begun that would not fit
 CALM = 0.05  # share of the CPUs that others may take beside a run
@@ -66,6 +69,8 @@ def measure_round(results: Results, runs: "list[Run]", number: int, bench: Bench
         if number >= run.rounds:
             continue
         for who in results.who[turn:] + results.who[:turn]:
+            if who.modes and run.mode not in who.modes:
+                continue
             try:
                 results.add(who.name, run.name, measure_calmly(who, run, bench, options))
             except Broken as why:
@@ -80,8 +85,7 @@ def measure_all(who: "list[Contestant]", runs: "list[Run]", options) -> Results:
     begun = time.monotonic()
     said: "set[str]" = set()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        bench = Bench(pathlib.Path(name), tools / "load", tools / "delay", options.seconds,
-                      options.quick)
+        bench = Bench(pathlib.Path(name), tools, options.seconds, options.quick)
         bench.folder.chmod(0o755)
         contestants.make_certificates(bench.folder)
         results = Results(those_that_run(who, bench.folder))
@@ -124,6 +128,28 @@ def scaled(options) -> "list[Contestant]":
             h2("h2-1-worker", "workers = 1\n")]
 
 
+def faraway(options) -> "list[Contestant]":
+    """h2 as it comes, on one carrier alone, and through a router; raw; and who needs no pair."""
+    h2 = contestants.routeport(options.build, "h2")
+    server, client = h2.ends
+    through = dataclasses.replace(h2, name="h2-router", title="h2, router",
+                                  ends=(server, contestants.ROUTER, client))
+    one = contestants.routeport(options.build, "h2", "h2-1-carrier", "workers = 1\n",
+                                "carriers = 1\n")
+    return [contestants.IPERF, dataclasses.replace(h2, title="h2"),
+            dataclasses.replace(one, title="h2, 1 carrier"), through,
+            dataclasses.replace(contestants.routeport(options.build, "raw"), title="raw"),
+            dataclasses.replace(contestants.DIRECT, default=True)]
+
+
+def expect_path(program: pathlib.Path) -> None:
+    try:
+        with long_path(program, FAST):
+            pass
+    except NoPath as why:
+        sys.exit(f"no long path can be made here: {why}")
+
+
 def chosen(rows: list, names: "str | None", what: str) -> list:
     """The rows of those names, separated by commas or blanks; all without names."""
     if not names:
@@ -142,17 +168,18 @@ def is_set(variable: str) -> bool:
 
 def parse() -> argparse.Namespace:
     env = os.environ
-    quick, scale = is_set("QUICK"), is_set("SCALE") or "--scale" in sys.argv
+    quick, scale, far = (is_set(word.upper()) or f"--{word}" in sys.argv
+                         for word in ("quick", "scale", "far"))
     columns = env.get("COLUMNS", "")
-    rounds = 1 if quick or scale else 5
+    rounds = 1 if quick or scale else 3 if far else 5
     parser = argparse.ArgumentParser(
         description="Each option can also be given as a variable: make bench ROUNDS=3 ONLY=...")
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=int(env.get("ROUNDS", rounds)))
     parser.add_argument("--seconds", type=float, help="measured, of each run",
-                        default=float(env.get("SECONDS", 0.8 if quick else 1.5)))
+                        default=float(env.get("SECONDS", 0.8 if quick else 3 if far else 1.5)))
     parser.add_argument("--only", default=env.get("ONLY"), help="contestants, by name")
-    parser.add_argument("--columns", help="runs, by name: " + ", ".join(run.name for run in RUNS),
+    parser.add_argument("--columns", help="runs, by name: " + ", ".join(run.name for run in RUNS + FAR_RUNS),
                         # A terminal's width is often in that variable.
                         default=None if columns.isdigit() else columns)
     parser.add_argument("--other", default=env.get("OTHER"),
@@ -161,17 +188,24 @@ def parse() -> argparse.Namespace:
                         help="write the page there too, with its chart beside it")
     parser.add_argument("--scale", action="store_true", default=scale,
                         help=f"instead: what {', '.join(map(str, SCALE))} streams cost, h2 alone")
+    parser.add_argument("--far", action="store_true", default=far,
+                        help="instead: bulk, and asking beside it, over long paths; as root")
     parser.add_argument("--quick", action="store_true", default=quick)
     options = parser.parse_args()
-    options.spare = SPARE / 4 if options.quick else SPARE
+    options.spare = SPARE
+    if options.quick:
+        options.spare = 0 if options.far else SPARE / 4
     options.patient = "ROUNDS" in env or "--rounds" in " ".join(sys.argv)  # as many as asked
     return options
 
 
 def words(results: Results, options) -> "list[str]":
     """The title and what the figures stand on."""
-    few = " (idle and first byte: of 2)" if options.rounds > 2 and not options.scale else ""
-    lines = ["What many streams cost" if options.scale else "routeport beside others",
+    few = ""
+    if options.rounds > 2 and not options.scale and not options.far:
+        few = " (idle and first byte: of 2)"
+    lines = ["What many streams cost" if options.scale else
+             "Over long paths" if options.far else "routeport beside others",
              f"Medians of {options.rounds} round{'s' if options.rounds != 1 else ''} of"
              f" {options.seconds:g} s{few}, {time.strftime('%Y-%m-%d', time.gmtime())}."]
     if results.disturbance() > CALM:
@@ -181,7 +215,7 @@ def words(results: Results, options) -> "list[str]":
 
 
 def command(options) -> str:
-    given = {"SCALE": "1" if options.scale else "", "ONLY": options.only or "",
+    given = {"SCALE": "1" if options.scale else "", "FAR": "1" if options.far else "", "ONLY": options.only or "",
              "COLUMNS": options.columns or "", "ROUNDS": str(options.rounds),
              "SECONDS": f"{options.seconds:g}"}
     return " ".join(["make bench", *(f"{key}='{value}'" if " " in value else f"{key}={value}"
@@ -194,7 +228,7 @@ def write(path: pathlib.Path, text: str) -> None:
 
 
 def report_comparison(results: Results, options, about: dict) -> None:
-    judged = judge(results)
+    judged = judge(results, GOALS, FIGURES)
     said = words(results, options)
     print(report.terminal_tables(results))
     if judged:
@@ -226,19 +260,41 @@ def report_scale(results: Results, options, about: dict) -> None:
         write(options.results, page + report.configurations_part(options.configurations))
 
 
+def report_far(results: Results, options, about: dict) -> None:
+    judged = judge(results, FAR_GOALS, FAR_FIGURES)
+    said = words(results, options)
+    print(report.as_text(report.far_table(results)))
+    if judged:
+        print("\n" + report.as_text(report.goals_table(judged), 4))
+    print("\n" + "\n".join(said[1:]), flush=True)
+    page = report.far_markdown(results, judged, about, said)
+    write(options.build / "far.md", page)
+    write(options.build / "far.json", json.dumps(
+        report.as_json(results, FAR_FIGURES, judged, about), indent=1) + "\n")
+    if options.results:
+        write(options.results, page + report.configurations_part(options.configurations))
+
+
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending the pair
     options = parse()
     allow_descriptors()
+    show = report_comparison
     if options.scale:
         who, runs = chosen(scaled(options), options.only, "contestant"), SCALE_RUNS
+        show = report_scale
+    elif options.far:
+        expect_path(options.build / "tests/bench/path")
+        who = chosen(faraway(options), options.only, "contestant")
+        runs = chosen(FAR_RUNS, options.columns, "column")
+        show = report_far
     else:
         who = chosen(everyone(options), options.only, "contestant")
         runs = chosen(RUNS, options.columns, "column")
     results = measure_all(who, runs, options)
     about = {"machine": machine(options.build), "rounds": options.rounds,
              "seconds": options.seconds, "command": command(options)}
-    (report_scale if options.scale else report_comparison)(results, options, about)
+    show(results, options, about)
 
 
 if __name__ == "__main__":

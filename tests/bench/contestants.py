@@ -27,6 +27,16 @@ class Place:
     folder: pathlib.Path  # the certificates; configurations are written there
     accept: int
     connect: int
+    accept_host: str = "127.0.0.1"
+    connect_host: str = "127.0.0.1"
+
+    @property
+    def here(self) -> str:
+        return f"{self.accept_host}:{self.accept}"
+
+    @property
+    def there(self) -> str:
+        return f"{self.connect_host}:{self.connect}"
 
     def path(self, name: str) -> str:
         return str(self.folder / name)
@@ -44,11 +54,14 @@ End = typing.Callable[[Place], "list[str]"]
 class Contestant:
     name: str
     title: str
-    ends: "tuple[End, ...]"  # server, client: write their configuration, return the command
+    # From the app to the program: each writes its configuration and returns the command.
+    # The first is the server, the last the client, between them perhaps a router.
+    ends: "tuple[End, ...]"
     children: int = 0  # processes that each end starts, and that do its work
     ours: bool = False
     tls: bool = True  # false: a peer only in what it costs
     default: bool = True  # measured unless ONLY names others
+    modes: "tuple[str, ...]" = ()  # of the load that it can be measured with; empty: all
 
 
 def make_certificates(folder: pathlib.Path) -> None:
@@ -83,8 +96,8 @@ def routeport(build: pathlib.Path, kind: str, name: str = "", whole: str = "",
             ini = at.write(f"routeport-{side}.ini", f"""\
 debug = 4
 {whole}[bench]
-accept = 127.0.0.1:{at.accept}
-connect = 127.0.0.1:{at.connect}
+accept = {at.here}
+connect = {at.there}
 cert = {at.path(side + ".crt")}
 key = {at.path(side + ".key")}
 CAfile = {at.path("ca.pem")}
@@ -111,8 +124,8 @@ debug = 4
 socket = l:TCP_NODELAY=1
 socket = r:TCP_NODELAY=1
 [bench]
-accept = 127.0.0.1:{at.accept}
-connect = 127.0.0.1:{at.connect}
+accept = {at.here}
+connect = {at.there}
 cert = {at.path(side + ".crt")}
 key = {at.path(side + ".key")}
 CAfile = {at.path("ca.pem")}
@@ -152,8 +165,8 @@ def haproxy_end(side: str, bind: str, server: str) -> End:
     def command(at: Place) -> "list[str]":
         pem, ca = at.path(side + ".pem"), at.path("ca.pem")
         return ["haproxy", "-db", "-q", "-f", at.write(f"haproxy-{side}.cfg", HAPROXY_COMMON + f"""\
-    bind 127.0.0.1:{at.accept} {bind.format(pem=pem, ca=ca)}
-    server far 127.0.0.1:{at.connect} {server.format(pem=pem, ca=ca)}
+    bind {at.here} {bind.format(pem=pem, ca=ca)}
+    server far {at.there} {server.format(pem=pem, ca=ca)}
 """)]
     return command
 
@@ -163,6 +176,8 @@ HAPROXY = Contestant("haproxy", "haproxy TLS", (
     haproxy_end("server", "ssl crt {pem} ca-file {ca} verify required no-tls-tickets", ""),
     haproxy_end("client", "",
                 f"ssl verify required ca-file {{ca}} crt {{pem}} sni str({NAME})")))
+
+ROUTER = haproxy_end("router", "", "")
 
 PLAIN = Contestant("plain", "haproxy plaintext", (haproxy_end("server", "", ""),
                                                   haproxy_end("client", "", "")), tls=False)
@@ -187,8 +202,8 @@ events {{
 stream {{
     proxy_timeout 12h;
     server {{
-        listen 127.0.0.1:{at.accept}{role.format(**words)}
-        proxy_pass 127.0.0.1:{at.connect};
+        listen {at.here}{role.format(**words)}
+        proxy_pass {at.there};
     }}
 }}
 """)]
@@ -218,5 +233,8 @@ NGINX = Contestant("nginx", "nginx TLS", (
 
 # The load by itself: what no pair can reach, and whether the load is what limits one.
 DIRECT = Contestant("direct", "no pair", (), tls=False, default=False)
+
+# One TCP connection of a program that everybody knows, for bulk alone.
+IPERF = Contestant("iperf3", "iperf3", (), tls=False, modes=("bulk", "fetch"))
 
 OTHERS = [STUNNEL, HAPROXY, NGINX, PLAIN, DIRECT]

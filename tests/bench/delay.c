@@ -58,7 +58,7 @@ struct relay {
 	int epoll;
 	int listener;
 	int timer;
-	uint16_t connect;
+	const char *connect;
 	uint64_t delay; /* ns */
 	LIST_HEAD(, path) paths;
 };
@@ -223,8 +223,8 @@ main(int argc, char **argv)
 	if (argc != 4)
 		errx(2, "usage: delay LISTEN CONNECT DELAY");
 	LIST_INIT(&r.paths);
-	r.listener = listen_on((uint16_t)strtoul(argv[1], NULL, 10));
-	r.connect = (uint16_t)strtoul(argv[2], NULL, 10);
+	r.listener = listen_on(argv[1]);
+	r.connect = argv[2];
 	r.delay = (uint64_t)(strtod(argv[3], NULL) * 1e6);
 	r.timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	if (r.timer == -1)

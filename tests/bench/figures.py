@@ -10,6 +10,7 @@ import statistics
 import typing
 
 from contestants import Contestant
+from path import Wire
 
 DELAY = 20.0  # ms each way on the long path
 ROUND_TRIP = 2 * DELAY * 1e3  # us
@@ -24,6 +25,8 @@ class Run:
     seconds: "float | None" = None  # None: as asked for
     rounds: int = 1000  # at most: what hardly varies needs not many
     far: bool = False  # over the long path
+    wire: "Wire | None" = None  # over a path of packets that is like that
+    warm_up: float = 1.0  # s, there
     default: bool = True
 
 
@@ -104,6 +107,43 @@ def scale_figures(streams: int) -> "list[Figure]":
     ]
 
 
+# Over paths of packets: bulk where TCP's own buffers are the limit, and where the path's rate
+# is; then one that asks beside four that fill a path.  A queue holds one round trip.
+FAST, RATED, BUSY = Wire(20), Wire(20, rate=200), Wire(5, rate=100)
+FAR_RUNS = [
+    Run("up", "bulk", 1, wire=FAST),
+    Run("down", "fetch", 1, wire=FAST),
+    Run("rated-up", "bulk", 1, wire=RATED),
+    Run("rated-down", "fetch", 1, wire=RATED),
+    Run("alone", "echo", 1, wire=BUSY),
+    Run("beside-up", "beside-bulk", 4, wire=BUSY),
+    Run("beside-down", "beside-fetch", 4, wire=BUSY),
+]
+
+
+def far_bulk(run: str, title: str) -> Figure:
+    return Figure(run, "rate", title, "MB/s", lambda r: r["done"] / r["seconds"] / 1e6, True,
+                  digits=1)
+
+
+def far_asking(run: str, title: str) -> "list[Figure]":
+    return [Figure(run, "p50", title, "p50 ms", lambda r: r["p50"] / 1e3, digits=1),
+            Figure(run, "p99", title, "p99 ms", lambda r: r["p99"] / 1e3, digits=1)]
+
+
+FAR_FIGURES = [
+    far_bulk("up", "bulk up"),
+    far_bulk("down", "bulk down"),
+    far_bulk("rated-up", "bulk up, 200 Mbit/s"),
+    far_bulk("rated-down", "bulk down, 200 Mbit/s"),
+    *far_asking("alone", "64 bytes alone"),
+    *far_asking("beside-up", "beside 4 bulk up"),
+    far_bulk("beside-up", "beside 4 bulk up"),
+    *far_asking("beside-down", "beside 4 bulk down"),
+    far_bulk("beside-down", "beside 4 bulk down"),
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class Goal:
     ours: str
@@ -111,6 +151,7 @@ class Goal:
     key: str
     wanted: float  # at least if more is better, else at most
     rival: str = "tls"  # the best TLS peer of the column, a contestant, or "": wanted as it is
+    rival_run: str = ""  # the rival's run, if it is another one
 
 
 GOALS = [
@@ -133,6 +174,15 @@ GOALS = [
     Goal("raw", "echo-1", "p99", 1.0),
     Goal("raw", "bulk-1", "cpu", 0.82),
     Goal("raw", "bulk-4", "cpu", 0.82),
+]
+
+
+FAR_BULK = ["up", "down", "rated-up", "rated-down"]
+FAR_GOALS = [
+    *(Goal(ours, run, "rate", 0.9, "iperf3")
+      for ours in ("h2", "h2-router", "raw") for run in FAR_BULK),
+    *(Goal("h2-1-carrier", run, "p50", 5.0, "h2-1-carrier", "alone")
+      for run in ("beside-up", "beside-down")),
 ]
 
 
@@ -188,17 +238,21 @@ class Judgement:
         return self.value <= self.goal.wanted
 
 
-def judge(results: Results) -> "list[Judgement]":
+def judge(results: Results, goals: "list[Goal]", figures: "list[Figure]") -> "list[Judgement]":
     """Only what could be compared."""
+    def figure_of(run: str, key: str) -> Figure:
+        return next(f for f in figures if (f.run, f.key) == (run, key))
+
     judged = []
-    for goal in GOALS:
-        figure = next(f for f in FIGURES if (f.run, f.key) == (goal.run, goal.key))
+    for goal in goals:
+        figure = figure_of(goal.run, goal.key)
         ours = results.median(goal.ours, figure)
         rival, theirs = None, None
         if goal.rival == "tls":
             rival, theirs = results.best_peer(figure) or (None, None)
         elif goal.rival:
-            rival, theirs = goal.rival, results.median(goal.rival, figure)
+            theirs = results.median(goal.rival, figure_of(goal.rival_run or goal.run, goal.key))
+            rival = f"{goal.rival} {goal.rival_run}".strip()
         if ours is not None and (theirs or not goal.rival):
             judged.append(Judgement(goal, figure, rival, theirs, ours))
     return judged

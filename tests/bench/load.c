@@ -1,14 +1,18 @@
 /*
  * The load of the bench: client and app of one measurement, in one process.
  *
- *	load MODE ENTRY APP STREAMS SECONDS [PID...]
+ *	load [-n NAMESPACE] [-w WARM_UP] MODE ENTRY APP STREAMS SECONDS [PID...]
  *
- * It listens on 127.0.0.1:APP as the app and opens STREAMS streams to 127.0.0.1:ENTRY as
- * the program that talks to it.  The PIDs are the processes between the two: their CPU
- * time over the measured interval, or their memory, is part of the answer, which is one
- * JSON object on stdout.  Its own CPU time is nobody's.
+ * It listens on the address APP as the app, with -n in that network namespace (a file),
+ * and opens STREAMS streams to the address ENTRY as the program that talks to it.  The
+ * PIDs are the processes between the two: their CPU time over the measured interval, or
+ * their memory, is part of the answer, which is one JSON object on stdout.  Its own CPU
+ * time is nobody's.
  *
  *	bulk	every stream sends as fast as it may, the app throws the bytes away
+ *	fetch	the same the other way: the app sends
+ *	beside-bulk, beside-fetch
+ *		the same, and the latencies of one stream more that does as in echo
  *	echo	64 bytes there and back, again and again, on every stream at once
  *	open	connect, 64 bytes there and back, close; STREAMS of these at a time
  *	idle	opens STREAMS one after the other, 64 bytes there and back on each, and
@@ -22,8 +26,10 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +40,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "meter.h"
 #include "sockets.h"
 
 enum {
@@ -45,37 +52,39 @@ enum {
 	REHEARSAL = 20, /* streams opened and closed before idle ones are counted */
 };
 
-#define WARM_UP 0.4 /* s before the measured interval: slow start, first handshakes */
-#define SETTLE 0.5  /* s between the last stream opened and a look at the memory */
+#define WARM_UP 0.4 /* s, unless told otherwise */
+#define SETTLE 0.5  /* s until opened streams have come to rest */
 #define REST 0.1    /* s between two streams of which the first byte is awaited */
-
-/** Times in ns, in no order, as many as come. */
-struct samples {
-	uint64_t *ns;
-	size_t count;
-	size_t capacity;
-};
 
 /** One measurement.  The atomics are what the threads tell each other. */
 struct run {
 	const struct mode *mode;
-	uint16_t entry;
+	const char *entry;
 	size_t streams;
 	double seconds;
-	pid_t *pids;
-	size_t n_pids;
+	double warm_up; /* s before the measured interval: slow start, first handshakes */
+	struct processes between;
 
 	int listener;
+	int asker; /* the app's: the connection that asks beside bulk; -1: none yet */
 	atomic_bool measuring;
 	atomic_bool over;
 	atomic_uint_fast64_t done; /* in the mode's unit, since the start */
 	struct samples latencies;  /* the client's until it was joined */
 };
 
+/** What the app does on a connection. */
+enum app {
+	APP_ECHO,
+	APP_DISCARD,
+	APP_SEND,
+};
+
 /** What a mode does at each end. */
 struct mode {
 	const char *name;
-	bool discard; /* the app: throw away, else send back */
+	enum app app;
+	bool asks; /* the first connection asks, and is served by APP_ECHO */
 	void (*measure)(struct run *);
 	void *(*client)(void *run); /* the thread of measure_traffic() */
 };
@@ -89,87 +98,28 @@ struct stream {
 
 static const uint8_t zeros[CHUNK];
 
-static void
-samples_add(struct samples *s, uint64_t ns)
+static enum app
+app_of(const struct run *r, int fd)
 {
-	if (s->count == s->capacity) {
-		s->capacity = s->capacity ? 2 * s->capacity : 65536;
-		s->ns = realloc(s->ns, s->capacity * sizeof(*s->ns));
-		if (s->ns == NULL)
-			err(1, "samples");
-	}
-	s->ns[s->count++] = ns;
+	return fd == r->asker ? APP_ECHO : r->mode->app;
 }
 
-static int
-compare_ns(const void *left, const void *right)
+/* What came, or can be sent.  TCP drops the bytes without copying them to us (MSG_TRUNC).
+ */
+static ssize_t
+swallow(struct run *r, int fd)
 {
-	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+	ssize_t n = recv(fd, NULL, (size_t)4 * CHUNK, MSG_TRUNC | MSG_DONTWAIT);
 
-	return (a > b) - (a < b);
+	if (n > 0)
+		atomic_fetch_add(&r->done, (uint64_t)n);
+	return n;
 }
 
-static void
-samples_sort(struct samples *s)
+static ssize_t
+pour(int fd)
 {
-	if (s->count > 0)
-		qsort(s->ns, s->count, sizeof(*s->ns), compare_ns);
-}
-
-/* In us; the samples must be sorted. */
-static double
-samples_quantile(const struct samples *s, double q)
-{
-	size_t at = (size_t)(q * (double)s->count);
-
-	if (s->count == 0)
-		return 0;
-	return (double)s->ns[at < s->count ? at : s->count - 1] / 1e3;
-}
-
-/* CPU seconds, user and system, that the processes have used in their lives, threads that
- * have ended included. */
-static double
-cpu_of(const struct run *r)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < r->n_pids; i++) {
-		clockid_t clock;
-		struct timespec t;
-
-		if (clock_getcpuclockid(r->pids[i], &clock) != 0 ||
-		    clock_gettime(clock, &t) != 0)
-			errx(1, "process %d is gone", (int)r->pids[i]);
-		sum += (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-	}
-	return sum;
-}
-
-/* Bytes of memory of the processes, each shared page divided by its sharers.  What the
- * kernel holds for their sockets is not in it. */
-static double
-memory_of(const struct run *r)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < r->n_pids; i++) {
-		char path[64], line[256];
-		long kib = -1;
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)r->pids[i]);
-		if ((f = fopen(path, "r")) == NULL)
-			err(1, "%s", path);
-		while (kib < 0 && fgets(line, sizeof(line), f) != NULL)
-			if (strncmp(line, "Pss:", 4) == 0)
-				kib = strtol(line + 4, NULL, 10);
-		fclose(f);
-		if (kib < 0)
-			errx(1, "%s: no Pss", path);
-		sum += (double)kib * 1024;
-	}
-	return sum;
+	return send(fd, zeros, CHUNK, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* The app's turn with one stream.  False: it has ended. */
@@ -177,28 +127,35 @@ static bool
 app_serve(struct run *r, int fd)
 {
 	uint8_t bytes[16 * MESSAGE];
-	ssize_t n;
+	ssize_t n = -1;
 
-	if (r->mode->discard) {
-		/* MSG_TRUNC: TCP drops the bytes without copying them to us. */
-		n = recv(fd, NULL, (size_t)4 * CHUNK, MSG_TRUNC | MSG_DONTWAIT);
-		if (n > 0)
-			atomic_fetch_add(&r->done, (uint64_t)n);
-	} else {
+	switch (app_of(r, fd)) {
+	case APP_ECHO:
 		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (n > 0 && send(fd, bytes, (size_t)n, MSG_NOSIGNAL) != n)
 			return false;
+		break;
+	case APP_DISCARD:
+		n = swallow(r, fd);
+		break;
+	case APP_SEND:
+		n = pour(fd);
+		break;
 	}
 	return n > 0 || (n == -1 && errno == EAGAIN);
 }
 
 static void
-app_accept(int epoll, int listener)
+app_accept(struct run *r, int epoll)
 {
 	int fd;
 
-	while ((fd = accept_from(listener)) != -1)
-		poller_add(epoll, fd, EPOLLIN, (epoll_data_t){.fd = fd});
+	while ((fd = accept_from(r->listener)) != -1) {
+		if (r->mode->asks && r->asker == -1)
+			r->asker = fd;
+		poller_add(epoll, fd, app_of(r, fd) == APP_SEND ? EPOLLOUT : EPOLLIN,
+		    (epoll_data_t){.fd = fd});
+	}
 }
 
 static void *
@@ -216,35 +173,9 @@ app_thread(void *argument)
 			int fd = events[i].data.fd;
 
 			if (fd == r->listener)
-				app_accept(epoll, fd);
+				app_accept(r, epoll);
 			else if (!app_serve(r, fd))
 				close(fd);
-		}
-	}
-	return NULL;
-}
-
-static void *
-bulk_client(void *argument)
-{
-	struct run *r = argument;
-	struct epoll_event events[EVENTS];
-	int epoll = poller();
-
-	for (size_t i = 0; i < r->streams; i++) {
-		int fd = connect_to(r->entry);
-
-		poller_add(epoll, fd, EPOLLOUT, (epoll_data_t){.fd = fd});
-	}
-	while (!atomic_load(&r->over)) {
-		int n = epoll_wait(epoll, events, EVENTS, TICK);
-
-		for (int i = 0; i < n; i++) {
-			int fd = events[i].data.fd;
-
-			if (send(fd, zeros, CHUNK, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 &&
-			    errno != EAGAIN)
-				err(1, "bulk: send");
 		}
 	}
 	return NULL;
@@ -273,6 +204,77 @@ stream_hear(struct stream *s)
 		errx(1, "a stream ended before its reply");
 	s->got += (size_t)n;
 	return s->got == MESSAGE;
+}
+
+/* One stream that has carried a message both ways. */
+static int
+open_one(const struct run *r)
+{
+	struct stream s = {.fd = connect_to(r->entry)};
+	uint8_t bytes[MESSAGE];
+
+	stream_ask(&s);
+	if (recv(s.fd, bytes, MESSAGE, MSG_WAITALL) != MESSAGE)
+		errx(1, "a stream ended before its reply");
+	return s.fd;
+}
+
+/* A stream that asks and hears beside the others; before them, so that the app knows it.
+ */
+static struct stream
+open_asker(struct run *r, int epoll)
+{
+	struct stream s = {.fd = open_one(r), .since = now()};
+
+	poller_add(epoll, s.fd, EPOLLIN, (epoll_data_t){.fd = s.fd});
+	stream_ask(&s);
+	return s;
+}
+
+static void
+asker_hear(struct run *r, struct stream *s)
+{
+	if (!stream_hear(s))
+		return;
+	if (atomic_load(&r->measuring))
+		samples_add(&r->latencies, now() - s->since);
+	s->since = now();
+	stream_ask(s);
+}
+
+static void *
+bulk_client(void *argument)
+{
+	struct run *r = argument;
+	struct epoll_event events[EVENTS];
+	struct stream asker = {.fd = -1};
+	int epoll = poller();
+	bool sends = r->mode->app == APP_DISCARD;
+
+	if (r->mode->asks)
+		asker = open_asker(r, epoll);
+	for (size_t i = 0; i < r->streams; i++) {
+		int fd = connect_to(r->entry);
+
+		poller_add(
+		    epoll, fd, sends ? EPOLLOUT : EPOLLIN, (epoll_data_t){.fd = fd});
+	}
+	if (r->mode->asks)
+		pause_for(SETTLE); /* all are open then, and share what they share */
+	while (!atomic_load(&r->over)) {
+		int n = epoll_wait(epoll, events, EVENTS, TICK);
+
+		for (int i = 0; i < n; i++) {
+			int fd = events[i].data.fd;
+
+			if (fd == asker.fd)
+				asker_hear(r, &asker);
+			else if ((sends ? pour(fd) : swallow(r, fd)) <= 0 &&
+				 errno != EAGAIN)
+				err(1, "bulk");
+		}
+	}
+	return NULL;
 }
 
 static void
@@ -378,19 +380,19 @@ measure_traffic(struct run *r)
 		errx(1, "no thread");
 	for (int i = 0; i < PATIENCE && atomic_load(&r->done) == 0; i++)
 		pause_for(TICK / 1e3);
-	pause_for(WARM_UP);
+	pause_for(r->warm_up);
 	done = atomic_load(&r->done);
-	cpu = cpu_of(r);
+	cpu = processes_cpu(&r->between);
 	start = now();
 	atomic_store(&r->measuring, true);
 	pause_for(r->seconds);
 	atomic_store(&r->measuring, false);
 	end = now();
-	cpu = cpu_of(r) - cpu;
+	cpu = processes_cpu(&r->between) - cpu;
 	done = atomic_load(&r->done) - done;
 	atomic_store(&r->over, true);
 	pthread_join(client, NULL);
-	if (done == 0)
+	if (done == 0 || (r->mode->asks && r->latencies.count == 0))
 		errx(1, "nothing came through");
 	samples_sort(&r->latencies);
 	printf("{\"done\": %" PRIu64 ", \"seconds\": %.6f, \"cpu\": %.6f, "
@@ -398,19 +400,6 @@ measure_traffic(struct run *r)
 	    done, (double)(end - start) / 1e9, cpu, samples_quantile(&r->latencies, 0.5),
 	    samples_quantile(&r->latencies, 0.99),
 	    samples_quantile(&r->latencies, 0.999));
-}
-
-/* One stream that has carried a message both ways. */
-static int
-open_one(const struct run *r)
-{
-	struct stream s = {.fd = connect_to(r->entry)};
-	uint8_t bytes[MESSAGE];
-
-	stream_ask(&s);
-	if (recv(s.fd, bytes, MESSAGE, MSG_WAITALL) != MESSAGE)
-		errx(1, "a stream ended before its reply");
-	return s.fd;
 }
 
 /* The rehearsal comes first so that what a process allocates once is not in the figure.
@@ -423,14 +412,14 @@ measure_idle(struct run *r)
 	for (int i = 0; i < REHEARSAL; i++)
 		close(open_one(r));
 	pause_for(SETTLE);
-	before = memory_of(r);
+	before = processes_memory(&r->between);
 	for (size_t i = 0; i < r->streams; i++)
 		open_one(r); /* stays open until the process ends */
 	pause_for(SETTLE);
-	bytes = memory_of(r);
-	cpu = cpu_of(r);
+	bytes = processes_memory(&r->between);
+	cpu = processes_cpu(&r->between);
 	pause_for(r->seconds);
-	cpu = cpu_of(r) - cpu;
+	cpu = processes_cpu(&r->between) - cpu;
 	printf("{\"done\": %zu, \"bytes\": %.0f, \"whole\": %.0f, \"seconds\": %.6f, "
 	       "\"cpu\": %.6f}\n",
 	    r->streams, bytes - before, bytes, r->seconds, cpu);
@@ -456,7 +445,21 @@ measure_first(struct run *r)
 }
 
 static const struct mode modes[] = {
-    {.name = "bulk", .discard = true, .measure = measure_traffic, .client = bulk_client},
+    {.name = "bulk",
+	.app = APP_DISCARD,
+	.measure = measure_traffic,
+	.client = bulk_client},
+    {.name = "fetch", .app = APP_SEND, .measure = measure_traffic, .client = bulk_client},
+    {.name = "beside-bulk",
+	.app = APP_DISCARD,
+	.asks = true,
+	.measure = measure_traffic,
+	.client = bulk_client},
+    {.name = "beside-fetch",
+	.app = APP_SEND,
+	.asks = true,
+	.measure = measure_traffic,
+	.client = bulk_client},
     {.name = "echo", .measure = measure_traffic, .client = echo_client},
     {.name = "open", .measure = measure_traffic, .client = open_client},
     {.name = "idle", .measure = measure_idle},
@@ -472,25 +475,62 @@ mode_named(const char *name)
 	errx(2, "no mode %s", name);
 }
 
+/* The app may be at the other end of a path: in another network namespace. */
+static int
+listen_in(const char *namespace, const char *address)
+{
+	int home, there, listener;
+
+	if (namespace == NULL)
+		return listen_on(address);
+	home = open("/proc/self/ns/net", O_RDONLY);
+	there = open(namespace, O_RDONLY);
+	if (home == -1 || there == -1 || setns(there, CLONE_NEWNET) == -1)
+		err(1, "%s", namespace);
+	listener = listen_on(address);
+	if (setns(home, CLONE_NEWNET) == -1)
+		err(1, "back from %s", namespace);
+	close(home);
+	close(there);
+	return listener;
+}
+
+static void
+read_pids(struct processes *p, char **words, int count)
+{
+	p->count = (size_t)count;
+	p->pids = calloc(p->count + 1, sizeof(*p->pids));
+	if (p->pids == NULL)
+		err(1, "pids");
+	for (int i = 0; i < count; i++)
+		p->pids[i] = (pid_t)strtol(words[i], NULL, 10);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct run r = {.n_pids = 0};
+	struct run r = {.warm_up = WARM_UP, .asker = -1};
+	const char *namespace = NULL;
 	pthread_t app;
+	int option;
 
-	if (argc < 6)
-		errx(2, "usage: load MODE ENTRY APP STREAMS SECONDS [PID...]");
-	r.mode = mode_named(argv[1]);
-	r.entry = (uint16_t)strtoul(argv[2], NULL, 10);
-	r.listener = listen_on((uint16_t)strtoul(argv[3], NULL, 10));
-	r.streams = strtoul(argv[4], NULL, 10);
-	r.seconds = strtod(argv[5], NULL);
-	r.n_pids = (size_t)argc - 6;
-	r.pids = calloc(r.n_pids + 1, sizeof(*r.pids));
-	if (r.pids == NULL)
-		err(1, "pids");
-	for (size_t i = 0; i < r.n_pids; i++)
-		r.pids[i] = (pid_t)strtol(argv[6 + i], NULL, 10);
+	while ((option = getopt(argc, argv, "+n:w:")) != -1) {
+		if (option == 'n')
+		namespace = optarg;
+		else if (option == 'w') r.warm_up = strtod(optarg, NULL);
+		else return 2;
+	}
+	argv += optind;
+	argc -= optind;
+	if (argc < 5)
+		errx(2, "usage: load [-n NAMESPACE] [-w WARM_UP] MODE ENTRY APP STREAMS "
+			"SECONDS [PID...]");
+	r.mode = mode_named(argv[0]);
+	r.entry = argv[1];
+	r.listener = listen_in(namespace, argv[2]);
+	r.streams = strtoul(argv[3], NULL, 10);
+	r.seconds = strtod(argv[4], NULL);
+	read_pids(&r.between, argv + 5, argc - 5);
 
 	if (pthread_create(&app, NULL, app_thread, &r) != 0)
 		errx(1, "no thread");
@@ -499,6 +539,6 @@ main(int argc, char **argv)
 	pthread_join(app, NULL);
 	close(r.listener);
 	free(r.latencies.ns);
-	free(r.pids);
+	free(r.between.pids);
 	return 0;
 }

@@ -46,6 +46,7 @@ def machine(build: pathlib.Path) -> "dict[str, str]":
         "stunnel4": first_line("stunnel4", "-version"),
         "haproxy": first_line("haproxy", "-v"),
         "nginx": first_line("nginx", "-v"),
+        "iperf3": first_line("iperf3", "--version"),
     }
 
 
@@ -80,13 +81,17 @@ def allow_descriptors() -> None:
 def configuration(who: Contestant, folder: pathlib.Path) -> str:
     """Both ends' command and file, without the places of this machine."""
     texts = []
-    for side, end in zip(("server", "client"), who.ends):
+    sides = ["server", *["router"] * (len(who.ends) - 2), "client"]
+    for side, end in zip(sides, who.ends):
         place = Place(folder, 1, 2)
         *command, name = end(place)
         command[0] = pathlib.Path(command[0]).name
         text = " ".join([*command, name]).replace(f"{folder}/", "").replace(str(folder), ".")
         file = pathlib.Path(name).read_text().replace(f"{folder}/", "")
-        accept, connect = ("ROUTE", "APP") if side == "server" else ("ENTRY", "ROUTE")
+        accept, connect = {"server": ("POD", "APP"), "router": ("ROUTE", "POD"),
+                           "client": ("ENTRY", "ROUTE")}[side]
+        if len(sides) == 2:
+            accept = accept.replace("POD", "ROUTE")
         file = file.replace("127.0.0.1:1", f"127.0.0.1:{accept}")
         file = file.replace("127.0.0.1:2", f"127.0.0.1:{connect}")
         texts.append(f"$ {text}\n{file}")

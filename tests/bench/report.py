@@ -7,7 +7,8 @@ the end.
 import time
 import typing
 
-from figures import FIGURES, Figure, Judgement, Results, SCALE, scale_figures
+from figures import (FAR_BULK, FAR_FIGURES, FIGURES, Figure, Judgement, Results, SCALE,
+                     scale_figures)
 
 Table = typing.List[typing.List[str]]
 
@@ -132,6 +133,24 @@ def scale_table(results: Results) -> Table:
     return rows
 
 
+def far_table(results: Results) -> Table:
+    """A row for each figure: bulk with its ratio to one TCP connection, latencies with that
+    to being alone."""
+    rows = [["", *(who.title for who in results.who)]]
+    for figure in FAR_FIGURES:
+        row = [f"{figure.title}, {figure.unit}"]
+        alone = next((f for f in FAR_FIGURES if (f.run, f.key) == ("alone", figure.key)), None)
+        for who in results.who:
+            median = results.median(who.name, figure)
+            rival = results.median(who.name, alone) if alone else None
+            if figure.run in FAR_BULK:
+                rival = results.median("iperf3", figure)
+            text = number(median, figure.digits)
+            row.append(f"{text} ({median / rival:.2f})" if median and rival else text)
+        rows.append(row)
+    return rows
+
+
 def as_json(results: Results, figures: "list[Figure]", judged: "list[Judgement]",
             about: dict) -> dict:
     names = [who.name for who in results.who]
@@ -177,6 +196,22 @@ def markdown(results: Results, judged: "list[Judgement]", about: dict, words: "l
     if judged:
         parts += ["## Goals", as_markdown(goals_table(judged), 4)]
     return "\n\n".join([f"# {words[0]}", *words[1:], METHOD, *parts, machine_part(about)]) + "\n"
+
+
+FAR_METHOD = """\
+Both ends of a pair, the program and the app stand at the ends of a path of packets
+(tests/bench/path.c), so that TCP runs over it from end to end; no other relay is in between but
+for the pair that goes through a router, which stands beside the server. Bulk, one stream: 40 ms
+round trip; in brackets the ratio to iperf3, one TCP connection over the same path. The rest: 10
+ms and 100 Mbit/s; in brackets the ratio to being alone. Where a path has a rate, its queue holds
+one round trip."""
+
+
+def far_markdown(results: Results, judged: "list[Judgement]", about: dict,
+                 words: "list[str]") -> str:
+    return "\n\n".join([f"# {words[0]}", *words[1:], FAR_METHOD, as_markdown(far_table(results), 1),
+                        "## Goals", as_markdown(goals_table(judged), 4),
+                        machine_part(about)]) + "\n"
 
 
 def scale_markdown(results: Results, about: dict, words: "list[str]") -> str:

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -37,36 +40,43 @@ no_delay(int fd)
 }
 
 static struct sockaddr_in
-loopback(uint16_t port)
+address_of(const char *text)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+	const char *colon = strrchr(text, ':');
+	const char *port = colon != NULL ? colon + 1 : text;
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	char host[INET_ADDRSTRLEN] = "127.0.0.1";
 
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (colon != NULL)
+		snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+	a.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
+	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
+		errx(1, "%s is no address", text);
 	return a;
 }
 
 int
-listen_on(uint16_t port)
+listen_on(const char *address)
 {
-	struct sockaddr_in a = loopback(port);
+	struct sockaddr_in a = address_of(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), yes = 1;
 
 	if (fd == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == -1 ||
 	    bind(fd, (struct sockaddr *)&a, sizeof(a)) == -1 || listen(fd, 4096) == -1)
-		err(1, "listen on port %u", port);
+		err(1, "listen on %s", address);
 	return fd;
 }
 
 int
-connect_to(uint16_t port)
+connect_to(const char *address)
 {
-	struct sockaddr_in a = loopback(port);
+	struct sockaddr_in a = address_of(address);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	/* On the loopback a connect() takes no time worth an event. */
 	if (fd == -1 || connect(fd, (struct sockaddr *)&a, sizeof(a)) == -1)
-		err(1, "connect to port %u", port);
+		err(1, "connect to %s", address);
 	no_delay(fd);
 	return fd;
 }
