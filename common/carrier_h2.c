@@ -2,8 +2,6 @@
 
 #include "common/log.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,20 +122,17 @@ deliver(struct carrier_h2 *c)
 	}
 }
 
-/* In turn, a batch each, while the socket takes any. */
+/* In turn, a chunk each, while the socket takes any. */
 static void
 deliver_room(struct carrier_h2 *c)
 {
 	struct channel_h2 *ch;
 
-	for (size_t n = c->waiting_count; n > 0 && c->waiting_count > 0; n--) {
+	for (size_t n = c->waiting_count; n > 0; n--) {
 		if (c->link == NULL || tls_room(&c->link->tls) == 0 ||
-		    nghttp2_session_get_remote_window_size(c->session) <= 0)
+		    nghttp2_session_get_remote_window_size(c->session) <= 0 ||
+		    (ch = share_h2_next(c)) == NULL)
 			return;
-		ch = TAILQ_FIRST(&c->waiting);
-		TAILQ_REMOVE(&c->waiting, ch, waiting_entry);
-		c->waiting_count--;
-		ch->is_waiting = false;
 		ch->starved = endpoint_room(&ch->channel.endpoint) == 0;
 		if (ch->starved)
 			continue;
@@ -373,7 +368,6 @@ init(struct carrier_h2 *c, struct link *link)
 	c->service = link->service->settings->name;
 	c->server = link->service->settings->role == ROLE_SERVER;
 	TAILQ_INIT(&c->ready);
-	TAILQ_INIT(&c->waiting);
 	ev_timer_init(&c->later, on_later, 0, 0);
 	c->later.data = c;
 	c->opened = c->heard = reactor_now();
@@ -384,6 +378,7 @@ init(struct carrier_h2 *c, struct link *link)
 	link_facts(link, &c->facts);
 	name_authority(c);
 	output_h2_init(c);
+	share_h2_init(c);
 }
 
 static void
@@ -401,8 +396,6 @@ struct carrier_h2 *
 carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *owner)
 {
 	struct carrier_h2 *c = calloc(1, sizeof(*c));
-	int low =
-	    64 * 1024; /* what is sent and has not left keeps small frames waiting */
 
 	if (c == NULL)
 		goto fail;
@@ -411,7 +404,6 @@ carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *
 	c->owner = owner;
 	if (!session_h2_init(c))
 		goto fail;
-	(void)setsockopt(link->tls.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &low, sizeof(low));
 	link_adopt(link, &link_carrier, c);
 	link_set_hold(c->links);
 	link_set_timer(link, c->keepalive);

@@ -6,6 +6,7 @@
  *	session_h2   nghttp2's session, and what is submitted
  *	frames_h2    nghttp2's callbacks for what comes in
  *	output_h2    how frames become TLS records
+ *	share_h2     who gives next, and how much
  *	channel_h2   what a stream sees
  *	inbound_h2   the bytes that come for it
  *	headers_h2   the text in HEADERS
@@ -40,7 +41,7 @@ enum {
 	H2_RECORD = 16384,
 	H2_PAYLOAD = H2_RECORD - H2_FRAME_HEADER, /* one frame is one record */
 	H2_SMALL = 2 * 1024,                      /* frames below are gathered */
-	H2_CHUNK = 16 * 1024,    /* at a time, while the socket takes little */
+	H2_CHUNK = 16 * 1024, /* at a time, while the path takes less than it is given */
 	H2_UNREAD = 1024 * 1024, /* kept for a peer that does not read */
 	H2_PIECES = 1024,        /* of DATA, in one turn */
 	H2_RECORDS = 1 << 22,    /* under one key */
@@ -75,13 +76,16 @@ enum h2_verdict {
 	H2_REFUSED,
 };
 
+TAILQ_HEAD(h2_queue, channel_h2);
+
 struct channel_h2 {
 	struct channel channel;
 	struct carrier_h2 *carrier;
 	LIST_ENTRY(channel_h2) entry;
 	TAILQ_ENTRY(channel_h2) ready_entry;
 	TAILQ_ENTRY(channel_h2) waiting_entry;
-	int32_t id; /* of the stream */
+	struct h2_queue *waiting; /* in which it is; NULL: in none */
+	int32_t id;               /* of the stream */
 
 	/* opening */
 	const struct channel_events *events; /* the client's; NULL in the server */
@@ -112,6 +116,7 @@ struct channel_h2 {
 
 	/* going out */
 	uint64_t given;
+	size_t last_given;  /* at its last turn */
 	uint64_t data_at;   /* where in the carrier's output its first DATA stands */
 	bool can_send;      /* our HEADERS are serialized, more may follow */
 	bool out_ended;     /* FIN was asked for */
@@ -121,13 +126,11 @@ struct channel_h2 {
 	const char *detail; /* what broke it, in words; static, or the carrier's */
 
 	/* the owner */
-	bool is_ready, is_waiting; /* in which lists it is */
-	bool starved;              /* waits for its own window */
+	bool is_ready; /* in that list */
+	bool starved;  /* waits for its own window */
 	bool wants_bytes;
 	bool broke; /* to be told whatever it waits for */
 };
-
-TAILQ_HEAD(h2_queue, channel_h2);
 
 struct carrier_h2 {
 	struct link *link; /* NULL once closed */
@@ -154,9 +157,12 @@ struct carrier_h2 {
 	struct channel_h2 *current; /* being woken; NULL once it is released */
 	struct h2_queue ready;      /* have news for their owners */
 	size_t ready_count;
-	struct h2_queue waiting; /* wait for the socket or the connection's window */
-	size_t waiting_count;
-	ev_timer later; /* step soon */
+	/* These wait for the socket or the connection's window: */
+	struct h2_queue small; /* gave little at their last turn, or nothing yet */
+	struct h2_queue bulk;
+	size_t waiting_count; /* in both */
+	size_t small_given;   /* bytes since one of `bulk` had its turn */
+	ev_timer later;       /* step soon */
 
 	/* coming in */
 	struct h2_turn *turn; /* NULL outside of one */
@@ -175,6 +181,8 @@ struct carrier_h2 {
 	bool encrypted;   /* in this call, to be sent before it ends */
 	unsigned records; /* under the present key */
 	size_t chunk;     /* the most to give at a time */
+	int unsent_most;  /* bytes that TCP holds back unsent (TCP_NOTSENT_LOWAT) */
+	uint64_t flushed; /* how much of `written` TCP was given */
 	uint64_t bytes_out;
 	ev_prepare prepare; /* sends what was gathered, before the loop waits */
 	const struct batch *giving;
@@ -275,6 +283,23 @@ size_t output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t m
 
 /** What to wait for on the socket. */
 void output_h2_wait(struct carrier_h2 *c);
+
+/* ---- share_h2.c ------------------------------------------------------------------ */
+
+void share_h2_init(struct carrier_h2 *c);
+
+/** It waits for its turn to give; from the loop `wake` comes when it is there. */
+void share_h2_wait(struct channel_h2 *ch);
+void share_h2_leave(struct channel_h2 *ch);
+
+/** Whose turn it is; it waits no more.  NULL: nobody waits. */
+struct channel_h2 *share_h2_next(struct carrier_h2 *c);
+
+/** A channel has given @n bytes. */
+void share_h2_note(struct channel_h2 *ch, size_t n);
+
+/** Send what was encrypted, and learn from it how much to give next. */
+void share_h2_flush(struct carrier_h2 *c);
 
 /* ---- channel_h2.c ---------------------------------------------------------------- */
 

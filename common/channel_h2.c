@@ -37,18 +37,6 @@ channel_h2_ready(struct channel_h2 *ch)
 		carrier_h2_later(c);
 }
 
-static void
-queue_to_write(struct channel_h2 *ch)
-{
-	struct carrier_h2 *c = ch->carrier;
-
-	if (!ch->is_waiting) {
-		TAILQ_INSERT_TAIL(&c->waiting, ch, waiting_entry);
-		c->waiting_count++;
-		ch->is_waiting = true;
-	}
-}
-
 void
 channel_h2_leave_queues(struct channel_h2 *ch)
 {
@@ -58,11 +46,8 @@ channel_h2_leave_queues(struct channel_h2 *ch)
 		TAILQ_REMOVE(&c->ready, ch, ready_entry);
 		c->ready_count--;
 	}
-	if (ch->is_waiting) {
-		TAILQ_REMOVE(&c->waiting, ch, waiting_entry);
-		c->waiting_count--;
-	}
-	ch->is_ready = ch->is_waiting = false;
+	ch->is_ready = false;
+	share_h2_leave(ch);
 }
 
 void
@@ -70,7 +55,7 @@ channel_h2_feed(struct channel_h2 *ch)
 {
 	if (ch->starved) {
 		ch->starved = false;
-		queue_to_write(ch);
+		share_h2_wait(ch);
 	}
 }
 
@@ -203,9 +188,9 @@ h2_wait(struct endpoint *e, bool readable, bool writable)
 	if (own_room(ch) == 0) {
 		ch->starved = true;
 	} else if (shared_room(ch) == 0) {
-		queue_to_write(ch);
+		share_h2_wait(ch);
 	} else if (writable) {
-		queue_to_write(ch);
+		share_h2_wait(ch);
 		carrier_h2_later(c);
 	}
 }

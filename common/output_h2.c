@@ -29,18 +29,14 @@ write_gathered(struct carrier_h2 *c)
 	c->gathered_length = 0;
 }
 
-/* What was encrypted has to leave TLS's scratch space before anybody else writes.  How
- * much is given at a time follows what the socket took: a small frame waits behind it. */
+/* What was encrypted has to leave TLS's scratch space before anybody else writes. */
 static void
 flush(struct carrier_h2 *c)
 {
 	struct tls *t = &c->link->tls;
 
 	c->encrypted = false;
-	if (!tls_flush(t))
-		c->chunk = H2_CHUNK;
-	else if (c->chunk < REACTOR_BATCH)
-		c->chunk *= 2;
+	share_h2_flush(c);
 	if (c->records > H2_RECORDS && tls_room(t) > 0) {
 		tls_probe(t); /* its KeyUpdate is a new key */
 		c->records = 0;
@@ -216,7 +212,6 @@ output_h2_set_callbacks(nghttp2_session_callbacks *callbacks)
 void
 output_h2_init(struct carrier_h2 *c)
 {
-	c->chunk = REACTOR_BATCH;
 	ev_prepare_init(&c->prepare, on_prepare);
 	c->prepare.data = c;
 }
@@ -268,6 +263,7 @@ output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most)
 	c->giver = NULL;
 	ch->given += n;
 	c->bytes_out += n;
+	share_h2_note(ch, n);
 	return n;
 }
 

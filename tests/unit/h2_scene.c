@@ -423,6 +423,23 @@ peer_connects(struct scene *s, int32_t id)
 	peer_frame(s, FRAME_HEADERS, END_HEADERS, id, block, n);
 }
 
+/* The streams of a client are 1, 3, 5 and so on. */
+static void
+note_frame(struct scene *s, const uint8_t *h)
+{
+	uint32_t id =
+	    (uint32_t)h[5] << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | h[8];
+
+	ck_assert_int_lt(h[3], FRAME_KINDS);
+	s->seen[h[3]]++;
+	if (h[3] != FRAME_DATA)
+		return;
+	ck_assert_uint_lt(id / 2, OWNERS);
+	if (s->data_before[id / 2] == SIZE_MAX)
+		s->data_before[id / 2] = s->data;
+	s->data += s->payload_left;
+}
+
 static void
 read_byte(struct scene *s, uint8_t byte)
 {
@@ -438,8 +455,7 @@ read_byte(struct scene *s, uint8_t byte)
 			return;
 		s->header_length = 0;
 		s->payload_left = (size_t)h[0] << 16 | (size_t)h[1] << 8 | h[2];
-		ck_assert_int_lt(h[3], FRAME_KINDS);
-		s->seen[h[3]]++;
+		note_frame(s, h);
 	}
 }
 
@@ -500,6 +516,7 @@ scene_init(struct scene *s)
 		s->near[i].s = s->far[i].s = s;
 		s->near[i].other = &s->far[i];
 		s->far[i].other = &s->near[i];
+		s->data_before[i] = SIZE_MAX;
 	}
 	ev_init(&s->timer, on_patience);
 	s->timer.data = s;

@@ -81,7 +81,9 @@ struct scene {
 	size_t magic_left;
 	uint8_t header[9];
 	size_t header_length, payload_left;
-	int seen[FRAME_KINDS]; /* frames that came, by type */
+	int seen[FRAME_KINDS];      /* frames that came, by type */
+	size_t data;                /* bytes of DATA that came, */
+	size_t data_before[OWNERS]; /* and of these before that of near[i] */
 
 	ev_timer timer;
 	bool gave_up;
@@ -118,7 +120,7 @@ void peer_connects(struct scene *s, int32_t id);
 size_t peer_block(char *out, const char *name, const char *value);
 /** Send what was collected. */
 void peer_sends(struct scene *s);
-/** Count what came in `seen`.  Returns true. */
+/** Count what came in `seen` and `data`.  Returns true. */
 bool peer_reads(struct scene *s);
 void end_peer(struct scene *s);
 
