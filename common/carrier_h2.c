@@ -373,8 +373,8 @@ init(struct carrier_h2 *c, struct link *link)
 	c->opened = c->heard = reactor_now();
 	c->keepalive = keepalive;
 	c->keepalive_limit = keepalive_limit;
-	c->window_most = H2_STREAM_WINDOW_MOST;
-	c->window_budget = H2_WINDOW_BUDGET;
+	c->windows = link->set->windows;
+	c->window_most = (size_t)link->service->settings->stream_window << 20;
 	link_facts(link, &c->facts);
 	name_authority(c);
 	output_h2_init(c);
@@ -429,13 +429,6 @@ double
 carrier_h2_opened(const struct carrier_h2 *c)
 {
 	return c->opened;
-}
-
-void
-carrier_h2_set_windows(struct carrier_h2 *c, size_t most, size_t budget)
-{
-	c->window_most = most;
-	c->window_budget = budget;
 }
 
 static size_t

@@ -5,7 +5,9 @@
  *
  * DATA is bytes, END_STREAM is FIN, RST_STREAM is RST, PING is liveness, GOAWAY is drain.
  * The stream window is given back only as the plain socket takes the bytes, the
- * connection's at once, so that one stalled stream never stalls its neighbours.
+ * connection's at once, so that one stalled stream never stalls its neighbours.  A stream
+ * begins with a small window, which grows with what it needs, up to the service's
+ * streamWindow; what all of the program grow by comes out of the link set's budget.
  *
  *	OPEN --our GOAWAY, or the peer's--> DRAINING --last channel released--> closed
  *	  any state --link lost, peer over a limit, no sign of life--> LOST: every channel
@@ -80,10 +82,6 @@ double carrier_h2_opened(const struct carrier_h2 *carrier);
  * more is a lost carrier.  Without this call it is 30 and 10.
  */
 void carrier_h2_set_keepalive(struct carrier_h2 *carrier, double idle, double limit);
-
-/** How far the window of one channel may grow, and by how many bytes all of this carrier
- * together.  Without this call it is 4 MiB each. */
-void carrier_h2_set_windows(struct carrier_h2 *carrier, size_t most, size_t budget);
 
 /**
  * End it at once, without an event; all its channels must have been released.  What they

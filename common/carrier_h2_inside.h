@@ -18,6 +18,7 @@
 #ifndef COMMON_CARRIER_H2_INSIDE_H
 #define COMMON_CARRIER_H2_INSIDE_H
 
+#include "common/budget.h"
 #include "common/buf.h"
 #include "common/carrier_h2.h"
 #include "common/limits_h2.h"
@@ -25,9 +26,7 @@
 #include <nghttp2/nghttp2.h>
 
 enum {
-	H2_STREAM_WINDOW = 256 * 1024, /* at the start */
-	H2_STREAM_WINDOW_MOST = 4 * 1024 * 1024,
-	H2_WINDOW_BUDGET = 4 * 1024 * 1024, /* what all may grow by */
+	H2_WINDOW = 64 * 1024, /* of a stream, at the start */
 	H2_CONNECTION_WINDOW = 1 << 30,
 	H2_CREDIT_STEP = 64 * 1024, /* the most that is held back */
 	H2_EARLY = 64 * 1024,       /* bytes before the answer */
@@ -106,13 +105,17 @@ struct channel_h2 {
 	struct buf kept; /* what the owner did not take in the turn it came */
 	size_t lent;     /* bytes of it on loan */
 	int first, last; /* pieces of this turn; -1: none */
+	double heard;    /* when a byte came last */
 	enum source end; /* behind the bytes */
 	bool end_taken;  /* the owner knows it */
 	uint64_t taken;
-	size_t credit;       /* left for good, the peer not told yet */
-	size_t window;       /* how much the peer may send ahead */
-	size_t cycle_credit; /* credited since `cycle`; up to a window */
-	double cycle;        /* by reactor_now(); 0: nothing came yet */
+	size_t credit;                 /* left for good, the peer not told yet */
+	size_t window;                 /* how much the peer may send ahead */
+	size_t excess;                 /* of it, to be taken back */
+	double cycle;                  /* since when this is counted, by reactor_now(): */
+	size_t cycle_credit;           /* credited; up to a window */
+	double last_gone, last_passed; /* of the cycle before: seconds, bytes */
+	bool behind;                   /* half a window was kept */
 
 	/* going out */
 	uint64_t given;
@@ -172,7 +175,8 @@ struct carrier_h2 {
 	bool holding; /* early DATA waits for a sign of life */
 	uint64_t bytes_in;
 	struct limits_h2 limits;
-	size_t window_most, window_budget, window_extra;
+	struct budget *windows; /* of what all windows of the program grow by */
+	size_t window_most;
 
 	/* going out */
 	uint8_t *gathered; /* H2_RECORD bytes, or NULL */
@@ -194,8 +198,10 @@ struct carrier_h2 {
 	double keepalive, keepalive_limit; /* seconds */
 	double asked_at;                   /* PING without any sign of life; 0: none */
 	bool overdue;                      /* that took too long */
-	double settings_at, ping_at;       /* when they were sent */
-	double round_trip;                 /* seconds, the least seen; 0: not known yet */
+	double settings_at;                /* when they were sent */
+	double round_trip;                 /* seconds; 0: not known yet */
+	double least, least_before;        /* of this period, and of the one before */
+	double least_since, measured_at;
 
 	/* drain */
 	bool notice_sent, goaway_due, goaway_sent;
@@ -246,9 +252,20 @@ void session_h2_receive(struct carrier_h2 *c, const struct batch *batch);
 enum session_h2_ping {
 	SESSION_H2_LIFE = 'l',
 	SESSION_H2_DRAIN = 'd',
+	SESSION_H2_MEASURE = 'm',
 };
 
+/** Any PING measures the round trip. */
 void session_h2_ping(struct carrier_h2 *c, enum session_h2_ping what);
+
+/** Measure the round trip, if that was not done of late. */
+void session_h2_measure(struct carrier_h2 *c, double now);
+
+/** When the PING was sent that was answered. */
+double session_h2_pinged(const struct carrier_h2 *c, const nghttp2_ping *ping);
+
+/** A round trip took that long, in seconds. */
+void session_h2_note(struct carrier_h2 *c, double seconds);
 
 /** Ask for the app.  False: out of memory. */
 bool session_h2_request(struct channel_h2 *ch, const char *forwarded);
@@ -340,6 +357,9 @@ enum source inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *ba
 void inbound_h2_credit(struct channel_h2 *ch, size_t n);
 
 bool inbound_h2_has_bytes(const struct channel_h2 *ch);
+
+/** At its end: what its window grew by is for others. */
+void inbound_h2_stop(struct channel_h2 *ch);
 
 /** What is on loan has been used. */
 void inbound_h2_end_loan(struct channel_h2 *ch);

@@ -276,7 +276,7 @@ channel_h2_new(struct carrier_h2 *c)
 	    (struct channel){.endpoint.ops = &endpoint_ops, .ops = &channel_ops};
 	ch->carrier = c;
 	ch->first = ch->last = -1;
-	ch->window = H2_STREAM_WINDOW;
+	ch->window = H2_WINDOW;
 	LIST_INSERT_HEAD(&c->channels, ch, entry);
 	c->channel_count++;
 	return ch;
@@ -290,7 +290,7 @@ channel_h2_free(struct channel_h2 *ch)
 	channel_h2_leave_queues(ch);
 	if (c->current == ch)
 		c->current = NULL;
-	c->window_extra -= ch->window - H2_STREAM_WINDOW;
+	inbound_h2_stop(ch);
 	c->channel_count--;
 	LIST_REMOVE(ch, entry);
 	inbound_h2_drop(ch);

@@ -34,6 +34,7 @@ make_workers(struct daemon *d, struct err *e)
 {
 	size_t i;
 
+	d->windows.most = (size_t)d->settings->window_budget << 20;
 	if ((d->workers = calloc(d->worker_count, sizeof(struct worker *))) == NULL)
 		return err_set(e, "out of memory");
 	d->setup = (struct worker_setup){
@@ -41,6 +42,7 @@ make_workers(struct daemon *d, struct err *e)
 	    .count = d->worker_count,
 	    .plan = d->plan,
 	    .most = daemon_max_connections(d->settings, d->worker_count),
+	    .windows = &d->windows,
 	    .in_turn = d->program->in_turn,
 	    .waits_when_full = d->program->waits_when_full,
 	    .arrival = d->program->arrival,

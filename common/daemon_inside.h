@@ -29,6 +29,7 @@ struct daemon {
 	struct worker **workers;
 	size_t worker_count;
 	struct worker_setup setup;
+	struct budget windows;
 	ev_signal term, interrupt, hangup, user1;
 	ev_timer limit;         /* of lingering, then of draining */
 	ev_timer look;          /* at files */

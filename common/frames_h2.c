@@ -187,8 +187,10 @@ take_settings(struct carrier_h2 *c, bool ack)
 	struct channel_h2 *ch;
 
 	if (ack) {
-		if (c->settings_at > 0 && c->round_trip == 0)
-			c->round_trip = c->heard - c->settings_at;
+		if (c->settings_at > 0)
+			session_h2_note(c, c->heard - c->settings_at);
+		c->settings_at = 0;
+		session_h2_measure(c, c->heard); /* its answer has less to wait for */
 		return;
 	}
 	c->settings_came = true;
@@ -199,12 +201,9 @@ take_settings(struct carrier_h2 *c, bool ack)
 static void
 take_pong(struct carrier_h2 *c, const nghttp2_ping *ping)
 {
-	double gone = c->heard - c->ping_at;
-
 	if (ping->opaque_data[0] == SESSION_H2_DRAIN && c->notice_sent)
 		c->goaway_due = !c->goaway_sent;
-	if (c->ping_at > 0 && gone < c->round_trip)
-		c->round_trip = gone;
+	session_h2_note(c, c->heard - session_h2_pinged(c, ping));
 }
 
 static void

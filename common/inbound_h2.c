@@ -4,6 +4,11 @@
  */
 #include "common/carrier_h2_inside.h"
 
+/* Seconds. */
+static const double rest = 1;           /* without a byte; then it is counted anew */
+static const double slow = 1;           /* for a window */
+static const double short_trip = 0.001; /* batches want as much as a path like that */
+
 bool
 inbound_h2_has_bytes(const struct channel_h2 *ch)
 {
@@ -29,8 +34,10 @@ inbound_h2_drop(struct channel_h2 *ch)
 static void
 keep(struct channel_h2 *ch, const uint8_t *bytes, size_t n)
 {
-	if (buf_append(&ch->kept, bytes, n))
+	if (buf_append(&ch->kept, bytes, n)) {
+		ch->behind |= buf_length(&ch->kept) >= ch->window / 2;
 		return;
+	}
 	inbound_h2_drop(ch);
 	if (!channel_h2_is_mute(ch))
 		nghttp2_submit_rst_stream(
@@ -54,13 +61,26 @@ inbound_h2_settle(struct channel_h2 *ch)
 	ch->last = -1;
 }
 
+/* The window that its first bytes fill was granted a round trip ago. */
+static void
+note_rest(struct channel_h2 *ch)
+{
+	struct carrier_h2 *c = ch->carrier;
+
+	if (c->heard - ch->heard > rest) {
+		ch->cycle = c->heard - c->round_trip;
+		ch->cycle_credit = 0;
+		ch->last_gone = ch->last_passed = 0;
+	}
+	ch->heard = c->heard;
+}
+
 void
 inbound_h2_receive(struct channel_h2 *ch, const uint8_t *bytes, size_t n)
 {
 	struct h2_turn *turn = ch->carrier->turn;
 
-	if (ch->cycle == 0)
-		ch->cycle = reactor_now();
+	note_rest(ch);
 	if (turn->count == H2_PIECES) {
 		inbound_h2_settle(ch);
 		keep(ch, bytes, n);
@@ -115,41 +135,97 @@ inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *batch)
 	return ch->end;
 }
 
-/* A stream that empties its window within two round trips could use a larger one. */
+/* ---- the window ------------------------------------------------------------------ */
+
+/* Returns by how much. */
 static size_t
-growth(struct channel_h2 *ch, size_t n)
+widen(struct channel_h2 *ch, size_t more)
 {
 	struct carrier_h2 *c = ch->carrier;
-	size_t more = ch->window;
-	double now, gone;
+	size_t left = c->window_most > ch->window ? c->window_most - ch->window : 0;
 
-	if ((ch->cycle_credit += n) < ch->window)
-		return 0;
-	now = reactor_now();
-	gone = now - ch->cycle;
+	more = budget_take(c->windows, more < left ? more : left);
+	ch->window += more;
+	return more;
+}
+
+/* What was promised cannot be taken back, but as bytes pass they need not be credited.
+ * Returns how many of them are to be. */
+static size_t
+narrow(struct channel_h2 *ch, size_t n)
+{
+	size_t less = n < ch->excess ? n : ch->excess;
+
+	ch->excess -= less;
+	ch->window -= less;
+	budget_return(ch->carrier->windows, less);
+	return n - less;
+}
+
+/* Of the last two windows, for bytes come in bursts: so much passes in a second. */
+static double
+rate_of(struct channel_h2 *ch, double now)
+{
+	double gone = now - ch->cycle, passed = (double)ch->cycle_credit;
+	double rate = (passed + ch->last_passed) / (gone + ch->last_gone);
+
+	ch->last_gone = gone;
+	ch->last_passed = passed;
 	ch->cycle = now;
 	ch->cycle_credit = 0;
-	if (gone >= 2 * c->round_trip || ch->window + more > c->window_most ||
-	    c->window_extra + more > c->window_budget)
+	return rate;
+}
+
+/*
+ * A whole window was credited.  It is to be as wide as what passes in four round trips:
+ * with less it would be us who hold TCP back (BBR sends up to three round trips' worth at
+ * once while it looks for the rate), and more would only wait on the way, in front of
+ * other streams.  It grows by no more than itself at a time, and only while the reader
+ * keeps up; one that only makes up for its own delay proves nothing.  Returns by how much
+ * it grew.
+ */
+static size_t
+judge(struct channel_h2 *ch)
+{
+	struct carrier_h2 *c = ch->carrier;
+	double now = reactor_now(), window = (double)ch->window;
+	double trip = c->round_trip > short_trip ? c->round_trip : short_trip;
+	double wanted = 4 * trip * rate_of(ch, now);
+	bool behind = ch->behind;
+
+	ch->behind = buf_length(&ch->kept) >= ch->window / 2;
+	session_h2_measure(c, now);
+	if (ch->last_gone > slow && wanted < window / 4)
+		ch->excess = (ch->window - H2_WINDOW) / 2;
+	if (wanted <= window || behind || c->round_trip == 0)
 		return 0;
-	ch->window += more;
-	c->window_extra += more;
-	return more;
+	ch->excess = 0;
+	return widen(ch, (size_t)((wanted < 2 * window ? wanted : 2 * window) - window));
 }
 
 void
 inbound_h2_credit(struct channel_h2 *ch, size_t n)
 {
 	size_t step = ch->window / 8 < H2_CREDIT_STEP ? ch->window / 8 : H2_CREDIT_STEP;
+	size_t more = 0;
 
-	ch->credit += n;
+	ch->cycle_credit += n;
+	ch->credit += narrow(ch, n);
 	if (channel_h2_is_mute(ch) || ch->end != SOURCE_OPEN)
 		return;
-	n = growth(ch, n);
-	if (ch->credit < step && n == 0)
+	if (ch->cycle_credit >= ch->window)
+		more = judge(ch);
+	if (ch->credit < step && more == 0)
 		return;
-	nghttp2_submit_window_update(
-	    ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id, (int32_t)(ch->credit + n));
+	nghttp2_submit_window_update(ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id,
+	    (int32_t)(ch->credit + more));
 	ch->credit = 0;
 	output_h2_pump(ch->carrier);
+}
+
+void
+inbound_h2_stop(struct channel_h2 *ch)
+{
+	budget_return(ch->carrier->windows, ch->window - H2_WINDOW);
+	ch->window = H2_WINDOW;
 }

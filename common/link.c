@@ -408,9 +408,10 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 }
 
 void
-link_set_init(struct link_set *set, struct reactor *reactor)
+link_set_init(struct link_set *set, struct reactor *reactor, struct budget *windows)
 {
-	*set = (struct link_set){.reactor = reactor, .turn_left = HANDSHAKES_A_TURN};
+	*set = (struct link_set){
+	    .reactor = reactor, .windows = windows, .turn_left = HANDSHAKES_A_TURN};
 	TAILQ_INIT(&set->handshakes);
 }
 

@@ -19,6 +19,7 @@
 #ifndef COMMON_LINK_H
 #define COMMON_LINK_H
 
+#include "common/budget.h"
 #include "common/proxy_header.h"
 #include "common/service.h"
 #include "common/tls.h"
@@ -30,6 +31,7 @@ struct link;
 /** All links of a worker, so that it can wait for them and end them. */
 struct link_set {
 	struct reactor *reactor;
+	struct budget *windows; /* of h2 carriers; shared by all workers */
 	LIST_HEAD(, link) links;
 	size_t count; /* of them, and of those who hold the set */
 	TAILQ_HEAD(link_queue, link) handshakes; /* unfinished, the oldest first */
@@ -93,7 +95,7 @@ struct link {
 };
 
 /** An empty set. */
-void link_set_init(struct link_set *set, struct reactor *reactor);
+void link_set_init(struct link_set *set, struct reactor *reactor, struct budget *windows);
 
 /**
  * Start TLS over @fd, which is the link's from now on even on failure.  @target: the

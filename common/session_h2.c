@@ -7,7 +7,13 @@
 #include "common/headers_h2.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
+
+/* Seconds. */
+static const double measure_every = 1;
+static const double least_period = 60; /* of which the least round trip is taken */
+static const double round_trip_most = 60;
 
 static struct channel_h2 *
 channel_of(nghttp2_session *session, int32_t id)
@@ -117,7 +123,7 @@ submit_settings(struct carrier_h2 *c)
 {
 	static const nghttp2_settings_entry entries[] = {
 	    {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, H2_HEADER_TABLE},
-	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
+	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_WINDOW},
 	    {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, H2_FRAME},
 	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEADER_LIST},
 	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS},
@@ -166,14 +172,61 @@ session_h2_receive(struct carrier_h2 *c, const struct batch *batch)
 	}
 }
 
+/* ---- PING and the round trip ----------------------------------------------------- */
+
+/* Behind what it is for stands when it was sent, in us of the carrier's life: the answer
+ * brings that back. */
 void
 session_h2_ping(struct carrier_h2 *c, enum session_h2_ping what)
 {
-	const uint8_t opaque[8] = {(uint8_t)what};
+	uint8_t opaque[8] = {(uint8_t)what};
+	uint64_t now = (uint64_t)((reactor_now() - c->opened) * 1e6);
 
-	c->ping_at = reactor_now();
+	for (int i = 7; i > 0; i--, now >>= 8)
+		opaque[i] = (uint8_t)now;
 	nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, opaque);
 }
+
+double
+session_h2_pinged(const struct carrier_h2 *c, const nghttp2_ping *ping)
+{
+	uint64_t us = 0;
+
+	for (int i = 1; i < 8; i++)
+		us = us << 8 | ping->opaque_data[i];
+	return c->opened + (double)us / 1e6;
+}
+
+void
+session_h2_measure(struct carrier_h2 *c, double now)
+{
+	if (now - c->measured_at < measure_every)
+		return;
+	c->measured_at = now;
+	session_h2_ping(c, SESSION_H2_MEASURE);
+}
+
+/* The least of this period and of the one before: what waits on the way with bulk is no
+ * part of the path, and yet a path that became longer is known in a while.  A peer that
+ * answers what was never asked tells us nothing. */
+void
+session_h2_note(struct carrier_h2 *c, double seconds)
+{
+	double gone = c->round_trip > 0 ? c->heard - c->least_since : HUGE_VAL;
+
+	if (seconds <= 0 || seconds > round_trip_most)
+		return;
+	if (gone > least_period) {
+		c->least_before = gone > 2 * least_period ? seconds : c->least;
+		c->least = seconds;
+		c->least_since = c->heard;
+	} else if (seconds < c->least) {
+		c->least = seconds;
+	}
+	c->round_trip = c->least < c->least_before ? c->least : c->least_before;
+}
+
+/* ---- requests and answers -------------------------------------------------------- */
 
 static nghttp2_nv
 header(const char *name, const char *value, uint8_t flags)

@@ -85,10 +85,11 @@ struct service_settings {
 	char *ciphersuites; /* NULL: OpenSSL's */
 	char *curves;       /* NULL: OpenSSL's */
 	enum multiplex multiplex;
-	long carriers;    /* client: h2 carriers to a target, per worker */
-	bool delay;       /* client: open none before the first stream */
-	double max_age;   /* client: of h2 carriers; 0: any */
-	double keepalive; /* both, and the next */
+	long carriers;      /* client: h2 carriers to a target, per worker */
+	bool delay;         /* client: open none before the first stream */
+	double max_age;     /* client: of h2 carriers; 0: any */
+	long stream_window; /* both: of h2 carriers, MiB */
+	double keepalive;   /* both, and the next */
 	double keepalive_timeout;
 	enum protocol protocol;
 	int protocol_version; /* server: of PROXY, 1 or 2 */
@@ -121,6 +122,7 @@ struct settings {
 	enum foreground foreground;
 	long workers;          /* 0: as many as the machine allows */
 	long max_connections;  /* 0: from the descriptor limit */
+	long window_budget;    /* MiB */
 	double timeout_linger; /* these two in seconds */
 	double timeout_drain;
 

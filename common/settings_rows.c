@@ -239,6 +239,19 @@ static const struct option rows[] = {
 	    "the router hears only later that the pod is going",
     },
     {
+	.name = "windowBudget",
+	.type = OPTION_INTEGER,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, window_budget, long),
+	.fallback = BOTH("64"),
+	.min = 0,
+	.max = 1048576,
+	.syntax = "0 to 1048576 MiB",
+	.help = "With multiplex, by how much the windows of all streams together may "
+		"grow beyond the 64 KiB that each begins with: so much memory fills when "
+		"programs stop reading",
+    },
+    {
 	.name = "TIMEOUTdrain",
 	.type = OPTION_SECONDS,
 	.scope = OPTION_GLOBAL,
@@ -519,6 +532,19 @@ static const struct option rows[] = {
 	.offset = OPTION_AT(service_settings, delay, bool),
 	.fallback = {"no", NULL},
 	.help = "With multiplex, yes: open no TLS connection before the first stream",
+    },
+    {
+	.name = "streamWindow",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, stream_window, long),
+	.fallback = BOTH("4"),
+	.min = 1,
+	.max = 1024,
+	.syntax = "1 to 1024 MiB",
+	.help =
+	    "With multiplex, how far the window of one stream may grow: what may be on "
+	    "its way to this end, or wait here for its program. More than TCP takes at "
+	    "the other end, or in the router, gains nothing",
     },
     {
 	.name = "maxAge",

@@ -394,7 +394,7 @@ worker_free(struct worker *w)
 static void
 connect_rooms(struct worker *w, unsigned long index)
 {
-	link_set_init(&w->links, &w->reactor);
+	link_set_init(&w->links, &w->reactor, w->setup->windows);
 	w->links.emptied = on_emptied;
 	w->links.owner = w;
 	w->pools = (struct pool_set){

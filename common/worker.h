@@ -28,8 +28,9 @@ struct worker_setup {
 	struct plan *plan; /* the first one; those that follow come by worker_follow() */
 	atomic_long most;  /* connections that all workers may have */
 	atomic_long total; /* how many they have */
-	/** NULL: a connection stays with the worker that accepted it.  Else they go
-	 * round, for one may stand for many streams, and this is whose turn it is. */
+	struct budget *windows; /* of their h2 carriers */
+	/** A connection goes to the worker whose turn it is, for it may stand for many
+	 * streams; else it stays with the one that accepted it. */
 	bool in_turn;
 	atomic_ulong turn;
 	/** When `most` or maxStreams is reached: accept no more, instead of turning away.

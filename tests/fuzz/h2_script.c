@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 enum {
+	WINDOWS = 1024 * 1024, /* bytes that they may grow by */
 	OWNERS = 16,
 	UNIT = 64, /* bytes */
 	FRAME_HEADER = 9,
 	LONGEST = 64 * 1024, /* of what the peer sends at a time */
 	SOCKET = 16 * 1024,  /* what our end's takes */
-	STREAM_WINDOW = 1024 * 1024,
 };
 
 /* Stands for a stream. */
@@ -31,6 +31,7 @@ struct owner {
 };
 
 struct play {
+	struct budget windows;
 	struct link_set links;
 	struct service service;
 	struct target target;
@@ -242,7 +243,6 @@ on_opened(void *owner, struct link *link)
 	p->carrier = carrier_h2_new(link, &carrier_events, p);
 	MUST(p->carrier != NULL);
 	carrier_h2_set_keepalive(p->carrier, 30, 10);
-	carrier_h2_set_windows(p->carrier, STREAM_WINDOW, STREAM_WINDOW);
 }
 
 static void
@@ -527,7 +527,8 @@ play_begin(struct play *p, const struct service_settings *s)
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
 	MUST(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) == 0);
 	p->peer = fds[1];
-	link_set_init(&p->links, &reactor);
+	p->windows.most = WINDOWS;
+	link_set_init(&p->links, &reactor, &p->windows);
 	p->service.settings = s;
 	p->service.context = context;
 	atomic_init(&p->service.holders, 1);
@@ -581,8 +582,11 @@ void
 h2_script_play(enum role role, const uint8_t *data, size_t size)
 {
 	static char name[] = "fuzz", sni[] = "orders.apps.example";
-	const struct service_settings s = {
-	    .name = name, .role = role, .sni = sni, .timeout_close = 60};
+	const struct service_settings s = {.name = name,
+	    .role = role,
+	    .sni = sni,
+	    .timeout_close = 60,
+	    .stream_window = 1};
 	struct play p = {.data = data, .left = size, .is_abrupt = size % 2 == 1};
 
 	play_begin(&p, &s);

@@ -487,7 +487,7 @@ static void
 side_init(struct scene *s, struct side *side, const struct service_settings *settings)
 {
 	side->s = s;
-	link_set_init(&side->set, &s->reactor);
+	link_set_init(&side->set, &s->reactor, &s->windows);
 	atomic_init(&side->service.holders, 1);
 	side->service.settings = settings;
 	side->service.context = bench_context(settings);
@@ -510,6 +510,8 @@ scene_init(struct scene *s)
 	bench_init(&s->bench);
 	s->bench.client.sni = s->bench.host;
 	s->bench.client.timeout_close = s->bench.server.timeout_close = 60;
+	s->bench.client.stream_window = s->bench.server.stream_window = 16;
+	s->windows.most = 64 << 20;
 	side_init(s, &s->client, &s->bench.client);
 	side_init(s, &s->server, &s->bench.server);
 	for (int i = 0; i < OWNERS; i++) {

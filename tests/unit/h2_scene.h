@@ -68,6 +68,7 @@ struct scene {
 	struct bench bench;
 	struct ev_loop *loop;
 	struct reactor reactor;
+	struct budget windows; /* of both ends together */
 	struct side client, server;
 	struct owner near[OWNERS], far[OWNERS]; /* the client's and the server's */
 	int asked;

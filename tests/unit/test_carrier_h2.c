@@ -225,8 +225,8 @@ START_TEST(a_fin_behind_a_full_window_is_not_lost)
 	meet(&s);
 	connect_channel(&s, 0);
 	s.far[0].stalled = true;
-	send_pattern(&s.near[0], 256 * 1024, false);
-	EXPECT(&s, s.near[0].sent == 256 * 1024);
+	send_pattern(&s.near[0], 64 * 1024, false);
+	EXPECT(&s, s.near[0].sent == 64 * 1024);
 	ck_assert_uint_eq(endpoint_room(&s.near[0].channel->endpoint), 0);
 	endpoint_end(&s.near[0].channel->endpoint, ENDING_FIN);
 	endpoint_end(&s.far[0].channel->endpoint, ENDING_FIN);
@@ -235,7 +235,7 @@ START_TEST(a_fin_behind_a_full_window_is_not_lost)
 	turns(&s, 10);
 	unstall(&s.far[0]);
 	EXPECT(&s, s.far[0].source == SOURCE_FINISHED);
-	ck_assert_uint_eq(s.far[0].got, 256 * 1024);
+	ck_assert_uint_eq(s.far[0].got, 64 * 1024);
 	scene_clear(&s);
 }
 END_TEST
@@ -256,7 +256,7 @@ START_TEST(a_stalled_channel_is_bounded_by_its_window_and_stalls_no_other)
 	send_pattern(&s.near[1], 4 << 20, true);
 	EXPECT(&s, s.far[1].source == SOURCE_FINISHED);
 	ck_assert_uint_eq(s.far[1].got, 4 << 20);
-	ck_assert_uint_eq(s.near[0].sent, 256 * 1024);
+	ck_assert_uint_eq(s.near[0].sent, 64 * 1024);
 	unstall(&s.far[0]);
 	EXPECT(&s, s.far[0].source == SOURCE_FINISHED);
 	ck_assert_uint_eq(s.far[0].got, 4 << 20);

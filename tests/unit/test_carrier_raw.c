@@ -128,7 +128,7 @@ scene_init(struct scene *s, enum role role)
 	bench_init(&s->bench);
 	s->bench.client.sni = s->bench.host;
 	s->bench.client.timeout_close = s->bench.server.timeout_close = 60;
-	link_set_init(&s->set, &s->reactor);
+	link_set_init(&s->set, &s->reactor, NULL);
 	s->set.emptied = on_emptied;
 	s->set.owner = s;
 	pthread_mutex_init(&s->target.lock, NULL);

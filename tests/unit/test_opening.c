@@ -64,6 +64,7 @@ struct scene {
 	struct service *client, *server, *raw_server;
 	struct service_settings raw_settings;
 	struct net_name names[DOORS];
+	struct budget windows;
 	struct gate doors[DOORS];
 	struct caller callers[CALLERS];
 	struct visit visits[CALLERS];
@@ -367,8 +368,8 @@ scene_init(struct scene *s)
 	client->keepalive = s->bench.server.keepalive = 60;
 	client->keepalive_timeout = s->bench.server.keepalive_timeout = 60;
 	client->connect = (struct name_list){.items = s->names, .count = 1};
-	link_set_init(&s->client_links, &s->reactor);
-	link_set_init(&s->server_links, &s->reactor);
+	link_set_init(&s->client_links, &s->reactor, &s->windows);
+	link_set_init(&s->server_links, &s->reactor, &s->windows);
 	s->pools = (struct pool_set){
 	    .reactor = &s->reactor, .resolver = s->resolver, .links = &s->client_links};
 	s->dialer = (struct dialer){.reactor = &s->reactor,

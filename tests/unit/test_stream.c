@@ -153,7 +153,7 @@ half_init(struct half *h, struct scene *s, const struct service_settings *settin
 
 	h->service = service_new(NULL, settings, &e);
 	ck_assert_msg(h->service != NULL, "%s", e.text);
-	link_set_init(&h->links, &s->reactor);
+	link_set_init(&h->links, &s->reactor, NULL);
 	h->streams = (struct stream_set){
 	    .dialer = {.reactor = &s->reactor,
 		.resolver = s->resolver,

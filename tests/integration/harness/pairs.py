@@ -26,7 +26,7 @@ STUNNEL_KNOWS |= {"TIMEOUTidle", "TIMEOUTclose", "TIMEOUTconnect", "TIMEOUTbusy"
 
 # Those that hold for all services: they stand before the first section.
 OF_THE_PROGRAM = {"debug", "status", "maxConnections", "TIMEOUTlinger", "TIMEOUTdrain", "output"}
-OF_THE_PROGRAM |= {"setuid", "setgid", "chroot", "sandbox"}
+OF_THE_PROGRAM |= {"setuid", "setgid", "chroot", "sandbox", "windowBudget"}
 
 SANITIZED = "asan" in BUILD.name or "tsan" in BUILD.name
 
