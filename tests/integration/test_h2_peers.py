@@ -450,6 +450,7 @@ def test_stream_that_a_target_refuses_is_tried_at_the_next(two_pods, how):
 def test_goaway_leaves_open_streams_and_sends_new_ones_elsewhere(client, pod):
     meeting = meet_client(client, pod)
     meeting.peer.send_raw(frame(GOAWAY, 0, 0, number(meeting.stream.id) + number(NO_ERROR)))
+    meeting.peer.ping()
     other = meet_client(client, pod)
     echo(other.stream, other.program)
     echo(meeting.stream, meeting.program)
@@ -459,6 +460,28 @@ def test_goaway_leaves_open_streams_and_sends_new_ones_elsewhere(client, pod):
     assert meeting.program.receive_to_end() == (b"", Ending.FIN)
     meeting.peer.wait_lost()
     echo(other.stream, other.program)
+
+
+def test_streams_above_the_last_id_of_goaway_are_opened_elsewhere_unseen(client, pod):
+    meeting = meet_client(client, pod)
+    programs = [legacy_program(client.port) for _ in range(3)]
+    for program in programs:
+        program.send(WORDS)
+        stream = meeting.peer.wait_asked()
+        assert stream.receive(len(WORDS)) == WORDS
+    meeting.peer.send_raw(frame(GOAWAY, 0, 0, number(meeting.stream.id) + number(NO_ERROR)))
+    peer = pod.accept()
+    addresses = {'for="{}:{}"'.format(*program.address): program for program in programs}
+    for _ in programs:
+        stream = peer.wait_asked()
+        stream.answer(200)
+        echo_after_first_words(stream, addresses.pop(stream.headers["forwarded"]))
+    echo(meeting.stream, meeting.program)
+
+
+def echo_after_first_words(stream, program):
+    assert stream.receive(len(WORDS)) == WORDS
+    echo(stream, program)
 
 
 def test_goaway_with_an_error_is_a_reset(client, pod):
