@@ -352,9 +352,11 @@ class H2Peer:
         far end has given the carrier up or has them all.  Only `counts` and `frames` know what
         comes back."""
         self._deaf_library = True
+        deadline = time.monotonic() + waiting.LIMIT
         for piece in pieces:
             if self.lost:
                 return
+            assert time.monotonic() < deadline, "the far end bears it"
             self._tls.write(piece)
             self._fetch_outgoing()
             self.until(lambda: not self._unsent or self.lost, "the bytes were taken")

@@ -5,7 +5,6 @@ app.  Any two ends make a pair.
 """
 
 import dataclasses
-import functools
 import os
 import pathlib
 import re
@@ -43,12 +42,6 @@ class Place:
 
 def routeport(role):
     return BUILD / f"routeport-{role}"
-
-
-@functools.cache
-def is_sanitized():
-    """Built with a sanitizer: memory says nothing then."""
-    return b"__asan" in routeport("server").read_bytes() or b"__tsan" in routeport("server").read_bytes()
 
 
 def write_ini(path, before, *services):
