@@ -62,7 +62,7 @@ class Siege:
     def check_neighbour(self):
         echo(self.neighbour)
         assert not self.process.has_ended()
-        if not pairs.SANITIZED:
+        if not pairs.is_sanitized():
             assert self.process.resident_bytes() - self._resident < MOST_GROWTH
 
     def expect_carrier_lost(self, why):

@@ -14,8 +14,8 @@ from harness.programs import Ending, legacy_program, random_bytes
 WORDS = random_bytes(5000)
 LARGE = random_bytes(2_000_000)
 FIRST_WINDOW = 65535  # of a stream, unless SETTINGS say otherwise
-OUR_WINDOW = 256 * 1024
-CREDIT_STEP = 32 * 1024  # an eighth of that: less is not worth a WINDOW_UPDATE
+OUR_WINDOW = 64 * 1024
+CREDIT_STEP = 8 * 1024  # an eighth of that: less is not worth a WINDOW_UPDATE
 
 
 @pytest.fixture

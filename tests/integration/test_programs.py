@@ -13,7 +13,7 @@ import tempfile
 
 import pytest
 
-from harness.pairs import routeport
+from harness.pairs import is_sanitized
 from harness.ports import Ports
 from harness.processes import Processes
 from harness.programs import CHUNK, Ending, random_bytes
@@ -142,12 +142,6 @@ def pump(tmp_path_factory):
     source = pathlib.Path(__file__).with_name("pump.c")
     subprocess.run(["cc", "-O2", "-pthread", "-o", program, source], check=True)
     return program
-
-
-def is_sanitized():
-    """Sanitizers take memory and time of their own."""
-    program = routeport("client").read_bytes()
-    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def test_a_gibibyte_each_way_at_once(start_client, start_server, router, place, pump):
