@@ -38,7 +38,7 @@ PLAIN_SSL := SSL_do_handshake SSL_read_ex SSL_write_ex SSL_get_error SSL_shutdow
 PLAIN_SSL := $(patsubst %,-Wl$(comma)--wrap=%,$(PLAIN_SSL) reactor_now)
 FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 KINDS ?= raw,h2
-PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 6
+PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4
 
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -74,7 +74,7 @@ allow_folder_of(int rules, const char *path, uint64_t access)
 
 	if (path == NULL || strlen(path) >= sizeof(copy))
 		return;
-	strcpy(copy, path);
+	memcpy(copy, path, strlen(path) + 1);
 	allow(rules, dirname(copy), access);
 }
 

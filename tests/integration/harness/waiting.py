@@ -5,7 +5,7 @@ import os
 import time
 
 # Seconds until a test gives up waiting: generous, for it is only spent by tests that fail.
-LIMIT = float(os.environ.get("ROUTEPORT_TEST_LIMIT", "20"))
+LIMIT = float(os.environ.get("ROUTEPORT_TEST_LIMIT", "60"))
 
 
 def until(condition, what, limit=None):
