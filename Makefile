@@ -97,7 +97,7 @@ check: unit replay integration check-teeth
 unit: $(UNIT)
 	$(Q)for t in $(UNIT); do CK_VERBOSITY=minimal CK_DEFAULT_TIMEOUT=60 $$t || exit 1; done
 
-## replay: what fuzzing found worth keeping, through the same code
+## replay: the inputs that fuzzing starts from, and those that broke something, without a fuzzer
 replay: $(FUZZERS)
 	$(Q)for t in $(FUZZERS); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
 

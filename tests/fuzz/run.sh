@@ -9,6 +9,8 @@ target=$1
 name=${target##*/fuzz_}
 found=$target.found
 mkdir -p "$found"
+# What was freed is watched for a while, and costs memory and time for as long.
+export ASAN_OPTIONS="quarantine_size_mb=32${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 echo "fuzz $name for $2 s"
 if "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
 	-artifact_prefix="$target." "$found" "tests/fuzz/corpus/$name" >"$target.log" 2>&1; then
