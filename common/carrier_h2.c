@@ -442,7 +442,7 @@ stream_limit(const struct carrier_h2 *c)
 bool
 carrier_h2_has_room(const struct carrier_h2 *c)
 {
-	return c->state == H2_OPEN && !c->faulty && !c->goaway_came &&
+	return c->state == H2_OPEN && c->link != NULL && !c->faulty && !c->goaway_came &&
 	       !c->link->tls.deaf && tls_room(&c->link->tls) > 0 &&
 	       c->streams < stream_limit(c);
 }
