@@ -1,6 +1,7 @@
 #include "common/plan.h"
 
 #include "common/resolve.h"
+#include "common/server_name.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -333,4 +334,34 @@ plan_service_of(const struct plan *plan, const struct door *door)
 		if (plan->entrances[i].door == door)
 			return plan->entrances[i].service;
 	return NULL;
+}
+
+/* Does a line of @s fit @name, or any name if that is NULL, at the doors of @at? */
+static bool
+has_name(
+    const struct service_settings *s, const struct service_settings *at, const char *name)
+{
+	for (size_t i = 0; i < s->sni_rules.count; i++) {
+		const struct sni_rule *rule = &s->sni_rules.items[i];
+
+		if (strcmp(rule->section, at->name) == 0 &&
+		    (name == NULL || server_name_fits(rule->pattern, name)))
+			return true;
+	}
+	return false;
+}
+
+struct service *
+plan_service_for(const struct plan *plan, const struct service *at, const char *name)
+{
+	for (size_t i = 0; i < plan->service_count; i++)
+		if (has_name(plan->services[i]->settings, at->settings, name))
+			return plan->services[i];
+	return NULL;
+}
+
+bool
+plan_has_names(const struct plan *plan, const struct service *at)
+{
+	return plan_service_for(plan, at, NULL) != NULL;
 }

@@ -27,6 +27,7 @@ clear_service(struct service_settings *s)
 {
 	clear_rows(OPTION_SERVICE, s);
 	text_list_clear(&s->check_ip);
+	settings_clear_sni(s);
 	net_name_clear(&s->route);
 	free(s->name);
 	free(s->text);
@@ -212,7 +213,7 @@ read_services(struct settings *settings, const struct ini *ini, enum role role,
 			clear_service(s);
 	}
 	if (settings->service_count > 0)
-		return true;
+		return settings_check_names(settings, ini, e);
 	return err_set(e,
 	    "%s: no section is for %s: it runs those with \"client = %s\", or without "
 	    "client; the sections here are for %s",

@@ -52,6 +52,18 @@ enum foreground {
 	FOREGROUND_QUIET
 };
 
+/** `sni` in a server: who comes through the doors of @section and asks for such a name is
+ * served by the section of this line. */
+struct sni_rule {
+	char *section;
+	char *pattern; /* see server_name_fits() */
+};
+
+struct sni_rule_list {
+	struct sni_rule *items;
+	size_t count;
+};
+
 /** One section: one thing that is forwarded.  Times are in seconds. */
 struct service_settings {
 	char *name;
@@ -78,6 +90,9 @@ struct service_settings {
 					check_ip: no rule */
 	struct text_list check_ip;
 	char *sni; /* client: the name sent; NULL: none */
+	/** Server, and the next.  If they name other sections `accept` is empty. */
+	struct sni_rule_list sni_rules;
+	bool sni_strict; /* refuse a name that no rule for these doors fits */
 
 	int tls_min;        /* TLS1_2_VERSION ... */
 	int tls_max;        /* 0: the newest that OpenSSL has */

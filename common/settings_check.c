@@ -1,21 +1,16 @@
 #include "common/settings_check.h"
 
 #include "common/log.h"
+#include "common/server_name.h"
 #include "common/settings_rows.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-enum {
-	LABEL_MAX = 63, /* RFC 1035, 2.3.4 */
-	NAME_MAX_DNS = 253,
-};
 
 bool
 settings_blame(const struct draft *d, const struct ini_entry *entry, struct err *e)
@@ -28,14 +23,36 @@ settings_blame(const struct draft *d, const struct ini_entry *entry, struct err 
 	return ini_blame(d->ini, d->section->line, section, e);
 }
 
+static size_t
+row_of(const char *name)
+{
+	size_t i = 0;
+
+	while (i < settings_rows.count && strcmp(settings_rows.rows[i].name, name) != 0)
+		i++;
+	assert(i < settings_rows.count); /* no such row */
+	return i;
+}
+
 const struct ini_entry *
 settings_given(const struct draft *d, const char *name)
 {
-	for (size_t i = 0; i < settings_rows.count; i++)
-		if (strcmp(settings_rows.rows[i].name, name) == 0)
-			return d->given[i];
-	assert(false); /* no such row */
-	return NULL;
+	return d->given[row_of(name)];
+}
+
+bool
+settings_is_own(const struct draft *d, const struct ini_entry *entry)
+{
+	return entry->line > d->section->line;
+}
+
+void
+settings_forget(const struct draft *d, const char *name)
+{
+	size_t row = row_of(name);
+
+	option_clear(&settings_rows.rows[row], d->s);
+	d->given[row] = NULL;
 }
 
 /* The later of two lines; either may be NULL. */
@@ -73,7 +90,7 @@ check_ends(const struct draft *d, struct err *e)
 {
 	const struct service_settings *s = d->s;
 
-	if (s->accept.count == 0)
+	if (s->accept.count == 0 && !settings_is_chosen(s))
 		err_set(e,
 		    "accept is missing: add \"accept = [HOST:]PORT\", where to listen");
 	else if (s->connect.count == 0)
@@ -156,31 +173,6 @@ named_target(const struct draft *d)
 	return NULL;
 }
 
-/* Can this be sent as SNI (RFC 6066, 3)?  Underscores are common, so they may pass. */
-static bool
-judge_sni(const char *name, struct err *e)
-{
-	size_t label = 0;
-
-	if (net_is_literal(name))
-		return err_set(e, "an address cannot be sent as SNI, only a host name");
-	if (strlen(name) > NAME_MAX_DNS)
-		return err_set(e, "a host name has at most %d letters", NAME_MAX_DNS);
-	for (const char *c = name; *c != '\0'; c++) {
-		if (*c == '.' && label == 0)
-			return err_set(e, "a part of the host name is empty");
-		if (*c != '.' && !isalnum((unsigned char)*c) && *c != '-' && *c != '_')
-			return err_set(e,
-			    "a host name has letters, digits, \"-\", \"_\" and "
-			    "\".\" alone (write xn--... for others)");
-		label = *c == '.' ? 0 : label + 1;
-		if (label > LABEL_MAX)
-			return err_set(e,
-			    "a part of the host name has at most %d letters", LABEL_MAX);
-	}
-	return label > 0 || err_set(e, "a part of the host name is empty");
-}
-
 static bool
 default_sni(const struct draft *d, struct err *e)
 {
@@ -220,12 +212,18 @@ check_sni(const struct draft *d, struct err *e)
 	if (!default_sni(d, e))
 		return false;
 	strip_dot(d);
+	if (d->s->sni != NULL && strchr(d->s->sni, ':') != NULL &&
+	    !net_is_literal(d->s->sni)) {
+		err_set(e, "SERVICE:PATTERN is for services of routeport-server, which "
+			   "are chosen so; here it is the host of the route");
+		return settings_blame(d, settings_given(d, "sni"), e);
+	}
 	if (d->s->sni == NULL && settings_given(d, "sni") == NULL)
 		warn(d,
 		    "%s is an address and there is no sni, so none is sent and no "
 		    "route can match: add sni = HOST of the route",
 		    d->s->route.host != NULL ? "protocolHost" : "connect");
-	if (d->s->sni != NULL && !judge_sni(d->s->sni, e)) {
+	if (d->s->sni != NULL && !server_name_judge(d->s->sni, e)) {
 		if (settings_given(d, "sni") == NULL)
 			err_prefix(e, "%s cannot be sent as SNI", d->s->sni);
 		return settings_blame(d, settings_given(d, "sni"), e);
@@ -373,7 +371,8 @@ check_server(const struct draft *d, struct err *e)
 bool
 settings_check(struct draft *d, struct err *e)
 {
-	return check_ends(d, e) && default_key(d, e) && check_versions(d, e) &&
+	return (d->s->role == ROLE_CLIENT || settings_check_sni(d, e)) &&
+	       check_ends(d, e) && default_key(d, e) && check_versions(d, e) &&
 	       settings_check_protocol(d, e) &&
 	       (d->s->role == ROLE_CLIENT ? check_client(d, e) : check_server(d, e));
 }

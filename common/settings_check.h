@@ -24,11 +24,29 @@ bool settings_check(struct draft *d, struct err *e);
 /** The part of it that is about `protocol`. */
 bool settings_check_protocol(const struct draft *d, struct err *e);
 
+/** The part of it that is about `sni` in a server. */
+bool settings_check_sni(const struct draft *d, struct err *e);
+
+/** What `sni` lines say of each other, once all sections of a server are read. */
+bool settings_check_names(
+    const struct settings *settings, const struct ini *ini, struct err *e);
+
+/** Is this service chosen by the name that is asked for at the doors of another one? */
+bool settings_is_chosen(const struct service_settings *s);
+
+void settings_clear_sni(struct service_settings *s);
+
 /** The line that set this option, or NULL. */
 const struct ini_entry *settings_given(const struct draft *d, const char *name);
 
 /** A word of warning about the status port, where it deserves one. */
 void settings_check_status(const struct settings *settings, enum role role);
+
+/** Does this line stand in the service's own section, not before the first one? */
+bool settings_is_own(const struct draft *d, const struct ini_entry *entry);
+
+/** Forget what lines said of this option. */
+void settings_forget(const struct draft *d, const char *name);
 
 /** Put the line, or the section's line where @entry is NULL, in front of @e.  Always
  * returns false. */

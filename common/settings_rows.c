@@ -305,14 +305,27 @@ static const struct option rows[] = {
     {
 	.name = "sni",
 	.type = OPTION_TEXT,
-	.roles = OPTION_CLIENT,
 	.offset = OPTION_AT(service_settings, sni, char *),
-	.fallback_help = BOTH("host of connect"),
+	.fallback_help = {"host of connect", "none"},
 	.may_be_empty = true,
-	.syntax = "host name",
+	.syntax = "host name; in a server SERVICE:PATTERN, repeatable",
 	.help =
-	    "The name sent in the TLS handshake, by which the router finds the route; "
-	    "empty: none",
+	    "In the client: the name sent in the TLS handshake, by which the router "
+	    "finds the route; empty: none. In the server: who dials the section SERVICE "
+	    "and asks for a name that fits PATTERN (*.example.com fits any name that "
+	    "ends so) is served by this section, which has no accept then; the first "
+	    "that fits is taken, and SERVICE itself where none does",
+    },
+    {
+	.name = "sniStrict",
+	.type = OPTION_YES_NO,
+	.roles = OPTION_SERVER,
+	.offset = OPTION_AT(service_settings, sni_strict, bool),
+	.fallback = {NULL, "no"},
+	.help =
+	    "In a section that others name by sni, yes: refuse who asks for a name that "
+	    "fits none of them, with the alert unrecognized_name. The section may name "
+	    "itself by sni, for names of its own",
     },
     {
 	.name = "cert",

@@ -89,6 +89,9 @@ blame_alert(struct tls *t, int alert)
 		    "the far end refuses our certificate: %s", text);
 	else if (t->state == TLS_HANDSHAKE && alert == SSL_AD_NO_APPLICATION_PROTOCOL)
 		tls_blame(t, REASON_NO_PROTOCOL, "the far end refuses " TLS_PROTOCOL_H2);
+	else if (t->state == TLS_HANDSHAKE && alert == SSL_AD_UNRECOGNIZED_NAME)
+		tls_blame(t, REASON_SNI_UNKNOWN, "the far end has no service for %s",
+		    tls_sni(t));
 	else if (t->state == TLS_HANDSHAKE)
 		tls_blame(
 		    t, REASON_TLS_FAILED, "the far end refused the handshake: %s", text);

@@ -297,6 +297,14 @@ turn_away(struct worker *w, struct service *service, int fd)
 	w->setup->turn_away(fd);
 }
 
+/* Where services are chosen by name it is not known yet whose limit holds. */
+static bool
+is_turned_away(const struct worker *w, struct service *service)
+{
+	return !w->setup->waits_when_full && service_is_full(service) &&
+	       !plan_has_names(w->plan, service);
+}
+
 static void
 on_accepted(void *owner, struct service *service, int fd, const struct net_address *peer)
 {
@@ -304,7 +312,7 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 	struct parcel *parcel;
 
 	turn_note(&w->reactor.turn, "a new connection");
-	if ((!w->setup->waits_when_full && service_is_full(service)) || !charge(to)) {
+	if (is_turned_away(w, service) || !charge(to)) {
 		turn_away(w, service, fd);
 	} else if (to == w) {
 		w->setup->arrival(w, service, fd, peer);
@@ -528,6 +536,12 @@ bool
 worker_is_draining(const struct worker *w)
 {
 	return w->order != ORDER_NONE;
+}
+
+const struct plan *
+worker_plan(const struct worker *w)
+{
+	return w->plan;
 }
 
 bool

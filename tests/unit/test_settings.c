@@ -339,8 +339,8 @@ START_TEST(the_options_of_a_role_are_printed)
 	ck_assert_ptr_nonnull(
 	    strstr(memory_file_text(&file), "\nTIMEOUTidle       43200 "));
 	ck_assert_ptr_nonnull(
-	    strstr(memory_file_text(&file), "\n| `sni` | host name | "));
-	ck_assert_ptr_null(strstr(memory_file_text(&file), "\nsni "));
+	    strstr(memory_file_text(&file), "\n| `protocolHost` | HOST:PORT | "));
+	ck_assert_ptr_null(strstr(memory_file_text(&file), "\nprotocolHost "));
 }
 END_TEST
 
