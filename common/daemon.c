@@ -332,14 +332,16 @@ start(struct daemon *d, struct err *e)
 	       open_status(d, e) && privilege_drop(settings, e) && start_workers(d, e);
 }
 
-bool
-daemon_check(const struct program *program, const char *file, struct err *e)
+void
+daemon_check(const struct program *program, const char *file, struct faults *faults)
 {
-	struct daemon d = {.program = program};
-	bool ok = load(&d, file, e);
+	struct settings *settings = settings_load_all(file, program->role, faults);
 
-	daemon_clear(&d);
-	return ok;
+	if (settings == NULL)
+		return;
+	log_set_level(settings->debug);
+	plan_check(settings, faults);
+	settings_release(settings);
 }
 
 /* For systemd's watchdog. */

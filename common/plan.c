@@ -165,9 +165,9 @@ make_service(struct settings *settings, const struct service_settings *s,
 
 /* Every way in which @e is worded names the section's line. */
 static bool
-blame(const struct settings *settings, const struct service_settings *s, struct err *e)
+blame(const struct service_settings *s, struct err *e)
 {
-	return err_prefix(e, "%s:%d: [%s]", settings->file, s->line, s->name);
+	return err_prefix(e, "%s:%d: [%s]", s->file, s->line, s->name);
 }
 
 static bool
@@ -181,7 +181,7 @@ take_services(
 		service = service != NULL ? service_hold(service)
 					  : make_service(settings, s, before, e);
 		if (service == NULL)
-			return blame(settings, s, e);
+			return blame(s, e);
 		if (!add_service(p, service))
 			return err_set(e, "out of memory");
 	}
@@ -240,7 +240,7 @@ take_all_doors(struct plan *p, const struct settings *settings,
 
 		for (size_t j = 0; j < s->accept.count; j++)
 			if (!take_doors(p, p->services[i], &s->accept.items[j], from, e))
-				return blame(settings, s, e);
+				return blame(s, e);
 	}
 	return take_status_doors(p, settings, from, e);
 }
@@ -271,6 +271,23 @@ plan_new(struct settings *settings, size_t workers, const struct plan *before,
 		return p;
 	plan_release(p);
 	return NULL;
+}
+
+void
+plan_check(struct settings *settings, struct faults *faults)
+{
+	for (size_t i = 0; i < settings->service_count; i++) {
+		struct err e = {.text = ""};
+		struct service *service =
+		    service_new(settings, &settings->services[i], &e);
+
+		service_release(service);
+		if (service != NULL)
+			continue;
+		blame(&settings->services[i], &e);
+		if (!faults_note(faults, &e))
+			return;
+	}
 }
 
 struct plan *

@@ -50,6 +50,10 @@ struct plan {
 struct plan *plan_new(struct settings *settings, size_t workers,
     const struct plan *before, struct inherited *inherited, struct err *e);
 
+/** Would services be made from all that @settings have?  Reads certificates and keys,
+ * looks up no name. */
+void plan_check(struct settings *settings, struct faults *faults);
+
 /** As @before, but with one service in place of another. */
 struct plan *
 plan_with(const struct plan *before, const struct service *old, struct service *renewed);

@@ -6,6 +6,7 @@
 #define COMMON_SETTINGS_H
 
 #include "common/err.h"
+#include "common/faults.h"
 #include "common/log.h"
 #include "common/net.h"
 #include "common/option.h"
@@ -69,7 +70,8 @@ struct service_settings {
 	char *name;
 	char
 	    *text; /* the lines that it was read from: the same text, the same settings */
-	int line;  /* of its [section] in the file */
+	char *file; /* where its [section] stands; not that of struct settings, perhaps */
+	int line;
 	enum role role;
 
 	struct name_list accept;
@@ -125,7 +127,8 @@ struct service_settings {
 
 struct settings {
 	atomic_int holders;
-	char *file; /* as given on the command line */
+	char *file;               /* as given on the command line */
+	struct text_list folders; /* that it includes */
 	enum log_level debug;
 	char *output; /* NULL: none */
 	char *pid;    /* NULL: none */
@@ -152,6 +155,13 @@ struct settings {
  * and looks up no name.  The caller holds it.
  */
 struct settings *settings_load(const char *file, enum role role, struct err *e);
+
+/**
+ * The same for who only checks: @faults is told of everything that is wrong, and the
+ * services that nothing is wrong with are there, if any.  NULL: the file cannot be read.
+ */
+struct settings *
+settings_load_all(const char *file, enum role role, struct faults *faults);
 
 /** Returns @settings. */
 struct settings *settings_hold(struct settings *settings);

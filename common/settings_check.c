@@ -18,9 +18,9 @@ settings_blame(const struct draft *d, const struct ini_entry *entry, struct err 
 	char section[INI_LINE_MAX + 3];
 
 	if (entry != NULL)
-		return ini_blame(d->ini, entry->line, entry->text, e);
+		return ini_blame(&entry->at, entry->text, e);
 	snprintf(section, sizeof(section), "[%s]", d->section->name);
-	return ini_blame(d->ini, d->section->line, section, e);
+	return ini_blame(&d->section->at, section, e);
 }
 
 static size_t
@@ -34,6 +34,13 @@ row_of(const char *name)
 	return i;
 }
 
+bool
+settings_fault(struct draft *d, const struct err *e)
+{
+	d->faulty = true;
+	return faults_note(d->faults, e);
+}
+
 const struct ini_entry *
 settings_given(const struct draft *d, const char *name)
 {
@@ -43,7 +50,7 @@ settings_given(const struct draft *d, const char *name)
 bool
 settings_is_own(const struct draft *d, const struct ini_entry *entry)
 {
-	return entry->line > d->section->line;
+	return ini_is_behind(&entry->at, &d->section->at);
 }
 
 void
@@ -59,7 +66,7 @@ settings_forget(const struct draft *d, const char *name)
 static const struct ini_entry *
 later(const struct ini_entry *a, const struct ini_entry *b)
 {
-	if (a == NULL || (b != NULL && b->line > a->line))
+	if (a == NULL || (b != NULL && ini_is_behind(&b->at, &a->at)))
 		return b;
 	return a;
 }
@@ -85,21 +92,41 @@ no_memory(const struct draft *d, struct err *e)
 	return err_errno(e, ENOMEM, "%s: [%s]", d->ini->file, d->section->name);
 }
 
+/* Of a service with a wrong line that may be the cause, nothing is said. */
 static bool
-check_ends(const struct draft *d, struct err *e)
+lacks_accept(const struct draft *d)
 {
-	const struct service_settings *s = d->s;
+	if (d->s->accept.count > 0 || settings_given(d, "accept") != NULL)
+		return false;
+	return !settings_is_chosen(d->s) &&
+	       !(d->faulty && settings_given(d, "sni") != NULL);
+}
 
-	if (s->accept.count == 0 && !settings_is_chosen(s))
-		err_set(e,
-		    "accept is missing: add \"accept = [HOST:]PORT\", where to listen");
-	else if (s->connect.count == 0)
-		err_set(e, "connect is missing: add \"connect = [HOST:]PORT\", where to "
-			   "forward to");
-	else if (s->key != NULL && s->cert == NULL)
-		err_set(e, "there is a key but no cert: add \"cert = FILE\"");
-	else
+static bool
+check_accept(const struct draft *d, struct err *e)
+{
+	if (!lacks_accept(d))
 		return true;
+	err_set(e, "accept is missing: add \"accept = [HOST:]PORT\", where to listen");
+	return settings_blame(d, NULL, e);
+}
+
+static bool
+check_connect(const struct draft *d, struct err *e)
+{
+	if (d->s->connect.count > 0 || settings_given(d, "connect") != NULL)
+		return true;
+	err_set(e, "connect is missing: add \"connect = [HOST:]PORT\", where to "
+		   "forward to");
+	return settings_blame(d, NULL, e);
+}
+
+static bool
+check_key(const struct draft *d, struct err *e)
+{
+	if (d->s->key == NULL || d->s->cert != NULL)
+		return true;
+	err_set(e, "there is a key but no cert: add \"cert = FILE\"");
 	return settings_blame(d, NULL, e);
 }
 
@@ -368,11 +395,40 @@ check_server(const struct draft *d, struct err *e)
 	return true;
 }
 
-bool
-settings_check(struct draft *d, struct err *e)
+static bool
+check_names(const struct draft *d, struct err *e)
 {
-	return (d->s->role == ROLE_CLIENT || settings_check_sni(d, e)) &&
-	       check_ends(d, e) && default_key(d, e) && check_versions(d, e) &&
-	       settings_check_protocol(d, e) &&
-	       (d->s->role == ROLE_CLIENT ? check_client(d, e) : check_server(d, e));
+	return d->s->role == ROLE_CLIENT || settings_check_sni(d, e);
+}
+
+static bool
+check_role(const struct draft *d, struct err *e)
+{
+	if (d->s->role == ROLE_SERVER)
+		return check_server(d, e);
+	/* Names follow from `connect`; that it is missing was told. */
+	return d->s->connect.count == 0 || check_client(d, e);
+}
+
+/* One after the other: what one finds says nothing against the next. */
+static bool (*const steps[])(const struct draft *, struct err *) = {
+    check_names,
+    check_accept,
+    check_connect,
+    check_key,
+    default_key,
+    check_versions,
+    settings_check_protocol,
+    check_role,
+};
+
+bool
+settings_check(struct draft *d)
+{
+	struct err e = {.text = ""};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (!steps[i](d, &e) && !settings_fault(d, &e))
+			return false;
+	return true;
 }

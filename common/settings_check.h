@@ -16,10 +16,16 @@ struct draft {
 	const struct ini_section *section;
 	/** By row of settings_rows: the last line that set it; NULL: its fallback. */
 	const struct ini_entry **given;
+	struct faults *faults;
+	bool faulty; /* one of them is about this service */
 };
 
-/** Derive and judge.  On failure @e says FILE:LINE: "the line": why. */
-bool settings_check(struct draft *d, struct err *e);
+/** Derive and judge.  Each of the faults says FILE:LINE: "the line": why.  False: look no
+ * further. */
+bool settings_check(struct draft *d);
+
+/** A fault of this service.  False: look no further. */
+bool settings_fault(struct draft *d, const struct err *e);
 
 /** The part of it that is about `protocol`. */
 bool settings_check_protocol(const struct draft *d, struct err *e);
@@ -27,9 +33,10 @@ bool settings_check_protocol(const struct draft *d, struct err *e);
 /** The part of it that is about `sni` in a server. */
 bool settings_check_sni(const struct draft *d, struct err *e);
 
-/** What `sni` lines say of each other, once all sections of a server are read. */
+/** What the `sni` lines of @s say of other sections, once all are read.  On failure @e
+ * says FILE:LINE: "[section]": why. */
 bool settings_check_names(
-    const struct settings *settings, const struct ini *ini, struct err *e);
+    const struct settings *settings, const struct service_settings *s, struct err *e);
 
 /** Is this service chosen by the name that is asked for at the doors of another one? */
 bool settings_is_chosen(const struct service_settings *s);

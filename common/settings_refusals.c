@@ -111,12 +111,8 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "retry reset local socket",
+	.names = "local socket",
 	.why = LATER,
-    },
-    {
-	.names = "include",
-	.why = "is not supported yet: write all sections into one file",
     },
     {
 	.names = "log syslog logId service",

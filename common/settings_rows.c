@@ -37,6 +37,12 @@ static const struct option_word levels[] = {
     {NULL, 0},
 };
 
+static const struct option_word yes_no[] = {
+    {"yes", 1},
+    {"no", 0},
+    {NULL, 0},
+};
+
 static const struct option_word foregrounds[] = {
     {"yes", FOREGROUND_YES},
     {"no", FOREGROUND_NO},
@@ -104,6 +110,15 @@ static const struct option_word versions[] = {
 #define VERSIONS "all, TLSv1.2, TLSv1.3"
 
 static const struct option rows[] = {
+    {
+	.name = "include",
+	.type = OPTION_NOTHING,
+	.scope = OPTION_GLOBAL,
+	.syntax = "folder, repeatable",
+	.help = "Stands for all files in this folder, in the order of their names and "
+		"without those that begin with a dot, as if their lines were written "
+		"here; it may stand in a section too, which they then go on with",
+    },
     {
 	.name = "debug",
 	.type = OPTION_WORD,
@@ -301,6 +316,22 @@ static const struct option rows[] = {
 	.words = failovers,
 	.help = "Of several connect lines: prio takes the first that does not rest after "
 		"a failure, rr takes them in turn",
+    },
+    {
+	.name = "retry",
+	.type = OPTION_NOTHING,
+	.words = yes_no,
+	.max = 86400000,
+	.syntax = "yes, no, or milliseconds",
+	.help = "No effect: in stunnel it concerns programs that exec starts",
+    },
+    {
+	.name = "reset",
+	.type = OPTION_NOTHING,
+	.words = yes_no,
+	.fallback_help = BOTH("yes"),
+	.syntax = "yes, no",
+	.help = "No effect: an abort is always told from an end",
     },
     {
 	.name = "sni",

@@ -174,17 +174,13 @@ check_rules(
 
 bool
 settings_check_names(
-    const struct settings *settings, const struct ini *ini, struct err *e)
+    const struct settings *settings, const struct service_settings *s, struct err *e)
 {
+	const struct ini_place at = {.file = s->file, .line = s->line};
 	char section[INI_LINE_MAX + 3];
 
-	for (size_t i = 0; i < settings->service_count; i++) {
-		const struct service_settings *s = &settings->services[i];
-
-		if (s->role == ROLE_CLIENT || check_rules(settings, s, e))
-			continue;
-		snprintf(section, sizeof(section), "[%s]", s->name);
-		return ini_blame(ini, s->line, section, e);
-	}
-	return true;
+	if (s->role == ROLE_CLIENT || check_rules(settings, s, e))
+		return true;
+	snprintf(section, sizeof(section), "[%s]", s->name);
+	return ini_blame(&at, section, e);
 }

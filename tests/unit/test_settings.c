@@ -258,9 +258,8 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
 	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
-	    "retry", "local", "reset", "socket", "log", "syslog", "logId", "service",
-	    "include", "fips", "renegotiation", "checkURI", "checkSubject",
-	    "checkFingerprint"};
+	    "local", "socket", "log", "syslog", "logId", "service",
+	    "fips", "renegotiation", "checkURI", "checkSubject", "checkFingerprint"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
