@@ -306,7 +306,7 @@ on_connected(
 		target_failed(o, is_client(o) ? reason : REASON_APP_UNREACHABLE, why);
 		return;
 	}
-	net_tune(fd, !is_client(o));
+	service_tune(o->service, fd, SOCKET_REMOTE, !is_client(o));
 	if (!is_client(o)) {
 		use_app(o, fd);
 		return;

@@ -50,6 +50,8 @@ option_values(const struct option *o, char text[OPTION_VALUES_SIZE])
 		return "text, repeatable";
 	case OPTION_ADDRESSES:
 		return "[HOST:]PORT or /unix/socket, repeatable";
+	case OPTION_SOCKETS:
+		return "a, l or r:NAME=VALUE, repeatable";
 	case OPTION_NOTHING:
 		return "anything";
 	}
@@ -277,6 +279,19 @@ add_address(const struct option *o, void *place, const char *value, struct err *
 }
 
 static bool
+add_socket_option(const struct option *o, void *place, const char *value, struct err *e)
+{
+	(void)o;
+	return socket_option_add(place, value, e);
+}
+
+static void
+clear_socket_options(void *place)
+{
+	socket_option_clear(place);
+}
+
+static bool
 judge_nothing(const struct option *o, void *place, const char *value, struct err *e)
 {
 	(void)place;
@@ -297,6 +312,7 @@ static const struct operations operations[] = {
     [OPTION_TEXT] = {set_text, clear_text},
     [OPTION_TEXTS] = {add_text, clear_texts},
     [OPTION_ADDRESSES] = {add_address, clear_addresses},
+    [OPTION_SOCKETS] = {add_socket_option, clear_socket_options},
     [OPTION_NOTHING] = {judge_nothing, NULL},
 };
 

@@ -34,7 +34,8 @@ enum option_type {
 	OPTION_TEXT,      /* char *, NULL: none */
 	OPTION_TEXTS,     /* struct text_list: each line adds one */
 	OPTION_ADDRESSES, /* struct name_list: each line adds one */
-	OPTION_NOTHING,   /* nothing: one of .words, or a number up to .max, to no effect */
+	OPTION_SOCKETS,   /* struct socket_option_list: each line adds one */
+	OPTION_NOTHING, /* nothing: one of .words, or a number up to .max, to no effect */
 };
 
 /** Where an option may stand. */

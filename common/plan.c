@@ -36,8 +36,8 @@ door_release(struct door *door)
 }
 
 static struct door *
-door_open(const struct net_address *address, size_t workers, struct inherited *inherited,
-    struct err *e)
+door_open(const struct net_address *address, size_t workers,
+    const struct socket_option_list *options, struct inherited *inherited, struct err *e)
 {
 	struct door *door = malloc(sizeof(*door) + workers * sizeof(int));
 	int fd = -1;
@@ -49,7 +49,7 @@ door_open(const struct net_address *address, size_t workers, struct inherited *i
 	if (inherited != NULL)
 		fd = inherited_take(inherited, address);
 	*door = (struct door){.address = *address, .lent = fd >= 0, .count = workers};
-	if (fd < 0 && (fd = net_listen(address, e)) < 0) {
+	if (fd < 0 && (fd = net_listen(address, options, e)) < 0) {
 		free(door);
 		return NULL;
 	}
@@ -57,7 +57,7 @@ door_open(const struct net_address *address, size_t workers, struct inherited *i
 	for (size_t i = 0; i < workers; i++)
 		door->fds[i] = i == 0 ? fd : -1;
 	for (size_t i = 1; i < workers; i++)
-		if ((door->fds[i] = net_listen_beside(fd, e)) < 0) {
+		if ((door->fds[i] = net_listen_beside(fd, options, e)) < 0) {
 			door_release(door);
 			return NULL;
 		}
@@ -195,6 +195,8 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 {
 	size_t workers = service != NULL ? from->workers : 1;
 	bool of_status = service == NULL;
+	const struct socket_option_list *options =
+	    service != NULL ? &service->settings->socket : NULL;
 	struct net_address addresses[8];
 	size_t opened = 0, count = net_name_addresses(name, addresses);
 	struct door *door;
@@ -208,8 +210,8 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 			   : NULL; /* twice in one file: its error is the system's */
 		if (door != NULL)
 			door_hold(door);
-		else if ((door = door_open(&addresses[i], workers, from->inherited, e)) ==
-			     NULL &&
+		else if ((door = door_open(&addresses[i], workers, options,
+			      from->inherited, e)) == NULL &&
 			 (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
 			continue;
 		if (door == NULL)

@@ -389,7 +389,7 @@ on_connected(
 		reap_unused(p);
 		return;
 	}
-	net_tune(fd, false);
+	service_tune(p->service, fd, SOCKET_REMOTE, false);
 	p->link = link_new(p->set->links, p->service, p->target, fd,
 	    p->dial_ends - reactor_now(), &link_events, p);
 	if (p->link == NULL) {

@@ -77,6 +77,11 @@ struct service_settings {
 	struct name_list accept;
 	struct name_list connect;
 	long max_streams; /* 0: no limit of its own */
+	struct socket_option_list
+	    socket;  /* those of `a` hold as long as a door is open */
+	char *local; /* NULL: none, and no addresses */
+	struct net_address local_addresses[2]; /* the source of what we dial, by family */
+	size_t local_count;
 	enum failover failover;
 
 	char *cert;     /* NULL: none */

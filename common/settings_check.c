@@ -130,6 +130,22 @@ check_key(const struct draft *d, struct err *e)
 	return settings_blame(d, NULL, e);
 }
 
+/* Literals alone, since this host must have the address. */
+static bool
+check_local(const struct draft *d, struct err *e)
+{
+	struct service_settings *s = d->s;
+	const struct net_name name = {.host = s->local};
+
+	if (s->local == NULL)
+		return true;
+	s->local_count = net_name_addresses(&name, s->local_addresses);
+	if (s->local_count > 0)
+		return true;
+	err_set(e, "local is an address of this host in numbers, or localhost");
+	return settings_blame(d, settings_given(d, "local"), e);
+}
+
 static bool
 default_key(const struct draft *d, struct err *e)
 {
@@ -416,6 +432,7 @@ static bool (*const steps[])(const struct draft *, struct err *) = {
     check_accept,
     check_connect,
     check_key,
+    check_local,
     default_key,
     check_versions,
     settings_check_protocol,

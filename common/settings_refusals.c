@@ -111,10 +111,6 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "local socket",
-	.why = LATER,
-    },
-    {
 	.names = "log syslog logId service",
 	.why = LATER,
     },

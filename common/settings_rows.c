@@ -318,6 +318,24 @@ static const struct option rows[] = {
 		"a failure, rr takes them in turn",
     },
     {
+	.name = "local",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, local, char *),
+	.fallback_help = BOTH("the system's choice"),
+	.syntax = "address of this host, or localhost",
+	.help = "Dial from this address; what has no address of its family is not tried",
+    },
+    {
+	.name = "socket",
+	.type = OPTION_SOCKETS,
+	.offset = OPTION_AT(service_settings, socket, struct socket_option_list),
+	.fallback_help = BOTH("r and l:TCP_NODELAY=yes, a:SO_REUSEADDR=yes; towards "
+			      "programs SO_KEEPALIVE=yes"),
+	.help = "An option of setsockopt(2) for sockets that listen (a), were accepted "
+		"(l), or dial (r), such as l:TCP_KEEPIDLE=60. Lines of a section add to "
+		"those before the first section; those of a take a restart",
+    },
+    {
 	.name = "retry",
 	.type = OPTION_NOTHING,
 	.words = yes_no,

@@ -258,7 +258,7 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
 	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
-	    "local", "socket", "log", "syslog", "logId", "service",
+	    "log", "syslog", "logId", "service",
 	    "fips", "renegotiation", "checkURI", "checkSubject", "checkFingerprint"};
 	char text[256], part[256];
 
