@@ -118,7 +118,7 @@ read_head(struct reading *r)
 		if (!faults_note(r->faults, &e))
 			return false;
 	}
-	return true;
+	return settings_check_log(r->settings, head, &e) || faults_note(r->faults, &e);
 }
 
 /* ---- a section -------------------------------------------------------------------- */

@@ -46,6 +46,21 @@ enum authentication {
 	AUTHENTICATION_NTLM
 };
 
+/** `log`: what becomes of an output file at the start. */
+enum log_mode {
+	LOG_APPEND,
+	LOG_OVERWRITE
+};
+
+/** `logId`: what stands behind "stream=" in the log. */
+enum log_id {
+	LOG_ID_SEQUENTIAL,
+	LOG_ID_UNIQUE,
+	LOG_ID_THREAD,
+	LOG_ID_PROCESS,
+	LOG_ID_NONE
+};
+
 /** `foreground`: yes, no (become a daemon) or quiet (stay, without stderr). */
 enum foreground {
 	FOREGROUND_YES,
@@ -76,6 +91,7 @@ struct service_settings {
 
 	struct name_list accept;
 	struct name_list connect;
+	enum log_id log_id;
 	long max_streams; /* 0: no limit of its own */
 	struct socket_option_list
 	    socket;  /* those of `a` hold as long as a door is open */
@@ -136,8 +152,12 @@ struct settings {
 	struct text_list folders; /* that it includes */
 	enum log_level debug;
 	char *output; /* NULL: none */
-	char *pid;    /* NULL: none */
-	char *setuid; /* these three: NULL: none */
+	enum log_mode log_mode;
+	bool syslog;
+	char *service; /* the name there; never NULL */
+	int facility;  /* LOG_DAEMON and the like */
+	char *pid;     /* NULL: none */
+	char *setuid;  /* these three: NULL: none */
 	char *setgid;
 	char *chroot;
 	bool sandbox;            /* give up rights that are not needed after the start */

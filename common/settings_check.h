@@ -46,6 +46,11 @@ void settings_clear_sni(struct service_settings *s);
 /** The line that set this option, or NULL. */
 const struct ini_entry *settings_given(const struct draft *d, const char *name);
 
+/** What `syslog` and `debug`, before the first section, say of the system's log.  On
+ * failure @e says FILE:LINE: "the line": why. */
+bool settings_check_log(
+    struct settings *settings, const struct ini_section *head, struct err *e);
+
 /** A word of warning about the status port, where it deserves one. */
 void settings_check_status(const struct settings *settings, enum role role);
 

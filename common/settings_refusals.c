@@ -110,9 +110,5 @@ const struct option_refusal settings_refusals[] = {
 		 "ticketKeySecret ticketMacSecret",
 	.why = LATER,
     },
-    {
-	.names = "log syslog logId service",
-	.why = LATER,
-    },
     {NULL, NULL},
 };

@@ -43,6 +43,21 @@ static const struct option_word yes_no[] = {
     {NULL, 0},
 };
 
+static const struct option_word log_modes[] = {
+    {"append", LOG_APPEND},
+    {"overwrite", LOG_OVERWRITE},
+    {NULL, 0},
+};
+
+static const struct option_word log_ids[] = {
+    {"sequential", LOG_ID_SEQUENTIAL},
+    {"unique", LOG_ID_UNIQUE},
+    {"thread", LOG_ID_THREAD},
+    {"process", LOG_ID_PROCESS},
+    {"none", LOG_ID_NONE},
+    {NULL, 0},
+};
+
 static const struct option_word foregrounds[] = {
     {"yes", FOREGROUND_YES},
     {"no", FOREGROUND_NO},
@@ -127,10 +142,11 @@ static const struct option rows[] = {
 	.fallback = BOTH("5"),
 	.words = levels,
 	.cut_at = '.',
-	.syntax = "0 to 7, or emerg, alert, crit, err, warning, notice, info, debug",
+	.syntax = "[FACILITY.]LEVEL, which is 0 to 7, or emerg, alert, crit, err, "
+		  "warning, notice, info, debug",
 	.help = "How much is logged: up to 3 what somebody must act on, 4 also what is "
 		"degraded, 5 and 6 also the life cycle of every stream, 7 everything. A "
-		"facility in front (daemon.info) is ignored",
+		"facility in front (daemon.info) is for syslog",
     },
     {
 	.name = "output",
@@ -139,6 +155,35 @@ static const struct option rows[] = {
 	.offset = OPTION_AT(settings, output, char *),
 	.syntax = "file",
 	.help = "Append the log to this file, besides stderr",
+    },
+    {
+	.name = "log",
+	.type = OPTION_WORD,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, log_mode, enum log_mode),
+	.fallback = BOTH("append"),
+	.words = log_modes,
+	.help = "overwrite: empty that file at the start; a reload, or SIGUSR1, appends",
+    },
+    {
+	.name = "syslog",
+	.type = OPTION_YES_NO,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, syslog, bool),
+	.fallback_help = BOTH("yes with foreground = no, else no"),
+	.help =
+	    "Send the log to /dev/log too, with the facility that debug names (daemon "
+	    "unless it does). Nothing waits for it: what it does not take at once is "
+	    "lost there",
+    },
+    {
+	.name = "service",
+	.type = OPTION_TEXT,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, service, char *),
+	.fallback = {"routeport-client", "routeport-server"},
+	.syntax = "name",
+	.help = "The name that stands in the system's log",
     },
     {
 	.name = "foreground",
@@ -316,6 +361,17 @@ static const struct option rows[] = {
 	.words = failovers,
 	.help = "Of several connect lines: prio takes the first that does not rest after "
 		"a failure, rr takes them in turn",
+    },
+    {
+	.name = "logId",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, log_id, enum log_id),
+	.fallback = BOTH("sequential"),
+	.words = log_ids,
+	.help =
+	    "What stands behind stream= in the log: a number that counts up, one that is "
+	    "unique among all programs and hosts, that of the thread or of the process, "
+	    "or 0",
     },
     {
 	.name = "local",

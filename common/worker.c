@@ -2,6 +2,7 @@
 
 #include "common/listener.h"
 #include "common/log.h"
+#include "common/machine.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -420,6 +421,7 @@ connect_rooms(struct worker *w, unsigned long index)
 		},
 	    .next_id = index + 1,
 	    .id_step = w->setup->count,
+	    .unique_id = machine_random(),
 	    .ended = on_stream_ended,
 	    .owner = w,
 	};

@@ -93,7 +93,8 @@ START_TEST(faults_of_several_sections_are_all_told)
 	    "[c]\naccept = ::1:2\nconnect = c.example:443\n"
 	    "[c]\naccept = ::1:3\n"
 	    "[d]\nclient = no\ncert =\n",
-	    ":1: \"debug = loud\": debug takes 0 to 7, or emerg, alert, crit, err, "
+	    ":1: \"debug = loud\": debug takes [FACILITY.]LEVEL, which is 0 to 7, or "
+	    "emerg, alert, crit, err, "
 	    "warning, notice, info, debug\n"
 	    ":2: \"TIMEOUTidle = soon\": TIMEOUTidle takes 1 to 31536000 seconds\n"
 	    ":3: \"exec = sh\": exec is refused: routeport starts no programs; run the "

@@ -71,10 +71,10 @@ START_TEST(debug_takes_the_levels_of_syslog_by_name_or_number)
 		ck_assert_int_eq(settings->debug, cases[i].level);
 		settings_release(settings);
 	}
-	settings_refused_with(
-	    ROLE_CLIENT, "debug = 8\n" CLIENT, "debug takes 0 to 7, or emerg");
-	settings_refused_with(
-	    ROLE_CLIENT, "debug = verbose\n" CLIENT, "debug takes 0 to 7, or emerg");
+	settings_refused_with(ROLE_CLIENT, "debug = 8\n" CLIENT,
+	    "debug takes [FACILITY.]LEVEL, which is 0 to 7, or emerg");
+	settings_refused_with(ROLE_CLIENT, "debug = verbose\n" CLIENT,
+	    "debug takes [FACILITY.]LEVEL, which is 0 to 7, or emerg");
 }
 END_TEST
 
@@ -258,7 +258,6 @@ START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
 	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
-	    "log", "syslog", "logId", "service",
 	    "fips", "renegotiation", "checkURI", "checkSubject", "checkFingerprint"};
 	char text[256], part[256];
 
