@@ -39,11 +39,18 @@ tell_fault(void *owner, const char *text)
 	fprintf(stderr, "%s\n", text);
 }
 
+static void
+tell_remark(void *owner, const char *text)
+{
+	(void)owner;
+	fprintf(stderr, "note: %s\n", text);
+}
+
 /* All that is wrong with it, one a line. */
 static int
 check(const struct program *program, const char *file)
 {
-	struct faults faults = {.tell = tell_fault};
+	struct faults faults = {.tell = tell_fault, .remark = tell_remark};
 
 	daemon_check(program, file, &faults);
 	if (faults.count > 0)

@@ -14,6 +14,9 @@
 struct faults {
 	/** Told of each as it is found, which then goes on. */
 	void (*tell)(void *owner, const char *text);
+	/** Told of what is no fault, but perhaps not what was meant; NULL: nobody wants
+	 * to know. */
+	void (*remark)(void *owner, const char *text);
 	void *owner;
 
 	size_t count;

@@ -447,5 +447,6 @@ settings_check(struct draft *d)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (!steps[i](d, &e) && !settings_fault(d, &e))
 			return false;
+	settings_remark(d);
 	return true;
 }

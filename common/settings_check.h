@@ -24,6 +24,10 @@ struct draft {
  * further. */
 bool settings_check(struct draft *d);
 
+/** Remark on a service that is stricter here than the same lines are in stunnel, and tell
+ * the line that makes both safe, or both lax. */
+void settings_remark(const struct draft *d);
+
 /** A fault of this service.  False: look no further. */
 bool settings_fault(struct draft *d, const struct err *e);
 

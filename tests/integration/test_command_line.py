@@ -146,3 +146,12 @@ def test_parts_of_a_file_may_be_in_a_folder(place, call, good_file):
     assert call("--check", good_file).returncode == 0
     (parts / "20-wrong.conf").write_text("\nconect = 1\n", encoding="utf-8")
     expect_error(call("--check", good_file), f'{parts}/20-wrong.conf:2: "conect = 1": ', "nearest one is connect")
+
+
+def test_check_notes_what_stunnel_would_not_verify(call, good_file, role):
+    result = call("--check", good_file)
+    assert result.returncode == 0
+    assert f"note: {good_file}:1: \"[svc]\": stunnel would " in result.stderr
+    assert "verifyChain = yes" in result.stderr
+    good_file.write_text("verifyChain = yes\n" + good_file.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "note: " not in call("--check", good_file).stderr

@@ -173,6 +173,45 @@ START_TEST(a_file_for_the_other_program_has_one)
 }
 END_TEST
 
+/* What --check has to say of a good file. */
+static void
+expect_remarks(enum role role, const char *text, const char *part)
+{
+	struct memory_file file = memory_file(text, strlen(text));
+	struct told told = {.file = file.path};
+	struct faults all = {.tell = tell, .remark = tell, .owner = &told};
+
+	settings_release(settings_load_all(file.path, role, &all));
+	ck_assert_uint_eq(all.count, 0);
+	if (*part == '\0')
+		ck_assert_str_eq(told.text, "");
+	else
+		ck_assert_msg(strstr(told.text, part) != NULL, "%s", told.text);
+}
+
+START_TEST(what_stunnel_would_not_verify_is_remarked_on)
+{
+	expect_remarks(ROLE_CLIENT, CLIENT,
+	    ":1: \"[orders]\": stunnel would take any server here; routeport takes one "
+	    "whose certificate leads to the system's CAs");
+	expect_remarks(
+	    ROLE_CLIENT, "CAfile = ca\n" CLIENT, "add \"verifyChain = yes\" to have");
+	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\n",
+	    ":1: \"[orders]\": stunnel would let anyone in here");
+}
+END_TEST
+
+START_TEST(what_is_written_out_needs_no_remark)
+{
+	expect_remarks(ROLE_CLIENT, "verifyChain = yes\n" CLIENT, "");
+	expect_remarks(ROLE_CLIENT, CLIENT "verifyChain = no\n", "");
+	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\nverifyChain = yes\n", "");
+	expect_remarks(ROLE_SERVER, SERVER "requireCert = no\n", "");
+	expect_remarks(
+	    ROLE_CLIENT, "verifyChain = yes\n" CLIENT "[b]\nclient = no\n", "");
+}
+END_TEST
+
 START_TEST(a_file_that_is_not_there_is_told_too)
 {
 	struct told told = {.file = "no file"};
@@ -187,4 +226,5 @@ UNIT_MAIN("faults", the_first_fault_ends_the_look_unless_somebody_is_told,
     a_good_file_has_none, lines_that_are_none_are_all_told,
     faults_of_several_sections_are_all_told, a_section_may_have_several,
     what_follows_from_a_fault_is_not_told, sections_that_do_not_go_together_are_all_told,
-    a_file_for_the_other_program_has_one, a_file_that_is_not_there_is_told_too)
+    a_file_for_the_other_program_has_one, what_stunnel_would_not_verify_is_remarked_on,
+    what_is_written_out_needs_no_remark, a_file_that_is_not_there_is_told_too)
