@@ -282,9 +282,6 @@ void frames_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
 
 void output_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
 
-/** nghttp2's way to ask for a stream's bytes. */
-nghttp2_data_provider output_h2_provider(void);
-
 void output_h2_init(struct carrier_h2 *c);
 void output_h2_clear(struct carrier_h2 *c);
 
@@ -294,6 +291,9 @@ void output_h2_pump(struct carrier_h2 *c);
 
 /** Send all that was gathered now, or hand it to the link that ends. */
 void output_h2_send(struct carrier_h2 *c);
+
+/** Serialize a channel's bytes that are being given, or its end. */
+void output_h2_data(struct channel_h2 *ch);
 
 /** Give bytes of a channel; returns how many went. */
 size_t output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most);

@@ -164,8 +164,7 @@ h2_end(struct endpoint *e, enum ending ending)
 		reset(ch);
 	} else if (!channel_h2_is_mute(ch) && !ch->out_ended) {
 		ch->out_ended = true;
-		nghttp2_session_resume_data(ch->carrier->session, ch->id);
-		output_h2_pump(ch->carrier);
+		output_h2_data(ch);
 	}
 	return true;
 }

@@ -129,8 +129,9 @@ present_part(struct carrier_h2 *c)
 	return &c->giving->parts[c->giving_part];
 }
 
-/* How long the next DATA of a stream is.  A stream nobody owns any more had told its end.
- */
+/* How long the next DATA of a stream is.  Behind the last of what is given nghttp2 forgets
+ * that there was any, and holds no memory for a stream that is silent.  A stream nobody
+ * owns any more had told its end. */
 static ssize_t
 on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
     uint32_t *flags, nghttp2_data_source *source, void *user_data)
@@ -145,7 +146,10 @@ on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
 		n = present_part(c)->iov_len - c->giving_offset;
 		n = n < length ? n : length;
 		*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-		return (ssize_t)(n < c->giving_left ? n : c->giving_left);
+		if (n < c->giving_left)
+			return (ssize_t)n;
+		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		return (ssize_t)c->giving_left;
 	}
 	if (ch != NULL && !ch->out_ended)
 		return NGHTTP2_ERR_DEFERRED;
@@ -192,12 +196,6 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 	return 0;
 }
 
-nghttp2_data_provider
-output_h2_provider(void)
-{
-	return (nghttp2_data_provider){.read_callback = on_want_data};
-}
-
 void
 output_h2_set_callbacks(nghttp2_session_callbacks *callbacks)
 {
@@ -242,6 +240,21 @@ output_h2_pump(struct carrier_h2 *c)
 	}
 }
 
+void
+output_h2_data(struct channel_h2 *ch)
+{
+	static const nghttp2_data_provider provider = {.read_callback = on_want_data};
+	struct carrier_h2 *c = ch->carrier;
+	int result = nghttp2_submit_data(
+	    c->session, NGHTTP2_FLAG_END_STREAM, ch->id, &provider);
+
+	if (result == NGHTTP2_ERR_DATA_EXIST)
+		result = nghttp2_session_resume_data(c->session, ch->id);
+	if (nghttp2_is_fatal(result))
+		carrier_h2_blame(c, "%s", nghttp2_strerror(result));
+	output_h2_pump(c);
+}
+
 size_t
 output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most)
 {
@@ -255,8 +268,7 @@ output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most)
 	c->giving_offset = 0;
 	c->giving_left = n;
 	c->giver = ch;
-	nghttp2_session_resume_data(c->session, ch->id);
-	output_h2_pump(c);
+	output_h2_data(ch);
 	n -= c->giving_left;
 	c->giving = NULL;
 	c->giving_left = 0;
