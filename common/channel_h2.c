@@ -70,7 +70,7 @@ h2_take(struct endpoint *e, size_t most, struct batch *batch)
 static void
 h2_credit(struct endpoint *e, size_t n)
 {
-	inbound_h2_credit(channel_of(e), n);
+	inbound_h2_credit(channel_of(e), (uint32_t)n); /* of one batch */
 }
 
 /* What the far end lets in, of this stream. */

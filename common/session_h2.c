@@ -267,8 +267,8 @@ session_h2_accept(struct channel_h2 *ch)
 	nghttp2_nv headers[] = {header(":status", "200", NGHTTP2_NV_FLAG_NONE)};
 
 	ch->verdict = H2_ACCEPTED;
-	nghttp2_submit_headers(ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id, NULL,
-	    headers, 1, NULL);
+	nghttp2_submit_headers(
+	    ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id, NULL, headers, 1, NULL);
 }
 
 void
