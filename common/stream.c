@@ -100,7 +100,7 @@ reap(struct stream *s)
 	if (s->channel != NULL)
 		channel_release(s->channel);
 	LIST_REMOVE(s, entry);
-	atomic_fetch_sub_explicit(&s->service->streams, 1, memory_order_relaxed);
+	counters_end_stream(s->service->counters);
 	service_release(s->service);
 	free(s);
 	set->count--;
@@ -367,7 +367,7 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 	memcpy(s->peer, peer, room);
 	s->set = set;
 	s->service = service_hold(service);
-	atomic_fetch_add_explicit(&service->streams, 1, memory_order_relaxed);
+	counters_begin_stream(service->counters);
 	s->common.id = set->next_id;
 	set->next_id += set->id_step;
 	s->plain.fd = -1;
