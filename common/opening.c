@@ -1,5 +1,6 @@
 #include "common/opening.h"
 
+#include "common/approach.h"
 #include "common/attempts.h"
 #include "common/dial.h"
 #include "common/greeting.h"
@@ -25,8 +26,8 @@ struct opening {
 	int tries; /* of this target's carriers */
 
 	/* What is under way, one at a time: */
-	struct dial *dial;
-	struct link *link;         /* in its handshake */
+	struct dial *dial;         /* to the app */
+	struct approach *approach; /* to a raw link */
 	struct pool_waiter waiter; /* for an h2 carrier */
 	struct channel *channel;   /* asked, not answered */
 
@@ -63,14 +64,11 @@ is_client(const struct opening *o)
 static void
 stop(struct opening *o)
 {
-	struct link *link = o->link;
-
 	ev_timer_stop(loop_of(o), &o->limit);
 	dial_cancel(o->dial);
 	o->dial = NULL;
-	o->link = NULL;
-	if (link != NULL)
-		link_cancel(link);
+	approach_cancel(o->approach);
+	o->approach = NULL;
 	pool_leave(&o->waiter);
 	if (o->channel != NULL) {
 		endpoint_end(&o->channel->endpoint, ENDING_RST);
@@ -164,7 +162,7 @@ on_link_opened(void *owner, struct link *link)
 {
 	struct opening *o = owner;
 
-	o->link = NULL;
+	o->approach = NULL;
 	use_raw(o, link);
 }
 
@@ -173,7 +171,7 @@ on_link_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct opening *o = owner;
 
-	o->link = NULL;
+	o->approach = NULL;
 	target_failed(o, reason, detail);
 }
 
@@ -205,28 +203,30 @@ on_connected(
 	struct opening *o = arg;
 
 	(void)to;
+	(void)reason;
 	o->dial = NULL;
 	if (fd < 0) {
-		target_failed(o, is_client(o) ? reason : REASON_APP_UNREACHABLE, why);
+		target_failed(o, REASON_APP_UNREACHABLE, why);
 		return;
 	}
-	net_tune(fd, !is_client(o));
-	if (!is_client(o)) {
-		use_app(o, fd);
-		return;
-	}
-	o->link = link_new(o->dialer->links, o->service, target_of(o), fd,
-	    attempts_left(&o->attempts), &link_events, o);
-	if (o->link == NULL)
-		target_failed(o, REASON_NO_MEMORY, NULL);
+	net_tune(fd, true);
+	use_app(o, fd);
 }
 
 static bool
-dial(struct opening *o)
+dial_app(struct opening *o)
 {
 	o->dial = dial_start(loop_of(o), o->dialer->resolver, target_of(o)->name,
 	    o->service->settings, attempts_left(&o->attempts), on_connected, o);
 	return o->dial != NULL;
+}
+
+static bool
+dial_raw(struct opening *o)
+{
+	o->approach = approach_start(o->dialer->links, o->dialer->resolver, o->service,
+	    target_of(o), attempts_left(&o->attempts), &link_events, o);
+	return o->approach != NULL;
 }
 
 /* ---- h2 carriers ----------------------------------------------------------------- */
@@ -248,7 +248,7 @@ on_carrier_raw(void *owner, struct link *link)
 	ev_timer_stop(loop_of(o), &o->limit);
 	if (link != NULL)
 		use_raw(o, link);
-	else if (!dial(o))
+	else if (!dial_raw(o))
 		target_failed(o, REASON_NO_MEMORY, NULL);
 }
 
@@ -418,9 +418,9 @@ try_next(struct opening *o)
 	if (!attempts_next(&o->attempts))
 		return false;
 	o->tries = 0;
-	if (is_client(o) && target_may_h2(target_of(o)))
-		return try_carrier(o);
-	return dial(o);
+	if (!is_client(o))
+		return dial_app(o);
+	return target_may_h2(target_of(o)) ? try_carrier(o) : dial_raw(o);
 }
 
 struct opening *
