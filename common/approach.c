@@ -56,7 +56,7 @@ on_connected(
 		on_failed(a, reason, why);
 		return;
 	}
-	net_tune(fd, false);
+	service_tune(a->service, fd, SOCKET_REMOTE, false);
 	a->link = link_new(a->links, a->service, a->target, fd, a->ends - reactor_now(),
 	    &link_events, a);
 	if (a->link == NULL)

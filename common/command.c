@@ -32,15 +32,29 @@ print_version(const struct program *program)
 	    ares_version(NULL));
 }
 
+static void
+tell_fault(void *owner, const char *text)
+{
+	(void)owner;
+	fprintf(stderr, "%s\n", text);
+}
+
+static void
+tell_remark(void *owner, const char *text)
+{
+	(void)owner;
+	fprintf(stderr, "note: %s\n", text);
+}
+
+/* All that is wrong with it, one a line. */
 static int
 check(const struct program *program, const char *file)
 {
-	struct err e = {.text = ""};
+	struct faults faults = {.tell = tell_fault, .remark = tell_remark};
 
-	if (!daemon_check(program, file, &e)) {
-		fprintf(stderr, "%s\n", e.text);
+	daemon_check(program, file, &faults);
+	if (faults.count > 0)
 		return EXIT_USAGE;
-	}
 	printf("%s: good\n", file);
 	return EXIT_SUCCESS;
 }

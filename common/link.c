@@ -356,6 +356,34 @@ keep_session(void *keeper, SSL_SESSION *session)
 	target_keep_session(keeper, session);
 }
 
+/* From now on the link is the chosen service's. */
+static bool
+change_service(struct link *l, struct service *service)
+{
+	struct counts *counts = counters_share(service->counters, l->set->reactor->index);
+
+	if (counts == NULL)
+		return false;
+	service_hold(service);
+	service_release(l->service);
+	l->service = service;
+	l->counts = counts;
+	return true;
+}
+
+static SSL_CTX *
+choose(void *chooser, const char *name, enum reason *reason)
+{
+	struct link *l = chooser;
+	struct service *service = l->events->choose(l->owner, name, reason);
+
+	if (service != NULL && service != l->service && !change_service(l, service)) {
+		*reason = REASON_NO_MEMORY;
+		service = NULL;
+	}
+	return service != NULL ? service->context : NULL;
+}
+
 /* The client speaks first. */
 static bool
 say_hello(struct link *l)
@@ -402,6 +430,8 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 		return NULL;
 	}
 	link_wait(l, true);
+	l->tls.choose = events->choose != NULL ? choose : NULL;
+	l->tls.chooser = l;
 	if (target == NULL)
 		enter_handshakes(l); /* strangers come to servers */
 	return l;

@@ -1,5 +1,7 @@
 #include "common/log.h"
 
+#include "common/log_system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -38,6 +40,10 @@ static atomic_int log_file = -1;
 static atomic_bool to_stderr = true;
 static atomic_bool under_journal;
 static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
+
+static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool to_system;
+static struct log_system system_log = {.fd = -1};
 
 static pthread_mutex_t causes_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cause causes[CAUSES];
@@ -79,6 +85,17 @@ log_open(const char *file, bool quiet, struct err *e)
 	}
 	to_stderr = !quiet;
 	return true;
+}
+
+void
+log_to_system(const char *socket, const char *name, int facility)
+{
+	pthread_mutex_lock(&system_lock);
+	log_system_close(&system_log);
+	if (socket != NULL)
+		log_system_open(&system_log, socket, name, facility);
+	to_system = socket != NULL;
+	pthread_mutex_unlock(&system_lock);
 }
 
 void
@@ -180,6 +197,12 @@ line_send(struct line *line, enum log_level level)
 	line_finish(line);
 	if (fd != -1)
 		line_write(line, fd, level, false);
+	if (to_system) {
+		pthread_mutex_lock(&system_lock);
+		log_system_send(&system_log, level, line->memory + PREFIX_SIZE,
+		    line->end - PREFIX_SIZE - 1);
+		pthread_mutex_unlock(&system_lock);
+	}
 	if (to_stderr) {
 		pthread_once(&journal_once, detect_journal);
 		line_write(line, STDERR_FILENO, level, under_journal);

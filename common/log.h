@@ -1,5 +1,6 @@
 /*
- * The log: one line per event, `key=value` pairs, to stderr, a file or both.
+ * The log: one line per event, `key=value` pairs, to stderr, a file, the system's log, or
+ * all of them.
  *
  *	2026-11-23T20:51:56.123Z info stream=42 event=close why=finished ...
  *
@@ -35,6 +36,13 @@ enum {
  * was.
  */
 bool log_open(const char *file, bool quiet, struct err *e);
+
+/**
+ * Send lines to the system's log too, which listens at @socket (a path; NULL: to none any
+ * more), by @name and @facility (LOG_DAEMON and the like, syslog(3)).  It need not be
+ * there, and may come and go: lines are then lost.  Nothing waits for it.
+ */
+void log_to_system(const char *socket, const char *name, int facility);
 
 /** Lines above @level (less important) are dropped. */
 void log_set_level(enum log_level level);

@@ -209,7 +209,7 @@ on_connected(
 		target_failed(o, REASON_APP_UNREACHABLE, why);
 		return;
 	}
-	net_tune(fd, true);
+	service_tune(o->service, fd, SOCKET_REMOTE, true);
 	use_app(o, fd);
 }
 

@@ -74,8 +74,7 @@ reload_settings(struct daemon *d)
 				: NULL;
 	char text[LOG_QUOTE_SIZE];
 
-	if (plan != NULL &&
-	    log_open(settings->output, settings->foreground == FOREGROUND_QUIET, &e)) {
+	if (plan != NULL && daemon_open_log(settings, &e)) {
 		take_over(d, settings, plan);
 		return;
 	}

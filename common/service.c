@@ -1,6 +1,7 @@
 #include "common/service.h"
 
 #include "common/identity.h"
+#include "common/log.h"
 #include "common/tls_context.h"
 
 #include <errno.h>
@@ -138,4 +139,19 @@ service_first_target(struct service *service)
 	if (service->settings->failover == FAILOVER_PRIO)
 		return 0;
 	return atomic_fetch_add(&service->turn, 1) % service->target_count;
+}
+
+void
+service_tune(const struct service *service, int fd, enum socket_side side, bool plain)
+{
+	const struct service_settings *s = service->settings;
+	const char *refused = NULL;
+	char name[LOG_QUOTE_SIZE];
+
+	if (side != SOCKET_LOCAL)
+		net_tune(fd, plain);
+	if (s->socket.count > 0 && !socket_option_apply(&s->socket, fd, side, &refused))
+		log_cause(LOG_LEVEL_WARNING, s->name,
+		    "event=socket service=%s detail=\"socket = %c:%s: %s\"",
+		    log_quote(s->name, name), side, refused, strerror(errno));
 }

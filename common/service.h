@@ -66,6 +66,11 @@ bool service_tells_once(struct service *service);
 /** Has it as many streams as maxStreams allows? */
 bool service_is_full(struct service *service);
 
+/** What a socket of the service gets once it is connected: net_tune(), and what the
+ * settings say for @side.  For accepted ones their listening socket has the first. */
+void
+service_tune(const struct service *service, int fd, enum socket_side side, bool plain);
+
 /** Where a new stream begins to look for a target: at the first with failover = prio, at
  * the next in turn with rr. */
 size_t service_first_target(struct service *service);

@@ -6,6 +6,7 @@
 #define COMMON_SETTINGS_H
 
 #include "common/err.h"
+#include "common/faults.h"
 #include "common/log.h"
 #include "common/net.h"
 #include "common/option.h"
@@ -45,6 +46,21 @@ enum authentication {
 	AUTHENTICATION_NTLM
 };
 
+/** `log`: what becomes of an output file at the start. */
+enum log_mode {
+	LOG_APPEND,
+	LOG_OVERWRITE
+};
+
+/** `logId`: what stands behind "stream=" in the log. */
+enum log_id {
+	LOG_ID_SEQUENTIAL,
+	LOG_ID_UNIQUE,
+	LOG_ID_THREAD,
+	LOG_ID_PROCESS,
+	LOG_ID_NONE
+};
+
 /** `foreground`: yes, no (become a daemon) or quiet (stay, without stderr). */
 enum foreground {
 	FOREGROUND_YES,
@@ -52,17 +68,36 @@ enum foreground {
 	FOREGROUND_QUIET
 };
 
+/** `sni` in a server: who comes through the doors of @section and asks for such a name is
+ * served by the section of this line. */
+struct sni_rule {
+	char *section;
+	char *pattern; /* see server_name_fits() */
+};
+
+struct sni_rule_list {
+	struct sni_rule *items;
+	size_t count;
+};
+
 /** One section: one thing that is forwarded.  Times are in seconds. */
 struct service_settings {
 	char *name;
 	char
 	    *text; /* the lines that it was read from: the same text, the same settings */
-	int line;  /* of its [section] in the file */
+	char *file; /* where its [section] stands; not that of struct settings, perhaps */
+	int line;
 	enum role role;
 
 	struct name_list accept;
 	struct name_list connect;
+	enum log_id log_id;
 	long max_streams; /* 0: no limit of its own */
+	struct socket_option_list
+	    socket;  /* those of `a` hold as long as a door is open */
+	char *local; /* NULL: none, and no addresses */
+	struct net_address local_addresses[2]; /* the source of what we dial, by family */
+	size_t local_count;
 	enum failover failover;
 
 	char *cert;     /* NULL: none */
@@ -78,6 +113,9 @@ struct service_settings {
 					check_ip: no rule */
 	struct text_list check_ip;
 	char *sni; /* client: the name sent; NULL: none */
+	/** Server, and the next.  If they name other sections `accept` is empty. */
+	struct sni_rule_list sni_rules;
+	bool sni_strict; /* refuse a name that no rule for these doors fits */
 
 	int tls_min;        /* TLS1_2_VERSION ... */
 	int tls_max;        /* 0: the newest that OpenSSL has */
@@ -110,11 +148,16 @@ struct service_settings {
 
 struct settings {
 	atomic_int holders;
-	char *file; /* as given on the command line */
+	char *file;               /* as given on the command line */
+	struct text_list folders; /* that it includes */
 	enum log_level debug;
 	char *output; /* NULL: none */
-	char *pid;    /* NULL: none */
-	char *setuid; /* these three: NULL: none */
+	enum log_mode log_mode;
+	bool syslog;
+	char *service; /* the name there; never NULL */
+	int facility;  /* LOG_DAEMON and the like */
+	char *pid;     /* NULL: none */
+	char *setuid;  /* these three: NULL: none */
 	char *setgid;
 	char *chroot;
 	bool sandbox;            /* give up rights that are not needed after the start */
@@ -137,6 +180,13 @@ struct settings {
  * and looks up no name.  The caller holds it.
  */
 struct settings *settings_load(const char *file, enum role role, struct err *e);
+
+/**
+ * The same for who only checks: @faults is told of everything that is wrong, and the
+ * services that nothing is wrong with are there, if any.  NULL: the file cannot be read.
+ */
+struct settings *
+settings_load_all(const char *file, enum role role, struct faults *faults);
 
 /** Returns @settings. */
 struct settings *settings_hold(struct settings *settings);

@@ -1,5 +1,6 @@
 #include "common/tls_context.h"
 
+#include "common/server_name.h"
 #include "common/tls_keys.h"
 
 #include <openssl/err.h>
@@ -56,6 +57,33 @@ on_new_session(SSL *ssl, SSL_SESSION *session)
 
 	return observer && observer->on_session &&
 	       observer->on_session(observer, session);
+}
+
+/* The first that happens to a ClientHello: no version, session or certificate is chosen
+ * yet. */
+static int
+on_client_hello(SSL *ssl, int *alert, void *unused)
+{
+	struct tls_observer *observer = SSL_get_app_data(ssl);
+	char name[SERVER_NAME_SIZE] = "";
+	const unsigned char *extension;
+	size_t length;
+
+	(void)unused;
+	if (!observer || !observer->on_hello)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	if (SSL_client_hello_get0_ext(
+		ssl, TLSEXT_TYPE_server_name, &extension, &length) == 1)
+		(void)server_name_read(extension, length, name);
+	*alert = SSL_AD_UNRECOGNIZED_NAME;
+	switch (observer->on_hello(observer, name)) {
+	case TLS_HELLO_GOOD:
+		return SSL_CLIENT_HELLO_SUCCESS;
+	case TLS_HELLO_PAUSE:
+		return SSL_CLIENT_HELLO_RETRY;
+	default:
+		return SSL_CLIENT_HELLO_ERROR;
+	}
 }
 
 /*
@@ -360,6 +388,7 @@ set_server_sessions(SSL_CTX *context, const struct service_settings *s)
 	SSL_CTX_sess_set_cache_size(context, SERVER_SESSIONS);
 	SSL_CTX_set_timeout(context, SESSION_SECONDS);
 	SSL_CTX_set_num_tickets(context, 1);
+	SSL_CTX_set_client_hello_cb(context, on_client_hello, NULL);
 	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
 	if (s->multiplex != MULTIPLEX_NO)
 		SSL_CTX_set_alpn_select_cb(context, on_protocols, NULL);

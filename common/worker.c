@@ -2,6 +2,7 @@
 
 #include "common/listener.h"
 #include "common/log.h"
+#include "common/machine.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -299,6 +300,14 @@ turn_away(struct worker *w, struct service *service, int fd)
 	w->setup->turn_away(fd);
 }
 
+/* Where services are chosen by name it is not known yet whose limit holds. */
+static bool
+is_turned_away(const struct worker *w, struct service *service)
+{
+	return !w->setup->waits_when_full && service_is_full(service) &&
+	       !plan_has_names(w->plan, service);
+}
+
 static void
 on_accepted(void *owner, struct service *service, int fd, const struct net_address *peer)
 {
@@ -306,7 +315,7 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 	struct parcel *parcel;
 
 	turn_note(&w->reactor.turn, "a new connection");
-	if ((!w->setup->waits_when_full && service_is_full(service)) || !charge(to)) {
+	if (is_turned_away(w, service) || !charge(to)) {
 		turn_away(w, service, fd);
 	} else if (to == w) {
 		w->setup->arrival(w, service, fd, peer);
@@ -414,6 +423,7 @@ connect_rooms(struct worker *w, unsigned long index)
 		},
 	    .next_id = index + 1,
 	    .id_step = w->setup->count,
+	    .unique_id = machine_random(),
 	    .ended = on_stream_ended,
 	    .owner = w,
 	};
@@ -530,6 +540,12 @@ bool
 worker_is_draining(const struct worker *w)
 {
 	return w->order != ORDER_NONE;
+}
+
+const struct plan *
+worker_plan(const struct worker *w)
+{
+	return w->plan;
 }
 
 bool

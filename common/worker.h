@@ -78,6 +78,9 @@ void worker_free(struct worker *worker);
 /** Where its streams are, with all that they need. */
 struct stream_set *worker_streams(struct worker *worker);
 
+/** What it follows now. */
+const struct plan *worker_plan(const struct worker *worker);
+
 /** It takes nothing new any more. */
 bool worker_is_draining(const struct worker *worker);
 

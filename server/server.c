@@ -15,6 +15,26 @@ struct incoming {
 	struct net_address peer;
 };
 
+/* The service whose name the client asks for, at the doors of the one that it came to. */
+static struct service *
+choose(void *owner, const char *name, enum reason *reason)
+{
+	struct incoming *in = owner;
+	struct service *service =
+	    plan_service_for(worker_plan(in->worker), in->service, name);
+
+	*reason = REASON_SNI_UNKNOWN;
+	if (service == NULL && in->service->settings->sni_strict)
+		return NULL;
+	if (service != NULL) {
+		service_hold(service);
+		service_release(in->service);
+		in->service = service;
+	}
+	*reason = REASON_FULL;
+	return service_is_full(in->service) ? NULL : in->service;
+}
+
 static void
 incoming_free(struct incoming *in)
 {
@@ -155,6 +175,7 @@ on_failed(void *owner, enum reason reason, const char *detail)
 }
 
 static const struct link_events events = {
+    .choose = choose,
     .opened = on_opened,
     .failed = on_failed,
 };

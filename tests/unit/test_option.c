@@ -106,6 +106,13 @@ static const struct option rows[] = {
 	.any_host = "localhost",
 	.help = "Several addresses",
     },
+    {
+	.name = "past",
+	.type = OPTION_NOTHING,
+	.words = colours,
+	.max = 9,
+	.help = "What had a meaning elsewhere",
+    },
 };
 
 static const struct option_refusal refusals[] = {
@@ -287,6 +294,38 @@ START_TEST(a_word_may_be_stored_in_two_places)
 }
 END_TEST
 
+START_TEST(a_word_that_is_nearly_right_is_told_the_right_one)
+{
+	refuses("flag", "yess", "flag takes yes, no; the nearest is yes");
+	refuses("flag", "n", "flag takes yes, no");
+	refuses("colour", "rde", "colour takes red, blue; the nearest is red");
+	refuses("colour", "Blu", "colour takes red, blue; the nearest is blue");
+	refuses("colour", "purple", "colour takes red, blue");
+}
+END_TEST
+
+START_TEST(what_has_no_effect_is_judged_all_the_same)
+{
+	struct place place = {0};
+	const struct place before = place;
+
+	set(&place, "past", "Blue");
+	set(&place, "past", "9");
+	ck_assert_mem_eq(&place, &before, sizeof(place));
+	refuses("past", "10", "past takes anything");
+	refuses("past", "bleu", "past takes anything");
+}
+END_TEST
+
+START_TEST(a_misspelt_name_is_near_enough_and_another_word_is_not)
+{
+	ck_assert_ptr_eq(option_nearest(&table, "secnods"), &rows[2]);
+	ck_assert_ptr_eq(option_nearest(&table, "FLAGS"), &rows[0]);
+	ck_assert_ptr_null(option_nearest(&table, "something"));
+	ck_assert_ptr_null(option_nearest(&table, "pty"));
+}
+END_TEST
+
 START_TEST(what_stands_before_the_cut_is_ignored)
 {
 	struct place place = {0};
@@ -451,6 +490,9 @@ UNIT_MAIN("option", names_are_found_in_any_case_and_by_their_alias,
     flags_are_yes_or_no_and_nothing_else,
     numbers_are_whole_decimal_and_within_their_range, seconds_may_have_a_fraction,
     a_clamped_number_is_lowered_with_a_warning, a_word_may_be_stored_in_two_places,
+    a_word_that_is_nearly_right_is_told_the_right_one,
+    what_has_no_effect_is_judged_all_the_same,
+    a_misspelt_name_is_near_enough_and_another_word_is_not,
     what_stands_before_the_cut_is_ignored, a_text_replaces_the_one_before_it,
     an_empty_text_is_none_where_it_may_be_and_refused_elsewhere,
     repeated_texts_and_addresses_add_up_in_their_order, a_default_goes_by_the_role,
