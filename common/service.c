@@ -60,6 +60,11 @@ fail:
 void
 service_succeed(struct service *service, const struct service *before)
 {
+	for (size_t i = 0; i < service->target_count; i++)
+		for (size_t n = 0; n < before->target_count; n++)
+			if (strcmp(service->targets[i].text, before->targets[n].text) ==
+			    0)
+				target_succeed(&service->targets[i], &before->targets[n]);
 	counters_release(service->counters);
 	service->counters = counters_hold(before->counters);
 }
@@ -92,8 +97,7 @@ service_is_full(struct service *service)
 {
 	long most = service->settings->max_streams;
 
-	return most > 0 &&
-	       atomic_load_explicit(&service->streams, memory_order_relaxed) >= most;
+	return most > 0 && counters_open_streams(service->counters) >= most;
 }
 
 bool

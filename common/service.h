@@ -27,9 +27,8 @@ struct service {
 	struct counters *counters; /* held; shared with the service before it */
 	struct target *targets;
 	size_t target_count;
-	atomic_bool told;    /* that there is TLS without heartbeats */
-	atomic_long streams; /* that are open */
-	atomic_size_t turn;  /* of failover = rr: whose it is */
+	atomic_bool told;   /* that there is TLS without heartbeats */
+	atomic_size_t turn; /* of failover = rr: whose it is */
 	/** What the files it was made from looked like just before. */
 	struct file_stamp stamps[SERVICE_FILES];
 
@@ -43,8 +42,8 @@ struct service {
 struct service *service_new(
     struct settings *whole, const struct service_settings *settings, struct err *e);
 
-/** Count on where @before, which it takes the place of, has come to.  Before anybody else
- * knows @service. */
+/** Count on where @before, which it takes the place of, has come to, and remember what it
+ * knew of the targets that stay.  Before anybody else knows @service. */
 void service_succeed(struct service *service, const struct service *before);
 
 /** Returns @service. */

@@ -275,7 +275,8 @@ static const struct option rows[] = {
 	.max = 10000000,
 	.help = "Streams open at the same time; 0: as many as the limit of file "
 		"descriptors allows. Above it the client accepts no more until one ends, "
-		"and the server turns away so that another target is tried",
+		"and the server turns away so that another target is tried. In the "
+		"server there may be as many carriers besides, or 64",
     },
     {
 	.name = "maxStreams",

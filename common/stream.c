@@ -101,7 +101,7 @@ reap(struct stream *s)
 	if (s->channel != NULL)
 		channel_release(s->channel);
 	LIST_REMOVE(s, entry);
-	atomic_fetch_sub_explicit(&s->service->streams, 1, memory_order_relaxed);
+	counters_end_stream(s->service->counters);
 	service_release(s->service);
 	free(s);
 	set->count--;
@@ -390,7 +390,7 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 	memcpy(s->peer, peer, room);
 	s->set = set;
 	s->service = service_hold(service);
-	atomic_fetch_add_explicit(&service->streams, 1, memory_order_relaxed);
+	counters_begin_stream(service->counters);
 	s->common.id = new_id(set, service->settings->log_id);
 	s->plain.fd = -1;
 	flow_init(&s->out, client, &s->common);

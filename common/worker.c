@@ -14,6 +14,8 @@ enum {
 	/* Connections that a worker may have more than the idlest before that one gets
 	 * the next. */
 	SKEW = 16,
+	/* Carriers of many streams that may be open whatever maxConnections is. */
+	LEAST_CARRIERS = 64,
 };
 
 /* Seconds for alerts to be heard, once streams were cut off. */
@@ -544,6 +546,25 @@ const struct plan *
 worker_plan(const struct worker *w)
 {
 	return w->plan;
+}
+
+bool
+worker_charge_carrier(struct worker *w)
+{
+	long most = atomic_load(&w->setup->most);
+
+	if (most < LEAST_CARRIERS)
+		most = LEAST_CARRIERS;
+	if (atomic_fetch_add(&w->setup->carriers, 1) < most)
+		return true;
+	worker_release_carrier(w);
+	return false;
+}
+
+void
+worker_release_carrier(struct worker *w)
+{
+	atomic_fetch_sub(&w->setup->carriers, 1);
 }
 
 bool

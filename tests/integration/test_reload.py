@@ -1,6 +1,7 @@
 """Change without a drop: SIGHUP reads the settings again, certificates are taken up as they change,
 and SIGTERM lets the router hear of it first.  What runs goes on in the way it began."""
 
+import datetime
 import os
 import pathlib
 import shutil
@@ -9,7 +10,7 @@ import signal
 import pytest
 
 from harness import ports, waiting
-from harness.pairs import Pair, routeport_client
+from harness.pairs import Pair, routeport_client, routeport_server
 from harness.programs import App, Ending, random_bytes
 
 WORKERS = [3]
@@ -82,6 +83,21 @@ def test_a_section_that_stays_keeps_its_carriers_and_its_sockets(pair, kind):
     echo(pair.open())
     if kind == "h2":
         assert len(pair.client.process.lines_with("event=carrier-open")) <= before + 2  # another worker's
+
+
+def test_streams_of_before_a_reload_count_for_max_streams(make_pair, app):
+    pair = make_pair(client={"maxStreams": 2, "delay": "yes"})
+    first, second = pair.open(), pair.open()
+    echo(first)
+    rewrite(pair.client, "maxStreams = 2", "maxStreams = 2\nTIMEOUTidle = 1234")
+    reload(pair.client)
+    third = pair.dial()
+    third.send(WORDS)
+    pair.client.process.wait_line("event=pause .*maxConnections or maxStreams is reached")
+    assert not app.has_visitor()
+    finish(second)
+    assert app.accept().receive(len(WORDS)) == WORDS
+    echo(first)
 
 
 def test_no_connection_is_refused_while_files_are_read_again(pair):
@@ -231,6 +247,14 @@ def test_a_certificate_that_is_gone_leaves_the_old_one_in_use(rotating):
     finish(pair.open())
 
 
+def test_a_certificate_that_soon_expires_is_warned_about(place, router, app, certificates):
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=10, hours=1)
+    identity = certificates.issue_server(end=soon.strftime("%Y%m%d%H%M%SZ"))
+    server = routeport_server(place, app.address, cert=identity.certificate, key=identity.key)
+    assert "days=10" in server.process.wait_line("warning event=cert-expires service=svc")
+    assert not routeport_client(place, router.port).process.lines_with("event=cert-expires")
+
+
 # The end
 
 
@@ -246,6 +270,19 @@ def test_a_server_that_is_told_to_stop_goes_on_accepting_for_a_while(make_pair):
     finish(old)
     finish(young)
     assert pair.server.process.wait_exit() == 0
+
+
+def test_as_process_1_of_a_container_too(place, router, app, pod_port):
+    inside = ["unshare", "--pid", "--fork", "--kill-child"]
+    server = routeport_server(place, app.address, port=pod_port, inside=inside)
+    pair = Pair(routeport_client(place, router.port), server, app)
+    stream = pair.open()
+    children = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    os.kill(int(children.read_text(encoding="ascii")), signal.SIGTERM)
+    server.process.wait_line("event=drain")
+    echo(stream)
+    finish(stream)
+    assert server.process.wait_exit() == 0
 
 
 def test_a_second_signal_does_not_wait(make_pair):

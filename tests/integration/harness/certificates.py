@@ -102,6 +102,7 @@ class Certificates:
         ours = Authority(folder / "ours", "routeport test CA")
         theirs = Authority(folder / "theirs", "another CA")
         past = {"start": "20200101000000Z", "end": "20210101000000Z"}
+        self._ours = ours
         self.authority = ours.certificate
         self.other_authority = theirs.certificate
         self.server = ours.issue("server", HOST)
@@ -113,3 +114,7 @@ class Certificates:
         self.client = ours.issue("client", "legacy.test")
         self.expired_client = ours.issue("expired-client", "legacy.test", **past)
         self.stranger_client = theirs.issue("stranger-client", "legacy.test")
+
+    def issue_server(self, **dates):
+        """One more for the server, with other dates."""
+        return self._ours.issue("dated-server", HOST, **dates)
