@@ -123,17 +123,19 @@ read_head(struct reading *r)
 
 /* ---- a section -------------------------------------------------------------------- */
 
-/* What cannot have been set is not missed: an address, which has no fallback; and the
- * option that was probably meant. */
+/* An unknown option sets the one that was probably meant, so that it is not missed; nor
+ * is an address that cannot be read, for it has no fallback. */
 static void
-excuse(struct draft *d, const struct ini_entry *entry, const struct option *o)
+excuse(struct draft *d, const struct ini_entry *entry, const struct option *known)
 {
+	const struct option *o =
+	    known != NULL ? known : option_nearest(&settings_rows, entry->name);
 	struct err ignored;
 
-	if (o == NULL && (o = option_nearest(&settings_rows, entry->name)) != NULL &&
-	    o->scope == OPTION_SERVICE && !option_set(o, d->s, entry->value, &ignored))
-		o = NULL;
-	if (o != NULL && o->scope == OPTION_SERVICE && o->type == OPTION_ADDRESSES)
+	if (o == NULL || o->scope == OPTION_GLOBAL)
+		return;
+	if (o->type == OPTION_ADDRESSES ||
+	    (known == NULL && option_set(o, d->s, entry->value, &ignored)))
 		d->given[o - settings_rows.rows] = entry;
 }
 
@@ -176,6 +178,15 @@ take_entries(struct draft *d, const struct ini_section *section)
 	return true;
 }
 
+/* Or was another option meant? */
+static bool
+is_named(const struct option *o, const struct ini_entry *entry)
+{
+	struct err ignored;
+
+	return option_find(&settings_rows, entry->name, &ignored) == o;
+}
+
 /* A line that the service's role cannot use is refused in its section, and passed over
  * where it is a default. */
 static bool
@@ -187,7 +198,7 @@ drop_foreign(struct draft *d)
 
 		if (d->given[i] == NULL || option_is_for(o, d->s->role))
 			continue;
-		if (settings_is_own(d, d->given[i])) {
+		if (settings_is_own(d, d->given[i]) && is_named(o, d->given[i])) {
 			err_set(&e, "%s is for services of %s alone", o->name,
 			    program_of(
 				d->s->role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT));

@@ -147,6 +147,16 @@ START_TEST(what_follows_from_a_fault_is_not_told)
 }
 END_TEST
 
+START_TEST(a_misspelt_option_of_the_other_program_is_one_fault)
+{
+	expect_faults(ROLE_CLIENT, CLIENT "snii = a.example\nsniStrct = yes\n",
+	    ":4: \"snii = a.example\": there is no such option; the nearest one is sni\n"
+	    ":5: \"sniStrct = yes\": there is no such option; the nearest one is "
+	    "sniStrict\n",
+	    0);
+}
+END_TEST
+
 START_TEST(sections_that_do_not_go_together_are_all_told)
 {
 	expect_faults(ROLE_SERVER,
@@ -225,6 +235,8 @@ END_TEST
 UNIT_MAIN("faults", the_first_fault_ends_the_look_unless_somebody_is_told,
     a_good_file_has_none, lines_that_are_none_are_all_told,
     faults_of_several_sections_are_all_told, a_section_may_have_several,
-    what_follows_from_a_fault_is_not_told, sections_that_do_not_go_together_are_all_told,
-    a_file_for_the_other_program_has_one, what_stunnel_would_not_verify_is_remarked_on,
-    what_is_written_out_needs_no_remark, a_file_that_is_not_there_is_told_too)
+    what_follows_from_a_fault_is_not_told,
+    a_misspelt_option_of_the_other_program_is_one_fault,
+    sections_that_do_not_go_together_are_all_told, a_file_for_the_other_program_has_one,
+    what_stunnel_would_not_verify_is_remarked_on, what_is_written_out_needs_no_remark,
+    a_file_that_is_not_there_is_told_too)
