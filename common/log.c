@@ -199,7 +199,7 @@ line_send(struct line *line, enum log_level level)
 		line_write(line, fd, level, false);
 	if (to_system) {
 		pthread_mutex_lock(&system_lock);
-		log_system_send(&system_log, level, line->memory + PREFIX_SIZE,
+		log_system_send(&system_log, (int)level, line->memory + PREFIX_SIZE,
 		    line->end - PREFIX_SIZE - 1);
 		pthread_mutex_unlock(&system_lock);
 	}

@@ -108,7 +108,8 @@ begin_h2(struct incoming *in, struct link *link)
 
 	if (!worker_charge_carrier(in->worker)) {
 		link_close(link, true);
-		on_failed(in, REASON_FULL, "too many carriers: maxConnections is for them too");
+		on_failed(
+		    in, REASON_FULL, "too many carriers: maxConnections is for them too");
 		return;
 	}
 	carrier = carrier_h2_new(link, &carrier_events, in);
