@@ -129,6 +129,10 @@ static:
 install: all
 	install -D -m 755 $(BUILD)/routeport-client $(DESTDIR)$(PREFIX)/bin/routeport-client
 	install -D -m 755 $(BUILD)/routeport-server $(DESTDIR)$(PREFIX)/bin/routeport-server
+	for page in man/*.[58]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/} || exit 1; done
+	for program in routeport-client routeport-server; do install -D -m 644 completion/routeport.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program || exit 1; done
+	install -D -m 644 completion/_routeport $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_routeport
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/routeport/README.md
 	cp -R examples $(DESTDIR)$(PREFIX)/share/doc/routeport/
 
@@ -150,7 +154,7 @@ asan:
 tsan:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread unit replay integration
 
-## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, option table
+## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, what is generated, manual pages
 lint: all
 	$(Q)sh tools/lint.sh
 

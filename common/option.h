@@ -129,6 +129,15 @@ const char *option_values(const struct option *o, char text[OPTION_VALUES_SIZE])
 /** True if a service of @role uses this option. */
 bool option_is_for(const struct option *o, enum role role);
 
+/** The default of @role for the reader.  Returns a constant. */
+const char *option_default(const struct option *o, enum role role);
+
+/** One row by itself, in full. */
+void option_print_one(const struct option *o, FILE *out);
+
+/** Lists in mdoc(7) for a manual page, for both roles. */
+void option_print_mdoc(const struct option_table *table, FILE *out);
+
 /** Readable columns: name, default, values, meaning, of all that concerns @role. */
 void option_print(const struct option_table *table, FILE *out, enum role role);
 

@@ -443,15 +443,3 @@ settings_load(const char *file, enum role role, struct err *e)
 		*e = faults.first;
 	return settings;
 }
-
-void
-settings_print_options(FILE *out, enum role role)
-{
-	option_print(&settings_rows, out, role);
-}
-
-void
-settings_print_markdown(FILE *out)
-{
-	option_print_markdown(&settings_rows, out);
-}

@@ -197,6 +197,16 @@ void settings_release(struct settings *settings);
 /** Every option with its default, range and meaning, for --options. */
 void settings_print_options(FILE *out, enum role role);
 
+/** One of them, with nothing left out.  False: there is none of this name, and @e says
+ * what is. */
+bool settings_print_option(FILE *out, const char *name, struct err *e);
+
+/** All names and aliases, @between each two. */
+void settings_print_names(FILE *out, const char *between);
+
+/** Lists in mdoc(7), for routeport.ini(5). */
+void settings_print_mdoc(FILE *out);
+
 /** The same as the README's table in Markdown, for both roles. */
 void settings_print_markdown(FILE *out);
 

@@ -52,6 +52,8 @@ packages() {
 		clang-tidy          | clang-tools-extra   | lint
 		cppcheck            | cppcheck            | lint
 		shellcheck          | ShellCheck          | lint: scripts
+		mandoc              | mandoc              | lint: manual pages
+		zsh                 | zsh                 | its completion in the tests
 		-                   | glibc-static        | make static
 		-                   | libasan             | make asan
 		-                   | libubsan            | make asan

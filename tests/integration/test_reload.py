@@ -125,6 +125,29 @@ def test_an_address_may_come_and_go(place, pair):
     echo(pair.open())
 
 
+def test_parts_in_a_folder_are_read_again(pair, place, app):
+    """Although the program has given up to read anything else by then."""
+    parts = place.folder / "conf.d"
+    parts.mkdir()
+    rewrite(pair.server, "[svc]", f"include = {parts}\n[svc]")
+    place.processes.all.remove(pair.server.process)
+    pair.server.process.stop()
+    pair.server.process = place.processes.start(pair.server.process.argv, name="routeport-server")
+    pair.server.process.wait_line("event=ready")
+    echo(pair.open())
+    (parts / "10-other.conf").write_text(
+        f"[other]\naccept = 127.0.0.1:{place.ports.reserve()}\nconnect = 1\n"
+        f"cert = {place.certificates.server.certificate}\nkey = {place.certificates.server.key}\nrequireCert = no\n",
+        encoding="ascii",
+    )
+    pair.server.process.send_signal(signal.SIGHUP)
+    assert "services=2" in pair.server.process.wait_line("event=reloaded")
+    (parts / "20-wrong.conf").write_text("acept = 1\n", encoding="ascii")
+    pair.server.process.send_signal(signal.SIGHUP)
+    assert "20-wrong.conf:1: " in pair.server.process.wait_line("error event=reload-failed")
+    echo(pair.open())
+
+
 @pytest.mark.parametrize(
     "old, new, words",
     [

@@ -484,7 +484,74 @@ START_TEST(the_markdown_has_a_row_for_every_option_of_both_roles)
 }
 END_TEST
 
-UNIT_MAIN("option", names_are_found_in_any_case_and_by_their_alias,
+START_TEST(the_manual_page_has_an_item_for_every_option)
+{
+	struct memory_file file = memory_file("", 0);
+	FILE *out = fopen(file.path, "w");
+	const char *text;
+
+	option_print_mdoc(&table, out);
+	fclose(out);
+	text = memory_file_text(&file);
+	ck_assert_ptr_nonnull(strstr(text, ".Ss Before the first section\n"
+					   ".Bl -tag -width Ds\n"
+					   ".It Ic number Li = Ar \"1 to 1000\"\n"
+					   "A number.\nDefault: 7.\n.El\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "A flag.\nDefault in the client: yes; in the server: no.\n"));
+	ck_assert_ptr_nonnull(strstr(text, "Also called\n.Ic color .\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "For the client alone, by default: as flag.\n"));
+	for (; *text != '\0'; text += strcspn(text, "\n") + 1)
+		ck_assert(*text == '.' || strcspn(text, "\n") <= 80);
+}
+END_TEST
+
+START_TEST(text_is_no_macro_in_the_manual_page)
+{
+	static const struct option row = {
+	    .name = "path",
+	    .type = OPTION_TEXT,
+	    .syntax = "a \"b\\c\"",
+	    .help = ".hidden\\files. Another sentence",
+	};
+	static const struct option_table one = {.rows = &row, .count = 1};
+	struct memory_file file = memory_file("", 0);
+	FILE *out = fopen(file.path, "w");
+
+	option_print_mdoc(&one, out);
+	fclose(out);
+	ck_assert_ptr_nonnull(
+	    strstr(memory_file_text(&file), ".It Ic path Li = Ar \"a \\(dqb\\ec\\(dq\"\n"
+					    "\\&.hidden\\efiles.\nAnother sentence.\n"));
+}
+END_TEST
+
+START_TEST(one_option_is_told_in_full)
+{
+	struct memory_file file = memory_file("", 0);
+	FILE *out = fopen(file.path, "w");
+
+	option_print_one(&rows[4], out);
+	option_print_one(&rows[5], out);
+	fclose(out);
+	ck_assert_str_eq(memory_file_text(&file),
+	    "colour (color) = red, blue\n"
+	    "  A colour, and this sentence goes on for so long that no line of a "
+	    "terminal\n"
+	    "  could ever hold it\n"
+	    "Default in the client: none\n"
+	    "Default in the server: none\n"
+	    "text = text\n"
+	    "  Some text\n"
+	    "Default in the client: as flag\n"
+	    "Default in the server: not for it\n");
+}
+END_TEST
+
+UNIT_MAIN("option", the_manual_page_has_an_item_for_every_option,
+    text_is_no_macro_in_the_manual_page, one_option_is_told_in_full,
+    names_are_found_in_any_case_and_by_their_alias,
     an_unknown_name_is_told_the_nearest_one, a_very_long_unknown_name_is_no_harm,
     a_name_on_the_list_of_refusals_is_refused_with_its_reason,
     flags_are_yes_or_no_and_nothing_else,
