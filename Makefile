@@ -42,7 +42,7 @@ PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills check-teeth static install certs image bench asan tsan lint clean
+.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills faults check-teeth static install certs image bench asan tsan lint clean
 
 all: $(PROGRAMS)
 
@@ -110,12 +110,18 @@ fuzz-run: $(FUZZERS)
 
 ## integration: the pair among real programs (pytest); T=name picks tests, KINDS=raw or h2 carriers, SLOW=1
 integration: all
-	$(Q)$(if $(SLOW),ROUTEPORT_SLOW=1 )ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(KINDS) $(if $(T),-k '$(T)')
+	$(Q)$(if $(SLOW),ROUTEPORT_SLOW=1 )ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(KINDS) $(if $(T),-k '$(T)') \
+		$(if $(FAULTS),--faults-sample=$(FAULTS)) $(if $(SEED),--faults-seed=$(SEED))
 
 ## kills: random kills for SECONDS in all, from SEED on (default: 600, 1); KINDS=raw or h2 carriers
 kills: all
 	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) -n 2 tests/integration/test_kills.py --kinds=$(KINDS) \
 		--kills-seconds=$(or $(SECONDS),600) --kills-seed=$(or $(SEED),1)
+
+## faults: the fault matrix, all of it, and the README's table; KINDS=raw or h2, T=name picks without the table
+faults: all
+	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration/test_faults.py --kinds=$(KINDS) --faults-sample=0 \
+		$(if $(T),-k '$(T)',--faults-table --deselect tests/integration/test_faults.py::test_the_table_in_the_readme_is_of_this_matrix)
 
 ## check-teeth: the endings with a stunnel4 pair in our place; most of them must fail
 check-teeth:

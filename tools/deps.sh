@@ -29,6 +29,7 @@ packages() {
 		python3-h2          | python3-h2          | a peer in tests: HTTP/2 that is not ours
 		tshark              | wireshark-cli       | a judge in tests: names the frames
 		python3-prometheus-client | python3-prometheus_client | reads /metrics in the tests
+		libfaketime         | libfaketime         | steps the clock in the tests
 		curl                | curl                | asks the status port in the tests
 		openssl             | openssl             | certificates; s_client and s_server as peers
 		haproxy             | haproxy             | stands in for the OpenShift router
