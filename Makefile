@@ -36,6 +36,8 @@ endif
 # Targets meet a fuzzer's bytes without TLS: tests/fuzz/plain_ssl.c stands in for these calls.
 PLAIN_SSL := SSL_do_handshake SSL_read_ex SSL_write_ex SSL_get_error SSL_shutdown SSL_key_update SSL_get0_alpn_selected
 PLAIN_SSL := $(patsubst %,-Wl$(comma)--wrap=%,$(PLAIN_SSL) reactor_now)
+# This one has TLS itself for its subject.
+$(BUILD)/tests/fuzz/fuzz_tls: PLAIN_SSL :=
 FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 KINDS ?= raw,h2
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4
@@ -101,7 +103,7 @@ unit: $(UNIT)
 replay: $(FUZZERS)
 	$(Q)for t in $(FUZZERS); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
 
-## fuzz: frames, headers and settings under libFuzzer (clang), SECONDS=30 each; T=name picks one
+## fuzz: whatever comes from outside, under libFuzzer (clang), SECONDS=30 each; T=name picks one
 fuzz:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' SANITIZE=address,undefined,fuzzer-no-link \
 		FUZZ_MAIN=-fsanitize=fuzzer fuzz-run
