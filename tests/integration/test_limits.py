@@ -13,26 +13,12 @@ import pytest
 from harness import pairs, waiting
 from harness.certificates import HOST
 from harness.pairs import Pair, routeport, server_options, write_ini
-from harness.programs import Ending, legacy_program, random_bytes
+from harness.programs import legacy_program, random_bytes
+from harness.talks import WORDS, echo, finish
 
 WORKERS = [1]
 
-WORDS = random_bytes(5000)
 FLOOD = 1500  # more unfinished handshakes than a worker bears
-
-
-def echo(stream, words=WORDS):
-    stream.one.send(words)
-    assert stream.other.receive(len(words)) == words
-    stream.other.send(words)
-    assert stream.one.receive(len(words)) == words
-
-
-def finish(stream):
-    stream.one.finish()
-    assert stream.other.receive_to_end() == (b"", Ending.FIN)
-    stream.other.finish()
-    assert stream.one.receive_to_end() == (b"", Ending.FIN)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ import dataclasses
 import pathlib
 import random
 import resource
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from typing import NamedTuple
 
 from . import waiting
 from .certificates import HOST
+from .changes import put_certificate
 from .dns import NameServer
 from .fault_scene import Scene
 from .loads import LOADS
@@ -120,26 +120,15 @@ def answer_names(scene):
 
 
 def keep_certificates_apart(scene):
-    """Files that may change; they end up in `folder`."""
+    """In files that may change."""
     for role in ("client", "server"):
-        folder = scene.place.folder / f"secret-{role}"
-        folder.mkdir()
-        scene.files[role] = {"cert": folder / "tls.crt", "key": folder / "tls.key"}
-        put(getattr(scene.certificates, role), folder)
-
-
-def put(identity, folder):
-    """As a renamed file, each."""
-    for source, name in ((identity.certificate, "tls.crt"), (identity.key, "tls.key")):
-        beside = folder / f"{name}.new"
-        shutil.copy(source, beside)
-        beside.rename(folder / name)
+        scene.files[role] = put_certificate(getattr(scene.certificates, role), scene.place.folder / f"secret-{role}")
 
 
 def rotate_certificates(scene):
     """Of both ends.  A pair that does not fit yet is no harm."""
-    put(scene.certificates.renewed_server, scene.place.folder / "secret-server")
-    put(scene.certificates.renewed_client, scene.place.folder / "secret-client")
+    put_certificate(scene.certificates.renewed_server, scene.place.folder / "secret-server")
+    put_certificate(scene.certificates.renewed_client, scene.place.folder / "secret-client")
     for end in scene.both():
         end.process.wait_line("event=renewed")
 
