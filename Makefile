@@ -42,9 +42,13 @@ FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 KINDS ?= raw,h2
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4
 
+# Counts live in a file that is mapped: those of a process that is killed are there as well.
+COVERAGE := -O1 -g -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation \
+	-Wno-unused-command-line-argument
+
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills faults check-teeth static install certs image bench asan tsan lint clean
+.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills faults coverage coverage-run check-teeth static install certs image bench asan tsan lint clean
 
 all: $(PROGRAMS)
 
@@ -157,6 +161,14 @@ asan:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined unit replay integration
 tsan:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread unit replay integration
+
+## coverage: what unit and integration tests pass of common/, by room (clang)
+coverage:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CC=clang CFLAGS='$(COVERAGE)' coverage-run
+coverage-run: all $(UNIT) $(FUZZERS)
+	$(Q)rm -rf $(BUILD)/profiles && mkdir -p -m 1777 $(BUILD)/profiles
+	$(Q)LLVM_PROFILE_FILE=$(abspath $(BUILD))/profiles/%p%c.profraw $(MAKE) --no-print-directory unit replay integration
+	$(Q)/usr/bin/python3 tools/coverage.py $(BUILD)
 
 ## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, option table
 lint: all
