@@ -6,7 +6,9 @@
  *
  * Under systemd's journal only the level stands in front (sd-daemon(3), "<6>").  Any
  * thread may log; a line is one write(2).  A log that cannot be written is no reason to
- * stop: lines are then lost.  What came from outside goes through log_quote().
+ * stop: lines are then lost, which stderr is told once (event=log-failed), and the file
+ * once it takes lines again (event=log-back).  What came from outside goes through
+ * log_quote().
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H

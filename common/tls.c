@@ -278,7 +278,13 @@ judge(struct tls *t, int result)
 		}
 		break;
 	case SSL_ERROR_ZERO_RETURN:
-		t->state = TLS_FINISHED;
+		if (t->state == TLS_HANDSHAKE) { /* anybody may have written that one */
+			tls_blame(t, REASON_TLS_FAILED,
+			    "closed by close_notify in the middle of the handshake");
+			t->state = TLS_BROKEN;
+		} else {
+			t->state = TLS_FINISHED;
+		}
 		break;
 	default:
 		tls_blame_openssl(t);

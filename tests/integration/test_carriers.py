@@ -7,21 +7,14 @@ import pytest
 
 from harness.certificates import HOST
 from harness.pairs import Pair, openssl_server, routeport_server
-from harness.programs import Ending, legacy_program, listen, random_bytes
+from harness.programs import Ending, legacy_program, listen
 from harness.relay import Relay
+from harness.talks import WORDS, echo
 
 KINDS = ["h2"]
 WORKERS = [1]
 
-WORDS = random_bytes(5000)
 CROWD = 300  # more than may be asked for before the far end's SETTINGS are here
-
-
-def echo(stream, words=WORDS):
-    stream.one.send(words)
-    assert stream.other.receive(len(words)) == words
-    stream.other.send(words)
-    assert stream.one.receive(len(words)) == words
 
 
 def carriers(client):

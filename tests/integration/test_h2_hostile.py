@@ -17,10 +17,10 @@ from harness.h2_peer import ACK, ALPN, CANCEL, CONNECT, CONTINUATION, DATA, END_
 from harness.h2_peer import PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE
 from harness.h2_peer import frame, h2_client, literal, number, setting
 from harness.pairs import Stream
-from harness.programs import Ending, legacy_program, random_bytes
+from harness.programs import Ending, legacy_program
 from harness.tls_peer import tls_client
+from harness.talks import WORDS, echo
 
-WORDS = random_bytes(5000)
 MOST_GROWTH = 32 * 1024 * 1024  # bytes that a process may keep of an attack
 OK = b"\x88"
 MOST_CARRIERS = 64  # whatever maxConnections is
@@ -34,13 +34,6 @@ def for_ever(piece):
 def streams(first, frames):
     """The same on one stream of a client after the other; `frames` makes them for a number."""
     return (b"".join(map(frames, range(at, at + 200, 2))) for at in range(first, 2**30, 200))
-
-
-def echo(stream):
-    """A neighbour's bytes pass both ways."""
-    for one, other in ((stream.one, stream.other), (stream.other, stream.one)):
-        one.send(WORDS)
-        assert other.receive(len(WORDS)) == WORDS
 
 
 @dataclasses.dataclass

@@ -10,41 +10,12 @@ import signal
 import pytest
 
 from harness import ports, waiting
+from harness.changes import reload, rewrite
 from harness.pairs import Pair, routeport_client, routeport_server
-from harness.programs import App, Ending, random_bytes
+from harness.programs import App, Ending
+from harness.talks import WORDS, echo, finish
 
 WORKERS = [3]
-
-WORDS = random_bytes(5000)
-
-
-def echo(stream, words=WORDS):
-    stream.one.send(words)
-    assert stream.other.receive(len(words)) == words
-    stream.other.send(words)
-    assert stream.one.receive(len(words)) == words
-
-
-def finish(stream):
-    stream.one.finish()
-    assert stream.other.receive_to_end() == (b"", Ending.FIN)
-    stream.other.finish()
-    assert stream.one.receive_to_end() == (b"", Ending.FIN)
-
-
-def rewrite(end, old, new):
-    """Replace a line of its file; an editor writes a new one and renames it."""
-    path = pathlib.Path(end.process.argv[-1])
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    beside = path.with_suffix(".new")
-    beside.write_text(text.replace(old, new), encoding="utf-8")
-    beside.rename(path)
-
-
-def reload(end, number=1):
-    end.process.send_signal(signal.SIGHUP)
-    end.process.wait_line("event=reloaded", number)
 
 
 def test_new_streams_use_the_new_settings_and_old_ones_go_on(pair, place, app):

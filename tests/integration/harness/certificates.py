@@ -112,6 +112,7 @@ class Certificates:
         self.expired_server = ours.issue("expired-server", HOST, **past)
         self.stranger_server = theirs.issue("stranger-server", HOST)
         self.client = ours.issue("client", "legacy.test")
+        self.renewed_client = ours.issue("renewed-client", "legacy.test,DNS:renewed.test")
         self.expired_client = ours.issue("expired-client", "legacy.test", **past)
         self.stranger_client = theirs.issue("stranger-client", "legacy.test")
 
