@@ -103,20 +103,6 @@ daemon_open_log(const struct settings *settings, struct err *e)
 	return true;
 }
 
-static bool
-write_pid(const char *path, struct err *e)
-{
-	FILE *file;
-
-	if (path == NULL)
-		return true;
-	if ((file = fopen(path, "we")) == NULL)
-		return err_errno(e, errno, "pid %s", path);
-	if (fprintf(file, "%ld\n", (long)getpid()) < 0 || fclose(file) != 0)
-		return err_errno(e, errno, "pid %s", path);
-	return true;
-}
-
 /* Of the dearest service: the plain socket of a stream, its raw carrier, and one that is
  * still closing.  Where both kinds may come, the last is left to chance: out of
  * descriptors accepting pauses. */
@@ -238,8 +224,7 @@ daemon_clear(struct daemon *d)
 	end_workers(d);
 	inherited_clear(&d->inherited);
 	plan_release(d->plan);
-	if (d->settings != NULL && d->settings->pid != NULL)
-		(void)unlink(d->settings->pid);
+	pid_file_remove(&d->pid);
 	settings_release(d->settings);
 }
 
@@ -341,7 +326,8 @@ start(struct daemon *d, struct err *e)
 		return err_set(e, "libev finds no way to wait for events");
 	watch_signals(d);
 	reload_watch_files(d);
-	return listen_to_all(d, e) && make_workers(d, e) && write_pid(settings->pid, e) &&
+	return listen_to_all(d, e) && make_workers(d, e) &&
+	       pid_file_write(&d->pid, settings->chroot, settings->pid, e) &&
 	       open_status(d, e) && privilege_drop(settings, e) && start_workers(d, e);
 }
 
@@ -374,6 +360,7 @@ daemon_run(const struct program *program, const char *file)
 	int status = EXIT_USAGE;
 
 	background_init(&d.background);
+	pid_file_init(&d.pid);
 	notify_open(&d.notify);
 	if (!inherited_read(&d.inherited, &e) || !load(&d, file, &e))
 		goto fail;

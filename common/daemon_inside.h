@@ -10,6 +10,7 @@
 #include "common/background.h"
 #include "common/daemon.h"
 #include "common/notify.h"
+#include "common/pid_file.h"
 #include "common/status.h"
 #include "common/watchdog.h"
 
@@ -41,6 +42,7 @@ struct daemon {
 	struct status *status;
 	struct notify notify;
 	struct background background;
+	struct pid_file pid;
 };
 
 /* ---- daemon.c -------------------------------------------------------------------- */

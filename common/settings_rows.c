@@ -202,7 +202,9 @@ static const struct option rows[] = {
 	.offset = OPTION_AT(settings, pid, char *),
 	.may_be_empty = true,
 	.syntax = "file",
-	.help = "Write the process number to this file; empty: to none",
+	.help =
+	    "Write the process number to this file, in the folder of chroot if there is "
+	    "one; empty: to none",
     },
     {
 	.name = "status",

@@ -71,6 +71,17 @@ def test_a_wrong_file_becomes_no_daemon(start_daemon):
     assert "nearest one is connect" in daemon.started.stderr
 
 
+def test_a_second_start_leaves_the_first_one_s_number(start_daemon):
+    daemon = start_daemon()
+    pid = daemon.pid()
+    again = subprocess.run(
+        [pairs.routeport("client"), daemon.path], capture_output=True, text=True, timeout=waiting.LIMIT, check=False
+    )
+    assert again.returncode == 1
+    assert "Address already in use" in again.stderr
+    assert daemon.pid() == pid
+
+
 def test_quiet_stays_and_says_nothing(place):
     log = place.folder / "quiet.log"
     port = place.ports.reserve()

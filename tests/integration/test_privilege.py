@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from harness.changes import rewrite
-from harness.pairs import Pair, client_options, routeport, routeport_client, routeport_server, write_ini
+from harness.pairs import Pair, client_options, is_sanitized, routeport, routeport_client, routeport_server, write_ini
 from harness.talks import echo
 
 
@@ -108,6 +108,18 @@ def test_it_works_in_another_root(start_pair, place):
     echo(pair.open())
     for end in pair.ends():
         assert os.readlink(f"/proc/{end.process.pid}/root") == str(folder)
+
+
+def test_the_process_number_is_in_the_other_root_while_it_runs(place, router):
+    folder = place.folder / "root"
+    folder.mkdir()
+    service = {"accept": f"127.0.0.1:{place.ports.reserve()}", **client_options(place, router.port), "delay": "yes"}
+    before = {"chroot": folder, "pid": "/client.pid"} | ({"sandbox": "no"} if is_sanitized() else {})
+    process = place.processes.start([routeport("client"), write_ini(place.folder / "client.ini", before, service)])
+    process.wait_line("event=ready")
+    assert (folder / "client.pid").read_text(encoding="ascii") == f"{process.pid}\n"
+    process.stop()
+    assert not (folder / "client.pid").exists()
 
 
 @pytest.mark.parametrize("option, what, name", [("setuid", "user", "nosuchuser"), ("setgid", "group", "nosuchgroup")])
