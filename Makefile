@@ -48,7 +48,7 @@ COVERAGE := -O1 -g -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills faults coverage coverage-run check-teeth static install certs image bench asan tsan lint clean
+.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills faults coverage coverage-run valgrind check-teeth static install certs image bench asan tsan lint clean
 
 all: $(PROGRAMS)
 
@@ -173,6 +173,10 @@ coverage-run: all $(UNIT) $(FUZZERS)
 	$(Q)rm -rf $(BUILD)/profiles && mkdir -p -m 1777 $(BUILD)/profiles
 	$(Q)LLVM_PROFILE_FILE=$(abspath $(BUILD))/profiles/%p%c.profraw $(MAKE) --no-print-directory unit replay integration
 	$(Q)/usr/bin/python3 tools/coverage.py $(BUILD)
+
+## valgrind: the unit tests and some of the integration tests under memcheck
+valgrind: all $(UNIT)
+	$(Q)sh tests/valgrind.sh $(BUILD) $(UNIT)
 
 ## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, what is generated, manual pages
 lint: all

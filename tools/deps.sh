@@ -49,6 +49,7 @@ packages() {
 		binutils            | binutils            | readelf
 		clang               | clang               | lint: the second compiler; make fuzz
 		libclang-rt-dev     | compiler-rt         | make fuzz: libFuzzer, sanitizers
+		valgrind            | valgrind            | make valgrind
 		llvm                | llvm                | make coverage
 		clang-format        | clang-tools-extra   | lint: how the code looks
 		clang-tidy          | clang-tools-extra   | lint
