@@ -506,8 +506,11 @@ pool_set_drain(struct pool_set *set)
 	struct pool *p;
 
 	set->draining = true;
-	LIST_FOREACH (p, &set->pools, entry)
+	LIST_FOREACH (p, &set->pools, entry) {
 		ev_timer_stop(set->reactor->loop, &p->retry);
+		if (p->waiting == 0)
+			cancel_dials(p);
+	}
 }
 
 void

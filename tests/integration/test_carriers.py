@@ -2,6 +2,7 @@
 the old one when it is renewed, or when its pod drains."""
 
 import contextlib
+import signal
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_dial_that_hangs_holds_nobody_up(place, router, start_client, start_serv
         hung, _ = listener.accept()
     with hung, contextlib.closing(Relay(port, router.port)):
         assert app.accept().receive(len(WORDS)) == WORDS
+
+
+def test_stop_waits_for_no_dial_that_nobody_needs(place, start_client):
+    port = place.ports.reserve()
+    with listen(port) as listener:
+        client = start_client(port, TIMEOUTconnect=600, TIMEOUTdrain=600)
+        hung, _ = listener.accept()
+        with hung:
+            client.process.send_signal(signal.SIGTERM)
+            assert client.process.wait_exit() == 0
 
 
 def test_one_is_open_before_the_first_stream(make_pair):

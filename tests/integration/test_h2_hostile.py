@@ -146,7 +146,7 @@ MANY = b"".join(literal(b"x-%d" % i, b"") for i in range(1500))
 
 
 def test_carriers_without_a_stream_are_not_endless(place, router, app, pod_port):
-    server = start_server(place, app, pod_port, maxConnections=1)
+    server = start_server(place, app, pod_port, maxConnections=8)
     peers = [h2_client(place.certificates, router.port) for _ in range(MOST_CARRIERS)]
     for peer in peers:
         peer.ping()
