@@ -29,7 +29,7 @@ on_broken(struct ev_loop *loop, ev_io *io, int events)
 static void *
 allocate_patiently(void *old, long n)
 {
-	const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+	const struct timespec moment = {.tv_nsec = 10000000};
 	void *memory;
 
 	if (n == 0) {
