@@ -48,7 +48,7 @@ COVERAGE := -O1 -g -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills faults coverage coverage-run valgrind check-teeth static install certs image bench asan tsan lint clean
+.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills soak faults coverage coverage-run valgrind check-teeth static install certs image bench asan tsan lint clean
 
 all: $(PROGRAMS)
 
@@ -123,6 +123,11 @@ integration: all
 kills: all
 	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) -n 2 tests/integration/test_kills.py --kinds=$(KINDS) \
 		--kills-seconds=$(or $(SECONDS),600) --kills-seed=$(or $(SEED),1)
+
+## soak: mixed load, reloads, rotations and kills for SECONDS in all (600); memory and descriptors stay flat
+soak: all
+	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) -n 0 -rP tests/integration/test_soak.py --kinds=$(KINDS) \
+		--soak-seconds=$(or $(SECONDS),600)
 
 ## faults: the fault matrix, all of it, and the README's table; KINDS=raw or h2, T=name picks without the table
 faults: all

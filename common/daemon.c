@@ -322,6 +322,7 @@ start(struct daemon *d, struct err *e)
 	machine_forbid_cores();
 	d->worker_count =
 	    (size_t)(settings->workers > 0 ? settings->workers : machine_cpus());
+	reactor_prepare();
 	if ((d->loop = ev_default_loop(EVFLAG_AUTO)) == NULL)
 		return err_set(e, "libev finds no way to wait for events");
 	watch_signals(d);

@@ -275,7 +275,9 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_d
 	case NGHTTP2_PRIORITY:
 		return count(c, LIMIT_PRIORITY, 1);
 	case NGHTTP2_RST_STREAM:
-		if (c->server && ch != NULL && ch->verdict == H2_PENDING)
+		if (ch == NULL)
+			return count(c, LIMIT_GONE, 1);
+		if (c->server && ch->verdict == H2_PENDING)
 			return count(c, LIMIT_RESET, 1);
 		return 0;
 	default:

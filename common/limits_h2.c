@@ -6,6 +6,7 @@ static const struct {
 	double per_second; /* in the long run */
 } rows[] = {
     [LIMIT_RESET] = {"RST_STREAM before the answer", 10000, 2000},
+    [LIMIT_GONE] = {"RST_STREAM of streams that are gone", 20000, 5000},
     [LIMIT_INVALID] = {"invalid frames", 1000, 100},
     [LIMIT_SETTINGS] = {"SETTINGS", 100, 10},
     [LIMIT_PING] = {"PING", 500, 100}, /* nghttp2 gives up at 1000, and names nothing */

@@ -10,6 +10,7 @@
 
 enum limit_h2 {
 	LIMIT_RESET,   /* of a stream that was not answered yet */
+	LIMIT_GONE,    /* RST_STREAM of one that nobody has any more */
 	LIMIT_INVALID, /* frames that make us reset a stream */
 	LIMIT_SETTINGS,
 	LIMIT_PING,

@@ -1,5 +1,7 @@
 #include "common/reactor.h"
 
+#include "common/log.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -21,6 +23,31 @@ on_broken(struct ev_loop *loop, ev_io *io, int events)
 		w = event.data.ptr;
 		w->ready(w->io.data, WATCH_BROKEN);
 	}
+}
+
+/* For libev, which takes no no for an answer.  Its arrays are small, and grow rarely. */
+static void *
+allocate_patiently(void *old, long n)
+{
+	const struct timespec moment = {.tv_nsec = 10000000};
+	void *memory;
+
+	if (n == 0) {
+		free(old);
+		return NULL;
+	}
+	while ((memory = realloc(old, (size_t)n)) == NULL) {
+		log_cause(LOG_LEVEL_ERROR, "",
+		    "event=no-memory detail=\"a loop waits until there is some\"");
+		nanosleep(&moment, NULL);
+	}
+	return memory;
+}
+
+void
+reactor_prepare(void)
+{
+	ev_set_allocator(allocate_patiently);
 }
 
 bool

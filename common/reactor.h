@@ -41,6 +41,10 @@ struct reactor {
 	ev_io broken_io;
 };
 
+/** Before the first loop is made: where memory is short, loops wait for it.  libev would
+ * end the program, with all its streams, for some bytes that one more socket takes. */
+void reactor_prepare(void);
+
 /** @loop stays the caller's and must outlive the reactor. */
 bool reactor_init(struct reactor *r, struct ev_loop *loop, struct err *e);
 void reactor_clear(struct reactor *r);

@@ -32,6 +32,7 @@ def pytest_addoption(parser):
     )
     parser.addoption("--kills-seed", type=int, default=1, help="what the random kills begin with")
     parser.addoption("--kills-seconds", type=float, default=16, help="how long they last in all")
+    parser.addoption("--soak-seconds", type=float, default=0, help="how long the soak lasts in all; 0: there is none")
     parser.addoption("--faults-sample", type=int, default=2, help="how many cells for each fault; 0: all")
     parser.addoption("--faults-seed", type=int, default=1, help="what the sample is drawn with")
     parser.addoption("--faults-table", action="store_true", help="write the README's table if all cells pass")

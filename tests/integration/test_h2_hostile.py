@@ -131,6 +131,12 @@ def test_flood_of_window_updates(siege):
     siege.expect_carrier_lost("too many WINDOW_UPDATE")
 
 
+def test_flood_of_resets_of_one_stream(siege):
+    """The first ends it; whoever goes on has lost its way."""
+    siege.peer.flood(for_ever(frame(RST_STREAM, 0, 1, number(CANCEL))))
+    siege.expect_carrier_lost("too many RST_STREAM of streams that are gone")
+
+
 def test_flood_of_continuations(siege):
     siege.peer.flood([frame(HEADERS, 0, 3, CONNECT), *[frame(CONTINUATION, 0, 3, BOMB)] * 20_000])
     siege.expect_carrier_lost("")
@@ -319,6 +325,19 @@ def test_carrier_that_begins_with_something_else(server_siege, router, certifica
     peer.wait_alert()
     server_siege.process.wait_line("event=carrier-fault")
     server_siege.check_neighbour()
+
+
+def test_carrier_that_never_begins_is_given_up(place, router, app, pod_port, certificates):
+    """TLS is done, and then nothing comes, or a preface a byte now and then."""
+    server = start_server(place, app, pod_port, keepalive=1, keepaliveTimeout=1)
+    neighbour = Stream(legacy_program(start_client(place, router).port), app.accept(), None, server)
+    silent = tls_client(certificates, router.port, protocol=ALPN)
+    slow = tls_client(certificates, router.port, protocol=ALPN)
+    slow.send(PREFACE[:5])
+    for peer in (silent, slow):
+        peer.wait_alert()
+    server.process.wait_line("event=carrier-end why=carrier-lost", 2)
+    echo(neighbour)
 
 
 # An honest client may look like an attack

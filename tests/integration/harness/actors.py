@@ -54,6 +54,7 @@ class Seen:
 
     def done(self, end):
         self.end = self.end or end
+        self.expected = None  # of many streams that would be much
         self.lasted = time.monotonic() - self.began
         if self.end == "gone" or (self.end == "FIN" and self.finished):
             self._sock.close()

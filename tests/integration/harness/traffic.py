@@ -168,7 +168,8 @@ class Traffic(Cast):
     # For the test
 
     def start(self):
-        """Streams begin, many a second."""
+        """Streams begin, many a second, until stop()."""
+        self._running = True
         self._do(lambda: self._loop.create_task(self._start_streams()))
 
     def stop(self):
