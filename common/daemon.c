@@ -229,6 +229,7 @@ daemon_clear(struct daemon *d)
 	if (d->settings != NULL && d->settings->pid != NULL)
 		(void)unlink(d->settings->pid);
 	settings_release(d->settings);
+	pass_phrases_free(d->phrases);
 }
 
 /* ---- signals --------------------------------------------------------------------- */
@@ -295,6 +296,9 @@ load(struct daemon *d, const char *file, struct err *e)
 	d->settings = settings_load(file, d->program->role, e);
 	if (d->settings == NULL)
 		return false;
+	if ((d->phrases = pass_phrases_new(true)) == NULL)
+		return err_set(e, "out of memory");
+	settings_lend_phrases(d->settings, d->phrases);
 	log_set_level(d->settings->debug);
 	return (d->plan = plan_new(d->settings, 0, NULL, NULL, e)) != NULL;
 }
@@ -318,6 +322,7 @@ start(struct daemon *d, struct err *e)
 {
 	const struct settings *settings = d->settings;
 
+	pass_phrases_stop_asking(d->phrases);
 	if (!go_to_background(settings, e) ||
 	    !log_open(settings->output, settings->foreground == FOREGROUND_QUIET, e))
 		return false;

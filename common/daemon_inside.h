@@ -23,7 +23,8 @@ struct daemon {
 	const struct program *program;
 	struct settings *settings; /* these two are held */
 	struct plan *plan;
-	struct inherited inherited; /* until the first plan has them */
+	struct pass_phrases *phrases; /* of the settings' keys */
+	struct inherited inherited;   /* until the first plan has them */
 	enum daemon_state state;
 	struct ev_loop *loop;
 	struct worker **workers;

@@ -32,6 +32,8 @@
 	ROW(NAME_MISMATCH, "name-mismatch", "the certificate names somebody else") \
 	ROW(UNKNOWN_CA, "unknown-ca", "the certificate's issuer is not trusted") \
 	ROW(CERT_EXPIRED, "cert-expired", "the certificate is not valid at this date") \
+	ROW(CERT_REVOKED, "cert-revoked", "the certificate was revoked") \
+	ROW(CERT_UNKNOWN, "cert-unknown", "the certificate is none of those that verifyPeer knows") \
 	ROW(CERT_MISSING, "cert-missing", "the client showed no certificate") \
 	ROW(CERT_REFUSED, "cert-refused", "the far end refuses our certificate") \
 	ROW(NOT_TLS, "not-tls", "the far end does not speak TLS") \

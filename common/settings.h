@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/net.h"
 #include "common/option.h"
+#include "common/pass_phrase.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -45,6 +46,15 @@ enum authentication {
 	AUTHENTICATION_NTLM
 };
 
+/** The obsolete `verify`. */
+enum verify_level {
+	VERIFY_IGNORE,
+	VERIFY_IF_SHOWN,
+	VERIFY_CHAIN,
+	VERIFY_CHAIN_AND_PEER,
+	VERIFY_PEER
+};
+
 /** `foreground`: yes, no (become a daemon) or quiet (stay, without stderr). */
 enum foreground {
 	FOREGROUND_YES,
@@ -65,19 +75,32 @@ struct service_settings {
 	long max_streams; /* 0: no limit of its own */
 	enum failover failover;
 
-	char *cert;     /* NULL: none */
-	char *key;      /* the same file as cert unless given */
-	char *ca_file;  /* NULL: none */
-	char *ca_path;  /* NULL: none */
+	struct text_list cert; /* at most SETTINGS_CERTIFICATES, of different kinds */
+	struct text_list key;  /* one for each of them, the same file unless given */
+	char *key_pass_file;   /* NULL: none */
+	struct pass_phrases *phrases; /* that open the others; NULL: none does */
+	char *ca_file;                /* NULL: none */
+	char *ca_path;                /* NULL: none */
+	char *ca_store;               /* NULL: none */
 	bool system_ca; /* trust the system's store: a client that verifies, without
-			   CAfile, CApath */
+			   CAfile, CApath, CAstore */
+	char *crl_file; /* NULL: none */
+	char *crl_path; /* NULL: none */
 	bool verify_chain;
+	bool verify_peer; /* the peer's own certificate must be among the trusted ones;
+			     without verify_chain that is enough */
+	enum verify_level
+	    verify_level;  /* of the obsolete option; only while settings are read */
 	bool require_cert; /* a client always verifies a server that shows one */
 	bool ask_cert;     /* server: send a CertificateRequest */
-	struct text_list check_host; /* any that matches lets the peer in; empty with
-					check_ip: no rule */
+	/* Rules: any one that fits lets the peer in; all empty: there is no rule. */
+	struct text_list check_host;
 	struct text_list check_ip;
-	char *sni; /* client: the name sent; NULL: none */
+	struct text_list check_email;
+	struct text_list check_uri;
+	struct text_list check_subject;
+	struct text_list check_fingerprint; /* 64 hexadecimal digits in lower case */
+	char *sni;                          /* client: the name sent; NULL: none */
 
 	int tls_min;        /* TLS1_2_VERSION ... */
 	int tls_max;        /* 0: the newest that OpenSSL has */
@@ -106,6 +129,12 @@ struct service_settings {
 	double timeout_close;
 	double timeout_connect;
 	double timeout_idle;
+};
+
+enum {
+	/** Of a service: certificates, and files that it is made from. */
+	SETTINGS_CERTIFICATES = 4,
+	SETTINGS_FILES = 16,
 };
 
 struct settings {
@@ -137,6 +166,14 @@ struct settings {
  * and looks up no name.  The caller holds it.
  */
 struct settings *settings_load(const char *file, enum role role, struct err *e);
+
+/** From now on encrypted keys are opened by @phrases, which outlive the settings. */
+void settings_lend_phrases(struct settings *settings, struct pass_phrases *phrases);
+
+/** The files and folders that certificates, keys and lists of @s come from, none of them
+ * NULL.  Returns how many. */
+size_t
+settings_files(const struct service_settings *s, const char *paths[SETTINGS_FILES]);
 
 /** Returns @settings. */
 struct settings *settings_hold(struct settings *settings);

@@ -27,6 +27,14 @@ bool settings_check_protocol(const struct draft *d, struct err *e);
 /** The line that set this option, or NULL. */
 const struct ini_entry *settings_given(const struct draft *d, const char *name);
 
+/** The later of two lines; either may be NULL. */
+const struct ini_entry *
+settings_later(const struct ini_entry *a, const struct ini_entry *b);
+
+/** What works but deserves a word. */
+void settings_warn(const struct draft *d, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /** A word of warning about the status port, where it deserves one. */
 void settings_check_status(const struct settings *settings, enum role role);
 

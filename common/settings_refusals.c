@@ -69,32 +69,12 @@ const struct option_refusal settings_refusals[] = {
 
     /* what it does not do yet; a file that relies on it must not seem to work */
     {
-	.names = "verify",
-	.why = "is not supported yet: write verifyChain and requireCert instead "
-	       "(verify = 2 is verifyChain = yes)",
-    },
-    {
-	.names = "verifyPeer",
-	.why = "is not supported yet: write verifyChain = yes with a CAfile that has "
-	       "the issuers whom you trust",
-    },
-    {
-	.names = "CRLfile CRLpath OCSP*",
-	.why = "is not supported yet: nothing here asks whether a certificate was "
-	       "revoked",
+	.names = "OCSP*",
+	.why = "is not supported yet: name revocation lists by CRLfile or CRLpath",
     },
     {
 	.names = "TIMEOUTocsp",
 	.why = LATER,
-    },
-    {
-	.names = "CAstore",
-	.why = "is not supported yet: name the trusted certificates by CAfile or "
-	       "CApath",
-    },
-    {
-	.names = "checkIP checkEmail checkURI checkSubject checkFingerprint",
-	.why = "is not supported yet: write checkHost",
     },
     {
 	.names = "PSKsecrets PSKidentity",

@@ -101,6 +101,15 @@ static const struct option_word versions[] = {
     {NULL, 0},
 };
 
+static const struct option_word verify_levels[] = {
+    {"0", VERIFY_IGNORE},
+    {"1", VERIFY_IF_SHOWN},
+    {"2", VERIFY_CHAIN},
+    {"3", VERIFY_CHAIN_AND_PEER},
+    {"4", VERIFY_PEER},
+    {NULL, 0},
+};
+
 #define VERSIONS "all, TLSv1.2, TLSv1.3"
 
 static const struct option rows[] = {
@@ -316,19 +325,34 @@ static const struct option rows[] = {
     },
     {
 	.name = "cert",
-	.type = OPTION_TEXT,
-	.offset = OPTION_AT(service_settings, cert, char *),
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, cert, struct text_list),
+	.anew = true,
 	.fallback_help = {"none", "none, needed"},
-	.syntax = "file",
-	.help = "Our certificate and its chain, in PEM",
+	.syntax = "file, repeatable",
+	.help =
+	    "Our certificate and its chain, in PEM, or in PKCS#12 with the key. "
+	    "Several lines, one for each kind of key (RSA, ECDSA, Ed25519), and the "
+	    "far end is shown the one that it takes. Lines of a section replace those "
+	    "before the first section",
     },
     {
 	.name = "key",
-	.type = OPTION_TEXT,
-	.offset = OPTION_AT(service_settings, key, char *),
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, key, struct text_list),
+	.anew = true,
 	.fallback_help = BOTH("as cert"),
+	.syntax = "file, repeatable",
+	.help = "The private key of the certificate, in PEM or PKCS#12; of several, one "
+		"line for each cert, in the same order",
+    },
+    {
+	.name = "keyPassFile",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, key_pass_file, char *),
 	.syntax = "file",
-	.help = "The private key of the certificate, in PEM",
+	.help = "The first line of this file is the pass phrase of an encrypted key or "
+		"PKCS#12 file. Without it, the terminal is asked at the start",
     },
     {
 	.name = "CAfile",
@@ -348,6 +372,30 @@ static const struct option rows[] = {
 	.help = "Trusted certificates, in a folder prepared by openssl rehash",
     },
     {
+	.name = "CAstore",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ca_store, char *),
+	.syntax = "URI",
+	.help = "Trusted certificates, wherever OpenSSL's store loaders find them: "
+		"file:/etc/ssl/my.pem, or what a provider adds. Read at the start and at "
+		"a reload; with it the system's store is not used",
+    },
+    {
+	.name = "CRLfile",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, crl_file, char *),
+	.syntax = "file",
+	.help = "Revocation lists, in PEM: one for each CA in a peer's chain, and in "
+		"date, else the peer is refused",
+    },
+    {
+	.name = "CRLpath",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, crl_path, char *),
+	.syntax = "folder",
+	.help = "The same, in a folder prepared by openssl rehash",
+    },
+    {
 	.name = "verifyChain",
 	.type = OPTION_YES_NO,
 	.offset = OPTION_AT(service_settings, verify_chain, bool),
@@ -356,6 +404,26 @@ static const struct option rows[] = {
 	    "The peer's certificate must lead to a trusted one (stunnel's default is "
 	    "no). Written out, yes implies requireCert = yes, unless requireCert comes "
 	    "after it; no also drops the default of checkHost",
+    },
+    {
+	.name = "verifyPeer",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, verify_peer, bool),
+	.fallback = BOTH("no"),
+	.help =
+	    "The peer's own certificate must be in CAfile, CApath or CAstore. Without a "
+	    "written verifyChain = yes that is enough: its issuer, and by default its "
+	    "names, do not matter",
+    },
+    {
+	.name = "verify",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, verify_level, enum verify_level),
+	.words = verify_levels,
+	.help =
+	    "Obsolete. 0: ask for a certificate and ignore it; 1: verifyChain, but not "
+	    "requireCert; 2: verifyChain; 3: verifyChain and verifyPeer; 4: verifyPeer "
+	    "alone",
     },
     {
 	.name = "requireCert",
@@ -377,6 +445,50 @@ static const struct option rows[] = {
 	    "by default). If only a wildcard of the certificate fits, that counts where "
 	    "the server asks for our certificate, or where the wildcard itself is "
 	    "written here. Lines of a section add to those before the first section",
+    },
+    {
+	.name = "checkIP",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_ip, struct text_list),
+	.fallback_help = {"connect, if it is an address and there is no sni", "none"},
+	.syntax = "address, repeatable",
+	.help = "The peer's certificate may have one of these addresses instead: of all "
+		"check "
+		"rules, any one that fits lets the peer in",
+    },
+    {
+	.name = "checkEmail",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_email, struct text_list),
+	.syntax = "NAME@HOST, repeatable",
+	.help = "Or one of these mail addresses",
+    },
+    {
+	.name = "checkURI",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_uri, struct text_list),
+	.syntax = "URI, repeatable",
+	.help = "Or one of these URIs, such as a SPIFFE id, to the letter; a \"*\" at "
+		"the end, "
+		"behind a whole authority, is any rest, with slashes in it too",
+    },
+    {
+	.name = "checkSubject",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_subject, struct text_list),
+	.syntax = "CN=, O= or OU= and a pattern, repeatable",
+	.help = "Or such a subject, in which \"*\" is any number of letters; of several "
+		"parts, "
+		"with a comma between two, all must fit: O=Acme, OU=Sales*",
+    },
+    {
+	.name = "checkFingerprint",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_fingerprint, struct text_list),
+	.syntax = "64 hexadecimal digits, repeatable",
+	.help =
+	    "Or a public key with this SHA-256 (of the DER SubjectPublicKeyInfo), colons "
+	    "optional. With verifyChain = no, and no other rule, the key alone decides",
     },
     {
 	.name = "sslVersion",

@@ -237,18 +237,20 @@ check_resumed(struct tls *t)
 	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
 	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
 	enum identity_match match;
-	char why[64];
+	char why[64], refusal[TLS_VERDICT_TEXT_SIZE];
 
 	t->asked_us = true; /* only sessions are kept that passed this question */
 	if (certificate == NULL)
 		return;
 	match = identity_match(certificate, s);
-	if (s->verify_chain && !identity_is_current(certificate, why, sizeof(why)))
+	if ((s->verify_chain || s->verify_peer) &&
+	    !identity_is_current(certificate, why, sizeof(why)))
 		tls_blame(t, REASON_CERT_EXPIRED,
 		    "the certificate of the resumed session %s", why);
 	else if (match == IDENTITY_REFUSED)
-		tls_blame(
-		    t, REASON_NAME_MISMATCH, "the resumed session is somebody else's");
+		tls_blame(t, REASON_NAME_MISMATCH,
+		    "the resumed session is somebody else's: %s",
+		    identity_refusal(certificate, s, refusal, sizeof(refusal)));
 	else
 		return;
 	t->state = TLS_BROKEN;

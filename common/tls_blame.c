@@ -154,6 +154,10 @@ tls_blame_certificate(struct tls *t, const struct tls_verdict *v)
 	else if (v->verify_error == X509_V_ERR_CERT_HAS_EXPIRED ||
 		 v->verify_error == X509_V_ERR_CERT_NOT_YET_VALID)
 		reason = REASON_CERT_EXPIRED;
+	else if (v->verify_error == X509_V_ERR_CERT_REVOKED)
+		reason = REASON_CERT_REVOKED;
+	else if (v->verify_error == X509_V_ERR_CERT_REJECTED)
+		reason = REASON_CERT_UNKNOWN;
 	if (SSL_is_server(t->ssl))
 		tls_blame(t, reason, "client certificate refused: %s", v->text);
 	else

@@ -1,9 +1,8 @@
-#include "common/tls_context.h"
+#include "common/tls_context_inside.h"
 
 #include "common/tls_keys.h"
 
 #include <openssl/err.h>
-#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +28,8 @@ tls_context_attach(SSL *ssl, struct tls_observer *observer)
  * What the handshake tells: callbacks, all of which may find nobody who listens.
  */
 
-static struct tls_verdict *
-verdict_of(const SSL *ssl)
+struct tls_verdict *
+tls_verdict_of(const SSL *ssl)
 {
 	const struct tls_observer *observer = SSL_get_app_data(ssl);
 
@@ -41,7 +40,7 @@ verdict_of(const SSL *ssl)
 static int
 on_certificate_wanted(SSL *ssl, void *unused)
 {
-	struct tls_verdict *verdict = verdict_of(ssl);
+	struct tls_verdict *verdict = tls_verdict_of(ssl);
 
 	(void)unused;
 	if (verdict)
@@ -74,140 +73,6 @@ on_server_name(SSL *ssl, int *alert, void *unused)
 	if (SSL_session_reused(ssl))
 		SSL_set_num_tickets(ssl, 0);
 	return SSL_TLSEXT_ERR_OK;
-}
-
-static void
-name_issuer(struct tls_verdict *v, X509 *certificate)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	int n = 0;
-
-	/* This form escapes control characters and bytes above 126. */
-	if (bio && X509_NAME_print_ex(bio, X509_get_issuer_name(certificate), 0,
-		       XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ) > 0)
-		n = BIO_read(bio, v->issuer, sizeof(v->issuer) - 1);
-	v->issuer[n > 0 ? n : 0] = '\0';
-	BIO_free(bio);
-	if (!v->issuer[0])
-		snprintf(v->issuer, sizeof(v->issuer), "nobody");
-}
-
-static void
-say_dates(struct tls_verdict *v, X509 *current)
-{
-	char why[64] = "has dates that do not fit";
-
-	identity_is_current(current, why, sizeof(why));
-	if (v->depth == 0)
-		snprintf(v->text, sizeof(v->text), "the certificate (%s) %s%s", v->names,
-		    strncmp(why, "valid", 5) == 0 ? "is " : "", why);
-	else
-		snprintf(v->text, sizeof(v->text),
-		    "a CA certificate above the certificate (%s) %s%s", v->names,
-		    strncmp(why, "valid", 5) == 0 ? "is " : "", why);
-}
-
-/* The rules of @s as words: "a.example or 192.0.2.1". */
-static void
-say_rules(char *text, size_t size, const struct service_settings *s)
-{
-	size_t length = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < s->check_host.count + s->check_ip.count; i++) {
-		const char *rule = i < s->check_host.count
-				       ? s->check_host.items[i]
-				       : s->check_ip.items[i - s->check_host.count];
-
-		if (length < size)
-			length += (size_t)snprintf(text + length, size - length, "%s%s",
-			    i > 0 ? " or " : "", rule);
-	}
-}
-
-static void
-say_refusal(struct tls_verdict *v, X509 *current, const struct service_settings *s)
-{
-	char rules[256];
-
-	switch (v->verify_error) {
-	case X509_V_ERR_HOSTNAME_MISMATCH:
-		say_rules(rules, sizeof(rules), s);
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) does not name %s", v->names, rules);
-		return;
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		say_dates(v, current);
-		return;
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-	case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* a CA of the same name, made anew */
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) leads to the issuer %s, which is not trusted",
-		    v->names, v->issuer);
-		return;
-	case X509_V_ERR_INVALID_PURPOSE:
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) is not made for a %s (extendedKeyUsage)",
-		    v->names, s->role == ROLE_CLIENT ? "server" : "client");
-		return;
-	default:
-		snprintf(v->text, sizeof(v->text), "the certificate (%s) is refused: %s",
-		    v->names, X509_verify_cert_error_string(v->verify_error));
-	}
-}
-
-static void
-report(struct tls_verdict *v, X509_STORE_CTX *store, enum identity_match match,
-    const struct service_settings *s)
-{
-	X509 *own = X509_STORE_CTX_get0_cert(store);
-	X509 *current = X509_STORE_CTX_get_current_cert(store);
-
-	v->judged = true;
-	v->wildcard = match == IDENTITY_WILDCARD;
-	v->verify_error = X509_STORE_CTX_get_error(store);
-	v->depth = 0;
-	if (v->verify_error != X509_V_ERR_HOSTNAME_MISMATCH)
-		v->depth = X509_STORE_CTX_get_error_depth(store);
-	if (v->depth == 0 || !current)
-		current = own;
-	identity_names(own, v->names, sizeof(v->names));
-	name_issuer(v, current);
-	if (v->verify_error != X509_V_OK)
-		say_refusal(v, current, s);
-}
-
-/*
- * In place of X509_verify_cert(), which it calls: first the chain, with its purpose and
- * dates, then the names.  Without verifyChain the names alone.
- */
-static int
-verify(X509_STORE_CTX *store, void *settings)
-{
-	const struct service_settings *s = settings;
-	enum identity_match match = IDENTITY_REFUSED;
-	struct tls_verdict *verdict = verdict_of(
-	    X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-	bool ok = !s->verify_chain || X509_verify_cert(store) == 1;
-
-	if (ok) {
-		X509_STORE_CTX_set_error(store, X509_V_OK);
-		match = identity_match(X509_STORE_CTX_get0_cert(store), s);
-		if (match == IDENTITY_REFUSED) {
-			X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
-			ok = false;
-		}
-	} else if (X509_STORE_CTX_get_error(store) == X509_V_OK) {
-		X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
-	}
-	if (verdict)
-		report(verdict, store, match, s);
-	return ok;
 }
 
 /*
@@ -295,19 +160,20 @@ set_behaviour(SSL_CTX *context)
 static bool
 set_verification(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
-	bool has_rules = s->check_host.count > 0 || s->check_ip.count > 0;
 	bool asks = s->ask_cert || s->require_cert;
-	bool looks = s->role == ROLE_CLIENT ? s->verify_chain || has_rules : asks;
+	bool knows = s->verify_chain || s->verify_peer || identity_has_rules(s);
+	bool looks = s->role == ROLE_CLIENT ? knows : asks;
 	int mode = SSL_VERIFY_NONE;
 
-	if (looks && s->verify_chain && !s->ca_file && !s->ca_path && !s->system_ca)
+	if (looks && s->verify_chain && !s->ca_file && !s->ca_path && !s->ca_store &&
+	    !s->system_ca)
 		return err_set(e, "verifyChain = yes needs CAfile or CApath");
 	if (looks)
 		mode |= SSL_VERIFY_PEER;
 	if (s->role == ROLE_SERVER && s->require_cert)
 		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(context, mode, NULL);
-	SSL_CTX_set_cert_verify_callback(context, verify, (void *)s);
+	SSL_CTX_set_cert_verify_callback(context, tls_verify, (void *)s);
 	return true;
 }
 
@@ -329,20 +195,34 @@ digest_list(EVP_MD_CTX *digest, const struct text_list *list)
 	return ok;
 }
 
+static bool
+digest_rules(EVP_MD_CTX *digest, const struct service_settings *s)
+{
+	const struct text_list *list;
+	const char *option;
+	bool ok = true;
+
+	for (size_t i = 0; ok && (list = identity_rules(s, i, &option)) != NULL; i++)
+		ok = digest_list(digest, list);
+	return ok;
+}
+
 /* What let a peer in under one set of rules must not let it in under another. */
 static bool
 set_session_scope(SSL_CTX *context, const struct service_settings *s)
 {
-	const bool flags[] = {s->verify_chain, s->ask_cert, s->require_cert};
+	const char *const texts[] = {
+	    s->name, s->ca_file, s->ca_path, s->ca_store, s->crl_file, s->crl_path};
+	const bool flags[] = {
+	    s->verify_chain, s->verify_peer, s->ask_cert, s->require_cert};
 	unsigned char scope[EVP_MAX_MD_SIZE];
 	unsigned int length = 0;
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	bool ok;
+	bool ok = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
 
-	ok = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
-	     digest_text(digest, s->name) && digest_text(digest, s->ca_file) &&
-	     digest_text(digest, s->ca_path) && digest_list(digest, &s->check_host) &&
-	     digest_list(digest, &s->check_ip) &&
+	for (size_t i = 0; ok && i < sizeof(texts) / sizeof(texts[0]); i++)
+		ok = digest_text(digest, texts[i]);
+	ok = ok && digest_rules(digest, s) &&
 	     EVP_DigestUpdate(digest, flags, sizeof(flags)) == 1 &&
 	     EVP_DigestFinal_ex(digest, scope, &length) == 1 &&
 	     SSL_CTX_set_session_id_context(context, scope, length) == 1;
@@ -390,7 +270,7 @@ tls_context_new(const struct service_settings *s, struct err *e)
 	}
 	SSL_CTX_set_app_data(context, (void *)s);
 	set_behaviour(context);
-	if (server && !s->cert) {
+	if (server && s->cert.count == 0) {
 		err_set(e, "a server needs cert and key");
 		goto fail;
 	}

@@ -126,6 +126,44 @@ START_TEST(repeatable_lines_of_a_section_add_to_the_defaults)
 }
 END_TEST
 
+START_TEST(certificates_of_a_section_replace_those_of_the_defaults)
+{
+	struct settings *settings = settings_from(ROLE_CLIENT,
+	    "cert = a\ncert = b\nkey = c\nkey = d\n" CLIENT
+	    "cert = e\ncert = f\ncert = g\nkey = h\nkey = i\nkey = j\n"
+	    "[x]\naccept = ::1:1\nconnect = x.example:443\n");
+	const struct service_settings *one = &settings->services[0];
+	const struct service_settings *two = &settings->services[1];
+
+	ck_assert_uint_eq(one->cert.count, 3);
+	ck_assert_str_eq(one->cert.items[0], "e");
+	ck_assert_str_eq(one->key.items[2], "j");
+	ck_assert_uint_eq(two->cert.count, 2);
+	ck_assert_str_eq(two->key.items[1], "d");
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(all_files_of_a_service_are_known)
+{
+	struct settings *settings = settings_from(ROLE_SERVER,
+	    SERVER "CAfile = ca\nCApath = /ca\nCAstore = file:///store\nCRLfile = crl\n"
+		   "CRLpath = /crls\nkeyPassFile = pass\n");
+	static const char *const expected[] = {
+	    "c.pem", "c.pem", "ca", "/ca", "/store", "crl", "/crls", "pass"};
+	const char *paths[SETTINGS_FILES];
+	size_t count = settings_files(&settings->services[0], paths);
+
+	ck_assert_uint_eq(count, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < count; i++)
+		ck_assert_str_eq(paths[i], expected[i]);
+	settings_release(settings);
+	settings = settings_from(ROLE_CLIENT, CLIENT "CAstore = pkcs11:token=x\n");
+	ck_assert_uint_eq(settings_files(&settings->services[0], paths), 0);
+	settings_release(settings);
+}
+END_TEST
+
 START_TEST(names_of_options_and_words_are_taken_in_any_case)
 {
 	struct settings *settings = settings_from(ROLE_CLIENT,
@@ -253,14 +291,12 @@ END_TEST
 
 START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 {
-	static const char *const names[] = {"CAstore", "CRLfile", "CRLpath", "verifyPeer",
-	    "verify", "checkIP", "checkEmail", "options", "config", "securityLevel",
+	static const char *const names[] = {"options", "config", "securityLevel",
 	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
 	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
 	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
 	    "retry", "local", "reset", "socket", "log", "syslog", "logId", "service",
-	    "include", "fips", "renegotiation", "checkURI", "checkSubject",
-	    "checkFingerprint"};
+	    "include", "fips", "renegotiation"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -350,8 +386,9 @@ UNIT_MAIN("settings", global_defaults_are_those_of_the_table,
     a_global_option_in_a_section_is_an_error,
     service_options_before_the_first_section_are_defaults_for_all,
     repeatable_lines_of_a_section_add_to_the_defaults,
-    names_of_options_and_words_are_taken_in_any_case, each_program_runs_its_own_sections,
-    client_before_the_first_section_holds_for_all,
+    certificates_of_a_section_replace_those_of_the_defaults,
+    all_files_of_a_service_are_known, names_of_options_and_words_are_taken_in_any_case,
+    each_program_runs_its_own_sections, client_before_the_first_section_holds_for_all,
     a_file_with_none_of_the_programs_role_is_an_error,
     sections_of_the_other_role_are_still_read_for_mistakes,
     a_file_without_any_section_is_an_error, two_sections_of_one_name_are_an_error,

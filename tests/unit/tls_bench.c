@@ -13,15 +13,29 @@ bench_give_certificate(
 {
 	struct certificate leaf = certificate_make_leaf(names, ca);
 	const char *role = s->role == ROLE_CLIENT ? "client" : "server";
-	char file[32];
+	char cert[32], key[32];
 
-	free(s->cert);
-	free(s->key);
-	snprintf(file, sizeof(file), "%s.crt", role);
-	s->cert = certificate_write(file, &leaf, NULL);
-	snprintf(file, sizeof(file), "%s.key", role);
-	s->key = certificate_write_key(file, &leaf, NULL);
+	bench_take_certificates(s);
+	snprintf(cert, sizeof(cert), "%s.crt", role);
+	snprintf(key, sizeof(key), "%s.key", role);
+	bench_add_pair(s, certificate_write(cert, &leaf, NULL),
+	    certificate_write_key(key, &leaf, NULL));
 	certificate_free(&leaf);
+}
+
+void
+bench_take_certificates(struct service_settings *s)
+{
+	text_list_clear(&s->cert);
+	text_list_clear(&s->key);
+}
+
+void
+bench_add_pair(struct service_settings *s, char *cert, char *key)
+{
+	ck_assert(text_list_add(&s->cert, cert) && text_list_add(&s->key, key));
+	free(cert);
+	free(key);
 }
 
 void
@@ -57,8 +71,7 @@ bench_clear(struct bench *b)
 	struct service_settings *both[] = {&b->server, &b->client};
 
 	for (size_t i = 0; i < 2; i++) {
-		free(both[i]->cert);
-		free(both[i]->key);
+		bench_take_certificates(both[i]);
 		free(both[i]->ca_file);
 	}
 	certificate_free(&b->ca);

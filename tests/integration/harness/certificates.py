@@ -2,6 +2,7 @@
 vouches for."""
 
 import dataclasses
+import itertools
 import pathlib
 import subprocess
 
@@ -36,6 +37,12 @@ subjectAltName = DNS:{host}
 """
 
 
+# Kinds of keys, as genpkey names them.
+ECDSA = ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+RSA = ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+ED25519 = ("ED25519",)
+
+
 @dataclasses.dataclass(frozen=True)
 class Identity:
     certificate: pathlib.Path
@@ -58,6 +65,7 @@ class Authority:
 
     def __init__(self, folder, name):
         self._folder = folder
+        self._numbers = itertools.count()
         folder.mkdir()
         (folder / "index.txt").touch()
         self._own = self._new_key("authority")
@@ -67,9 +75,9 @@ class Authority:
             *("-config", self._settings(name, name), "-extensions", "authority_extensions"),
         )
 
-    def _new_key(self, name):
+    def _new_key(self, name, kind=ECDSA):
         identity = Identity(self._folder / f"{name}.crt", self._folder / f"{name}.key")
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", identity.key)
+        openssl("genpkey", "-algorithm", *kind, "-out", identity.key)
         return identity
 
     def _settings(self, name, host):
@@ -77,9 +85,9 @@ class Authority:
         path.write_text(SETTINGS.format(name=name, host=host, folder=self._folder), encoding="ascii")
         return path
 
-    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z"):
+    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z", kind=ECDSA):
         """A key and a certificate for `host`, in files called `name`."""
-        identity = self._new_key(name)
+        identity = self._new_key(name, kind)
         settings = self._settings(name, host or name)
         request = self._folder / f"{name}.csr"
         openssl("req", "-new", "-key", identity.key, "-out", request, "-config", settings)
@@ -90,9 +98,25 @@ class Authority:
         )
         return identity
 
+    def revocations(self, *revoked):
+        """A revocation list with these identities, and no other, in a new file."""
+        folder = self._folder / f"revocations-{next(self._numbers)}"
+        folder.mkdir()
+        serials = [openssl("x509", "-in", one.certificate, "-noout", "-serial").split("=")[1].strip() for one in revoked]
+        rows = [f"R\t491231235959Z\t200101000000Z\t{serial}\tunknown\t/CN=x\n" for serial in serials]
+        (folder / "index.txt").write_text("".join(rows), encoding="ascii")
+        settings = folder / "openssl.cnf"
+        settings.write_text(SETTINGS.format(name="x", host="x", folder=folder), encoding="ascii")
+        openssl(
+            *("ca", "-gencrl", "-config", settings, "-crldays", "3650", "-out", folder / "crl.pem"),
+            *("-cert", self.certificate, "-keyfile", self._own.key),
+        )
+        return folder / "crl.pem"
+
 
 HOST = "app.apps.test"
 WILDCARD = "*.apps.test"
+SPIFFE = "spiffe://legacy.test/ns/orders/sa/billing"
 
 
 class Certificates:
@@ -103,13 +127,17 @@ class Certificates:
         theirs = Authority(folder / "theirs", "another CA")
         past = {"start": "20200101000000Z", "end": "20210101000000Z"}
         self.authority = ours.certificate
+        self.revocations = ours.revocations
         self.other_authority = theirs.certificate
         self.server = ours.issue("server", HOST)
         self.renewed_server = ours.issue("renewed-server", f"{HOST},DNS:renewed.test")
+        self.rsa_server = ours.issue("rsa-server", HOST, kind=RSA)
+        self.ed25519_server = ours.issue("ed25519-server", HOST, kind=ED25519)
         self.elsewhere = ours.issue("elsewhere", "elsewhere.test")
         self.wildcard = ours.issue("wildcard", WILDCARD)
         self.expired_server = ours.issue("expired-server", HOST, **past)
         self.stranger_server = theirs.issue("stranger-server", HOST)
         self.client = ours.issue("client", "legacy.test")
+        self.visitor = ours.issue("visitor", f"legacy.test,IP:192.0.2.7,email:ops@legacy.test,URI:{SPIFFE}")
         self.expired_client = ours.issue("expired-client", "legacy.test", **past)
         self.stranger_client = theirs.issue("stranger-client", "legacy.test")
