@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -206,8 +207,7 @@ enter_open(struct link *l)
 	leave_handshakes(l);
 	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
 	count_add(&l->counts->carriers[l->kind], 1);
-	count_add(
-	    SSL_session_reused(l->tls.ssl) ? &l->counts->resumed : &l->counts->full, 1);
+	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
 	link_set_timer(l, 0);
 	l->events->opened(l->owner, l);
 }
@@ -251,15 +251,18 @@ link_facts(const struct link *l, struct link_facts *facts)
 			      ? l->service->settings->sni
 			      : SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	X509 *certificate = SSL_get0_peer_certificate(ssl);
+	const char *psk;
 
 	*facts = (struct link_facts){
 	    .tls = SSL_get_version(ssl),
-	    .resumed = SSL_session_reused(ssl),
+	    .resumed = tls_is_resumed(&l->tls),
 	};
 	if (sni != NULL)
 		strncat(facts->sni, sni, sizeof(facts->sni) - 1);
 	if (certificate != NULL)
 		identity_names(certificate, facts->names, sizeof(facts->names));
+	else if ((psk = tls_psk_identity(&l->tls)) != NULL)
+		snprintf(facts->names, sizeof(facts->names), "PSK:%s", psk);
 	if (l->service->settings->protocol == PROTOCOL_PROXY)
 		add_proof(l, certificate, facts);
 }

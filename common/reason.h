@@ -36,6 +36,7 @@
 	ROW(CERT_UNKNOWN, "cert-unknown", "the certificate is none of those that verifyPeer knows") \
 	ROW(CERT_MISSING, "cert-missing", "the client showed no certificate") \
 	ROW(CERT_REFUSED, "cert-refused", "the far end refuses our certificate") \
+	ROW(PSK_REFUSED, "psk-refused", "the pre-shared key is not known, or another one") \
 	ROW(NOT_TLS, "not-tls", "the far end does not speak TLS") \
 	ROW(NO_PROTOCOL, "no-protocol", "the far end speaks no h2 carrier") \
 	ROW(TLS_FAILED, "tls-failed", "the TLS handshake failed") \

@@ -55,7 +55,7 @@ size_t
 settings_files(const struct service_settings *s, const char *paths[SETTINGS_FILES])
 {
 	const char *const single[] = {s->ca_file, s->ca_path, path_of(s->ca_store),
-	    s->crl_file, s->crl_path, s->key_pass_file};
+	    s->crl_file, s->crl_path, s->key_pass_file, s->psk_secrets};
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->cert.count; i++)

@@ -79,6 +79,8 @@ struct service_settings {
 	struct text_list key;  /* one for each of them, the same file unless given */
 	char *key_pass_file;   /* NULL: none */
 	struct pass_phrases *phrases; /* that open the others; NULL: none does */
+	char *psk_secrets;            /* a file; NULL: none */
+	char *psk_identity;           /* client; NULL: the first in the file */
 	char *ca_file;                /* NULL: none */
 	char *ca_path;                /* NULL: none */
 	char *ca_store;               /* NULL: none */

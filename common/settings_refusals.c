@@ -77,10 +77,6 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "PSKsecrets PSKidentity",
-	.why = "is not supported yet: write cert, key and CAfile",
-    },
-    {
 	.names = "options config securityLevel fips renegotiation",
 	.why = "is not supported yet: sslVersionMin, ciphers, ciphersuites and curves "
 	       "are, and OpenSSL's defaults hold for the rest",

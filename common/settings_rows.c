@@ -355,6 +355,24 @@ static const struct option rows[] = {
 		"PKCS#12 file. Without it, the terminal is asked at the start",
     },
     {
+	.name = "PSKsecrets",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, psk_secrets, char *),
+	.syntax = "file",
+	.help =
+	    "Pre-shared keys in place of certificates, IDENTITY:KEY in each line: at "
+	    "least 16 bytes, or 32 hexadecimal digits. The server lets in who has one "
+	    "of them; beside cert and CAfile, also who has a certificate",
+    },
+    {
+	.name = "PSKidentity",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, psk_identity, char *),
+	.fallback_help = {"the first of PSKsecrets", "-"},
+	.syntax = "identity",
+	.help = "Which of them the client uses; without effect in the server",
+    },
+    {
 	.name = "CAfile",
 	.type = OPTION_TEXT,
 	.offset = OPTION_AT(service_settings, ca_file, char *),

@@ -108,18 +108,52 @@ check_peers_are_there(const struct draft *d, struct err *e)
 	return settings_blame(d, line != NULL ? line : settings_given(d, "verify"), e);
 }
 
+/* With keys alone nobody shows a certificate, and one that is shown all the same is
+ * refused, for nobody vouches for it. */
+static bool
+check_rules_have_certificates(const struct draft *d, struct err *e)
+{
+	const struct ini_entry *rule = settings_rule_on_names(d);
+
+	if (rule == NULL)
+		rule = settings_given(d, "checkFingerprint");
+	if (d->s->psk_secrets == NULL || has_ca(d->s) || rule == NULL)
+		return true;
+	err_set(e,
+	    "%s is about certificates, and with PSKsecrets alone nobody shows one: add "
+	    "\"CAfile = FILE\", or remove the line",
+	    rule->name);
+	return settings_blame(d, rule, e);
+}
+
+static bool
+check_identity(const struct draft *d, struct err *e)
+{
+	const struct ini_entry *line = settings_given(d, "PSKidentity");
+
+	if (line == NULL || d->s->psk_secrets != NULL)
+		return true;
+	err_set(e, "PSKidentity needs keys: add \"PSKsecrets = FILE\"");
+	return settings_blame(d, line, e);
+}
+
 bool
 settings_check_trust(const struct draft *d, struct err *e)
 {
+	struct service_settings *s = d->s;
+
 	imply(d);
-	d->s->system_ca =
-	    d->s->role == ROLE_CLIENT && d->s->verify_chain && !has_ca(d->s);
-	return settings_check_rules(d, e) && check_names_are_vouched_for(d, e) &&
+	/* Written out, it would let in whoever shows any certificate. */
+	if (s->psk_secrets != NULL && !has_ca(s))
+		s->verify_chain = true;
+	s->system_ca = s->role == ROLE_CLIENT && s->verify_chain && !has_ca(s) &&
+		       s->psk_secrets == NULL;
+	return check_identity(d, e) && check_rules_have_certificates(d, e) &&
+	       settings_check_rules(d, e) && check_names_are_vouched_for(d, e) &&
 	       check_lists_have_a_chain(d, e) && check_peers_are_there(d, e);
 }
 
-/* ---- whom the server lets in
- * --------------------------------------------------------------------- */
+/* ---- whom the server lets in ----------------------------------------------------- */
 
 static bool
 check_somebody_is_kept_out(const struct draft *d, struct err *e)
@@ -132,7 +166,7 @@ check_somebody_is_kept_out(const struct draft *d, struct err *e)
 		    "line, or add \"requireCert = no\" to let anyone in");
 		return settings_blame(d, chain_line(d), e);
 	}
-	if (!s->verify_chain || has_ca(s) ||
+	if (!s->verify_chain || has_ca(s) || s->psk_secrets != NULL ||
 	    !(s->require_cert || chain_line(d) != NULL || settings_has_rules(d)))
 		return true;
 	err_set(e,
@@ -152,16 +186,19 @@ settings_check_client_trust(const struct draft *d, struct err *e)
 	struct service_settings *s = d->s;
 	bool judged;
 
-	if (s->cert.count == 0) {
+	if (s->cert.count == 0 && s->psk_secrets == NULL) {
 		err_set(e,
 		    "cert is missing: a server needs a certificate, add \"cert = FILE\"");
 		return settings_blame(d, NULL, e);
 	}
 	if (!check_somebody_is_kept_out(d, e))
 		return false;
-	judged = settings_knows_peers(s) && (has_ca(s) || !s->verify_chain);
+	if (s->cert.count == 0)
+		s->require_cert = false; /* there is nobody to ask for one */
+	judged = settings_knows_peers(s) &&
+		 (has_ca(s) || !s->verify_chain || s->psk_secrets != NULL);
 	s->ask_cert = judged || settings_given(d, "verify") != NULL;
-	if (!s->require_cert)
+	if (!s->require_cert && s->cert.count > 0)
 		settings_warn(
 		    d, judged ? "requireCert = no: who shows no certificate is let in too"
 			      : "requireCert = no: anyone is let in");

@@ -143,6 +143,7 @@ tls_clear(struct tls *t)
 	SSL_free(t->ssl);
 	buf_clear(&t->in);
 	buf_clear(&t->out);
+	free(t->psk);
 	free(t->detail);
 	*t = (struct tls){.fd = -1};
 }
@@ -286,12 +287,25 @@ complete(struct tls *t)
 {
 	t->state = TLS_OPEN;
 	t->opened = reactor_now();
-	if (SSL_session_reused(t->ssl))
+	if (tls_is_resumed(t))
 		check_resumed(t);
 	if (t->state == TLS_OPEN && !SSL_is_server(t->ssl))
 		check_route(t);
 	if (t->state == TLS_OPEN)
 		SSL_free_buffers(t->ssl);
+}
+
+/* What this step of the handshake has found out. */
+static void
+take_verdict(struct tls *t, const struct tls_verdict *v)
+{
+	t->wildcard |= v->wildcard;
+	t->asked_us |= v->asked_for_our_certificate;
+	if (v->psk[0] == '\0' || t->psk_known)
+		return;
+	free(t->psk);
+	t->psk = strdup(v->psk);
+	t->psk_known = v->psk_known;
 }
 
 enum tls_state
@@ -310,8 +324,7 @@ tls_handshake(struct tls *t)
 	ERR_clear_error();
 	result = SSL_do_handshake(t->ssl);
 	t->observer.verdict = NULL;
-	t->wildcard |= verdict.wildcard;
-	t->asked_us |= verdict.asked_for_our_certificate;
+	take_verdict(t, &verdict);
 	if (result == 1) {
 		complete(t);
 	} else {
@@ -446,6 +459,26 @@ tls_give(struct tls *t, const struct batch *batch)
 		tls_write(t, batch->parts[i].iov_base, batch->parts[i].iov_len);
 	tls_flush(t);
 	return !t->deaf;
+}
+
+/* In TLS 1.3 a pre-shared key looks like a session; only that session has no
+ * certificate. */
+const char *
+tls_psk_identity(const struct tls *t)
+{
+	if (SSL_version(t->ssl) < TLS1_3_VERSION)
+		return SSL_get_psk_identity(t->ssl);
+	return t->psk_known && SSL_session_reused(t->ssl) &&
+		       SSL_get0_peer_certificate(t->ssl) == NULL
+		   ? t->psk
+		   : NULL;
+}
+
+bool
+tls_is_resumed(const struct tls *t)
+{
+	return SSL_session_reused(t->ssl) &&
+	       (SSL_version(t->ssl) < TLS1_3_VERSION || tls_psk_identity(t) == NULL);
 }
 
 bool

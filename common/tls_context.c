@@ -3,6 +3,7 @@
 #include "common/tls_keys.h"
 
 #include <openssl/err.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,52 @@ enum {
 	SESSION_SECONDS = 300,
 	SERVER_SESSIONS = 1000, /* 6 KB each, with a small client certificate */
 };
+
+/* A place in every SSL_CTX, given back with it. */
+static int secrets_index;
+
+static void
+free_secrets(
+    void *context, void *secrets, CRYPTO_EX_DATA *data, int index, long arg, void *more)
+{
+	struct tls_secrets *own = secrets;
+
+	(void)context;
+	(void)data;
+	(void)index;
+	(void)arg;
+	(void)more;
+	if (own == NULL)
+		return;
+	psk_keys_free(own->psk);
+	OPENSSL_clear_free(own, sizeof(*own));
+}
+
+static void
+make_secrets_index(void)
+{
+	secrets_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_secrets);
+}
+
+static struct tls_secrets *
+new_secrets(SSL_CTX *context)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct tls_secrets *secrets = OPENSSL_zalloc(sizeof(*secrets));
+
+	pthread_once(&once, make_secrets_index);
+	if (secrets && secrets_index >= 0 &&
+	    SSL_CTX_set_ex_data(context, secrets_index, secrets) == 1)
+		return secrets;
+	OPENSSL_free(secrets);
+	return NULL;
+}
+
+struct tls_secrets *
+tls_secrets_of(const SSL_CTX *context)
+{
+	return SSL_CTX_get_ex_data(context, secrets_index);
+}
 
 const struct service_settings *
 tls_context_settings(const SSL_CTX *context)
@@ -166,7 +213,7 @@ set_verification(SSL_CTX *context, const struct service_settings *s, struct err 
 	int mode = SSL_VERIFY_NONE;
 
 	if (looks && s->verify_chain && !s->ca_file && !s->ca_path && !s->ca_store &&
-	    !s->system_ca)
+	    !s->system_ca && !s->psk_secrets)
 		return err_set(e, "verifyChain = yes needs CAfile or CApath");
 	if (looks)
 		mode |= SSL_VERIFY_PEER;
@@ -211,8 +258,8 @@ digest_rules(EVP_MD_CTX *digest, const struct service_settings *s)
 static bool
 set_session_scope(SSL_CTX *context, const struct service_settings *s)
 {
-	const char *const texts[] = {
-	    s->name, s->ca_file, s->ca_path, s->ca_store, s->crl_file, s->crl_path};
+	const char *const texts[] = {s->name, s->psk_secrets, s->ca_file, s->ca_path,
+	    s->ca_store, s->crl_file, s->crl_path};
 	const bool flags[] = {
 	    s->verify_chain, s->verify_peer, s->ask_cert, s->require_cert};
 	unsigned char scope[EVP_MAX_MD_SIZE];
@@ -263,19 +310,20 @@ tls_context_new(const struct service_settings *s, struct err *e)
 	bool server = s->role == ROLE_SERVER;
 	SSL_CTX *context =
 	    SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	struct tls_secrets *secrets = context ? new_secrets(context) : NULL;
 
-	if (!context) {
+	if (!secrets) {
 		err_set(e, "OpenSSL cannot start");
 		goto fail;
 	}
 	SSL_CTX_set_app_data(context, (void *)s);
 	set_behaviour(context);
-	if (server && s->cert.count == 0) {
+	if (server && s->cert.count == 0 && !s->psk_secrets) {
 		err_set(e, "a server needs cert and key");
 		goto fail;
 	}
 	if (!set_protocol(context, s, e) || !set_verification(context, s, e) ||
-	    !tls_keys_load(context, s, e))
+	    !tls_keys_load(context, s, e) || !tls_psk_load(context, s, secrets, e))
 		goto fail;
 	if (!(server ? set_server_sessions(context, s) : set_client_sessions(context))) {
 		err_set(e, "out of memory");

@@ -23,6 +23,8 @@
 enum {
 	/** Room for the sentence in a struct tls_verdict. */
 	TLS_VERDICT_TEXT_SIZE = 1024,
+	/** Room for an identity with its NUL (OpenSSL's limit). */
+	TLS_PSK_SIZE = PSK_MAX_IDENTITY_LEN + 1,
 };
 
 /**
@@ -38,6 +40,11 @@ struct tls_verdict {
 	/** The names fit only through a wildcard of the certificate (IDENTITY_WILDCARD).
 	 * That passes here; whether it counts is for the caller to say. */
 	bool wildcard;
+	/** The identity of a pre-shared key that was asked for, "" for none: in the
+	 * client ours, which the server need not have taken; in the server the client's,
+	 * which PSKsecrets knows or not. */
+	char psk[TLS_PSK_SIZE];
+	bool psk_known;
 	/** Client: the server sent a CertificateRequest, which the router never does. */
 	bool asked_for_our_certificate;
 

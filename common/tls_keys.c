@@ -7,15 +7,15 @@
 #include <sys/stat.h>
 
 /* Readable by the group is normal: a Secret mounted for any user id. */
-static void
-warn_of_readers(const char *path)
+void
+tls_keys_warn_of_readers(const char *path)
 {
 	struct stat st;
 	char text[LOG_QUOTE_SIZE];
 
 	if (path != NULL && stat(path, &st) == 0 && (st.st_mode & S_IROTH))
 		log_warning("event=key-readable file=%s detail=\"everybody on this host "
-			    "can read the private key: chmod o-r\"",
+			    "can read this secret: chmod o-r\"",
 		    log_quote(path, text));
 }
 
@@ -51,7 +51,7 @@ load_pair(SSL_CTX *context, const struct service_settings *s, size_t which, stru
 	if (ok && (pair.key == NULL || strcmp(cert, key) != 0))
 		ok = tls_keys_read_key(s, key, &pair, e);
 	if (ok) {
-		warn_of_readers(key);
+		tls_keys_warn_of_readers(key);
 		ok = take_pair(context, &pair, cert, key, e);
 	}
 	X509_free(pair.certificate);
@@ -66,7 +66,7 @@ load_own(SSL_CTX *context, const struct service_settings *s, struct err *e)
 	for (size_t i = 0; i < s->cert.count; i++)
 		if (!load_pair(context, s, i, e))
 			return false;
-	warn_of_readers(s->key_pass_file);
+	tls_keys_warn_of_readers(s->key_pass_file);
 	return true;
 }
 

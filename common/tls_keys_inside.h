@@ -4,6 +4,7 @@
  *	tls_keys	our certificates and their keys, as pairs
  *	tls_keys_read	what stands in the files of a pair: PEM or PKCS#12, locked or not
  *	tls_trust	whom to trust: CAfile, CApath, CAstore, the system's, CRLs
+ *	psk_keys	pre-shared keys
  *	tls_keys_file	how a PEM file is read, and what OpenSSL has against it
  */
 #ifndef COMMON_TLS_KEYS_INSIDE_H
@@ -30,6 +31,9 @@ bool tls_keys_read_key(const struct service_settings *s, const char *path,
 
 /** The trusted certificates and the revocation lists of @s. */
 bool tls_trust_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
+
+/** Say so where everybody can read a secret.  NULL: there is none. */
+void tls_keys_warn_of_readers(const char *path);
 
 /** Open @path, a regular file; @what names the option.  NULL: @e says why.  The caller
  * calls BIO_free(). */

@@ -148,9 +148,9 @@ START_TEST(all_files_of_a_service_are_known)
 {
 	struct settings *settings = settings_from(ROLE_SERVER,
 	    SERVER "CAfile = ca\nCApath = /ca\nCAstore = file:///store\nCRLfile = crl\n"
-		   "CRLpath = /crls\nkeyPassFile = pass\n");
+		   "CRLpath = /crls\nkeyPassFile = pass\nPSKsecrets = psk\n");
 	static const char *const expected[] = {
-	    "c.pem", "c.pem", "ca", "/ca", "/store", "crl", "/crls", "pass"};
+	    "c.pem", "c.pem", "ca", "/ca", "/store", "crl", "/crls", "pass", "psk"};
 	const char *paths[SETTINGS_FILES];
 	size_t count = settings_files(&settings->services[0], paths);
 
@@ -292,11 +292,10 @@ END_TEST
 START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 {
 	static const char *const names[] = {"options", "config", "securityLevel",
-	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
-	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
-	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
-	    "retry", "local", "reset", "socket", "log", "syslog", "logId", "service",
-	    "include", "fips", "renegotiation"};
+	    "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag", "OCSPnonce", "TIMEOUTocsp",
+	    "sessionResume", "sessionCacheSize", "sessionCacheTimeout", "session",
+	    "ticketKeySecret", "ticketMacSecret", "retry", "local", "reset", "socket",
+	    "log", "syslog", "logId", "service", "include", "fips", "renegotiation"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

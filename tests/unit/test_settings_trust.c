@@ -198,6 +198,43 @@ START_TEST(a_written_line_wins_over_a_level)
 }
 END_TEST
 
+/* ---- pre-shared keys ------------------------------------------------------------- */
+
+#define PSK_SERVER "[orders]\naccept = 8443\nconnect = 5432\nPSKsecrets = keys\n"
+
+START_TEST(keys_take_the_place_of_certificates)
+{
+	struct settings *settings =
+	    settings_from(ROLE_CLIENT, CLIENT "PSKsecrets = keys\nPSKidentity = a\n");
+
+	ck_assert_str_eq(settings->services[0].psk_identity, "a");
+	ck_assert(!settings->services[0].system_ca && settings->services[0].verify_chain);
+	settings_release(settings);
+	settings = settings_from(ROLE_SERVER, PSK_SERVER);
+	ck_assert(!settings->services[0].require_cert);
+	ck_assert_str_eq(settings_warnings(), "");
+	settings_release(settings);
+	settings = settings_from(ROLE_SERVER, PSK_SERVER "cert = c\n");
+	ck_assert(settings->services[0].require_cert && settings->services[0].ask_cert);
+	settings_release(settings);
+	settings = settings_from(ROLE_SERVER, PSK_SERVER "verifyChain = no\n");
+	ck_assert(settings->services[0].verify_chain);
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(rules_on_certificates_need_certificates)
+{
+	settings_refused_with(ROLE_SERVER, PSK_SERVER "checkHost = a\n",
+	    "checkHost is about certificates, and with PSKsecrets alone nobody shows "
+	    "one");
+	settings_release(settings_from(
+	    ROLE_SERVER, PSK_SERVER "cert = c\nCAfile = ca\ncheckHost = a\n"));
+	settings_refused_with(
+	    ROLE_CLIENT, CLIENT "PSKidentity = a\n", "add \"PSKsecrets = FILE\"");
+}
+END_TEST
+
 /* ---- files ----------------------------------------------------------------------- */
 
 START_TEST(a_private_store_takes_the_systems_place)
@@ -243,5 +280,6 @@ UNIT_MAIN("settings_trust", rules_of_all_kinds_are_taken_from_both_ends,
     names_prove_nothing_unless_somebody_vouches_for_them, a_key_alone_may_decide,
     verify_peer_alone_drops_the_chain, verify_peer_implies_that_a_certificate_is_shown,
     the_obsolete_levels_stand_for_their_lines, a_written_line_wins_over_a_level,
+    keys_take_the_place_of_certificates, rules_on_certificates_need_certificates,
     a_private_store_takes_the_systems_place, a_revocation_list_needs_a_chain,
     each_certificate_has_a_key_or_none_has)
