@@ -104,11 +104,23 @@ struct service_settings {
 	struct text_list check_fingerprint; /* 64 hexadecimal digits in lower case */
 	char *sni;                          /* client: the name sent; NULL: none */
 
-	int tls_min;        /* TLS1_2_VERSION ... */
-	int tls_max;        /* 0: the newest that OpenSSL has */
-	char *ciphers;      /* NULL: OpenSSL's */
-	char *ciphersuites; /* NULL: OpenSSL's */
-	char *curves;       /* NULL: OpenSSL's */
+	int tls_min;              /* TLS1_2_VERSION ... */
+	int tls_max;              /* 0: the newest that OpenSSL has */
+	char *ciphers;            /* NULL: OpenSSL's */
+	char *ciphersuites;       /* NULL: OpenSSL's */
+	char *curves;             /* NULL: OpenSSL's */
+	struct text_list options; /* OpenSSL's names, "-" in front clears */
+	struct text_list config;  /* COMMAND or COMMAND:PARAMETER for SSL_CONF_cmd(3) */
+	long security_level;
+	bool renegotiation; /* refused where it is true */
+	bool fips;
+
+	bool session_resume;
+	long session_cache_size;    /* of the server; 0: any number */
+	long session_cache_timeout; /* seconds, at least 1 */
+	char *ticket_key_secret;    /* server: hexadecimal digits; both or none; never to
+				       be logged */
+	char *ticket_mac_secret;
 	enum multiplex multiplex;
 	long carriers;      /* client: h2 carriers to a target, per worker */
 	bool delay;         /* client: open none before the first stream */

@@ -332,7 +332,8 @@ bool
 settings_check(struct draft *d, struct err *e)
 {
 	return check_ends(d, e) && check_certificates(d, e) && check_versions(d, e) &&
-	       settings_check_protocol(d, e) && settings_check_trust(d, e) &&
+	       settings_check_protocol(d, e) && settings_check_tls(d, e) &&
+	       settings_check_trust(d, e) &&
 	       (d->s->role == ROLE_CLIENT ? check_client(d, e)
 					  : settings_check_client_trust(d, e));
 }

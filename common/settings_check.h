@@ -24,6 +24,9 @@ bool settings_check(struct draft *d, struct err *e);
 /** The part of it that is about `protocol`. */
 bool settings_check_protocol(const struct draft *d, struct err *e);
 
+/** The part of it that is about sessions, and how weak TLS may be. */
+bool settings_check_tls(const struct draft *d, struct err *e);
+
 /** The line that set this option, or NULL. */
 const struct ini_entry *settings_given(const struct draft *d, const char *name);
 

@@ -77,16 +77,6 @@ const struct option_refusal settings_refusals[] = {
 	.why = LATER,
     },
     {
-	.names = "options config securityLevel fips renegotiation",
-	.why = "is not supported yet: sslVersionMin, ciphers, ciphersuites and curves "
-	       "are, and OpenSSL's defaults hold for the rest",
-    },
-    {
-	.names = "sessionResume sessionCacheSize sessionCacheTimeout session "
-		 "ticketKeySecret ticketMacSecret",
-	.why = LATER,
-    },
-    {
 	.names = "retry reset local socket",
 	.why = LATER,
     },

@@ -562,6 +562,96 @@ static const struct option rows[] = {
 	.help = "Groups for the key exchange, a colon between two",
     },
     {
+	.name = "securityLevel",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, security_level, long),
+	.fallback = BOTH("2"),
+	.min = 0,
+	.max = 5,
+	.help = "How strong keys, digests and groups must be at least, by OpenSSL's "
+		"levels: 2 is 112 bits, RSA and DH of 2048, no SHA-1",
+    },
+    {
+	.name = "options",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, options, struct text_list),
+	.syntax = "one of OpenSSL's, repeatable",
+	.help = "An option of OpenSSL's, as in SSL_CTX_set_options(3) without SSL_OP_; "
+		"with - in front it is cleared",
+    },
+    {
+	.name = "config",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, config, struct text_list),
+	.syntax = "COMMAND[:PARAMETER], repeatable",
+	.help = "A command of OpenSSL's, as in SSL_CONF_cmd(3) for files; what has an "
+		"option of its own here is better written by that",
+    },
+    {
+	.name = "renegotiation",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, renegotiation, bool),
+	.fallback = BOTH("no"),
+	.syntax = "no",
+	.help = "TLS 1.2 is never negotiated anew (stunnel's default is yes)",
+    },
+    {
+	.name = "fips",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, fips, bool),
+	.fallback = BOTH("no"),
+	.help = "yes: use what OpenSSL's FIPS provider has, and nothing else; an error "
+		"where there is none",
+    },
+    {
+	.name = "sessionResume",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, session_resume, bool),
+	.fallback = BOTH("yes"),
+	.help = "Take up TLS sessions again, which saves most of a handshake",
+    },
+    {
+	.name = "sessionCacheSize",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, session_cache_size, long),
+	.fallback = {NULL, "1000"},
+	.fallback_help = {"-", NULL},
+	.min = 0,
+	.max = 10000000,
+	.help = "Sessions that the server keeps, of some 6 KiB each; 0: any number. The "
+		"client keeps one for each target",
+    },
+    {
+	.name = "sessionCacheTimeout",
+	.alias = "session",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, session_cache_timeout, long),
+	.fallback = BOTH("300"),
+	.min = 1,
+	.max = 604800,
+	.syntax = "1 to 604800 seconds",
+	.help = "A session is good for this long, a ticket too",
+    },
+    {
+	.name = "ticketKeySecret",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ticket_key_secret, char *),
+	.fallback_help = {"-", "none"},
+	.syntax = "32 or 64 hexadecimal digits",
+	.help = "With ticketMacSecret, sessions are kept in tickets by the clients, and "
+		"outlive a restart, or go to another server that has the same two "
+		"secrets. The keys made of them change with the time, every "
+		"sessionCacheTimeout. Without effect in the client",
+    },
+    {
+	.name = "ticketMacSecret",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ticket_mac_secret, char *),
+	.fallback_help = {"-", "none"},
+	.syntax = "32 or 64 hexadecimal digits",
+	.help = "The same, for the other half of what protects a ticket",
+    },
+    {
 	.name = "protocol",
 	.type = OPTION_WORD,
 	.offset = OPTION_AT(service_settings, protocol, enum protocol),

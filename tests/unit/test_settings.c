@@ -291,11 +291,9 @@ END_TEST
 
 START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 {
-	static const char *const names[] = {"options", "config", "securityLevel",
-	    "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag", "OCSPnonce", "TIMEOUTocsp",
-	    "sessionResume", "sessionCacheSize", "sessionCacheTimeout", "session",
-	    "ticketKeySecret", "ticketMacSecret", "retry", "local", "reset", "socket",
-	    "log", "syslog", "logId", "service", "include", "fips", "renegotiation"};
+	static const char *const names[] = {"OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
+	    "OCSPnonce", "TIMEOUTocsp", "retry", "local", "reset", "socket", "log",
+	    "syslog", "logId", "service", "include"};
 	char text[256], part[256];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

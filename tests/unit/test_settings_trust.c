@@ -275,6 +275,67 @@ START_TEST(each_certificate_has_a_key_or_none_has)
 }
 END_TEST
 
+/* ---- sessions, and how weak TLS may be ------------------------------------------- */
+
+#define HEX16 "00112233445566778899aabbccddeeff"
+
+START_TEST(sessions_have_stunnels_defaults)
+{
+	struct settings *settings = settings_from(ROLE_SERVER, WITH_CA);
+	const struct service_settings *s = &settings->services[0];
+
+	ck_assert(s->session_resume && !s->fips);
+	ck_assert_int_eq(s->session_cache_size, 1000);
+	ck_assert_int_eq(s->session_cache_timeout, 300);
+	ck_assert_int_eq(s->security_level, 2);
+	ck_assert_ptr_null(s->ticket_key_secret);
+	settings_release(settings);
+	settings =
+	    settings_from(ROLE_CLIENT, CLIENT "session = 60\nsessionResume = no\n");
+	ck_assert_int_eq(settings->services[0].session_cache_timeout, 60);
+	ck_assert(!settings->services[0].session_resume);
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(secrets_of_tickets_are_judged_and_never_shown)
+{
+	static const char *const bad[] = {"0011", HEX16 "00",
+	    "xx112233445566778899aabbccddeeff", HEX16 HEX16 "00",
+	    "0112233445566778899aabbccddeeff"};
+	char text[512];
+
+	settings_release(settings_from(ROLE_SERVER,
+	    WITH_CA "ticketKeySecret = " HEX16 HEX16 "\nticketMacSecret = "
+		    "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff\n"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text),
+		    WITH_CA "ticketKeySecret = %s\nticketMacSecret = " HEX16 "\n",
+		    bad[i]);
+		settings_refused(ROLE_SERVER, text,
+		    ":1: \"[orders]\": ticketKeySecret is 32 or 64 hexadecimal digits, "
+		    "of "
+		    "16 or 32 bytes: openssl rand -hex 32 makes them");
+	}
+	settings_refused_with(ROLE_SERVER, WITH_CA "ticketMacSecret = " HEX16 "\n",
+	    "ticketKeySecret is missing");
+	settings_refused_with(ROLE_SERVER, WITH_CA "ticketKeySecret = " HEX16 "\n",
+	    "ticketMacSecret is missing");
+}
+END_TEST
+
+START_TEST(what_makes_tls_weak_is_refused_or_warned_of)
+{
+	settings_refused_with(ROLE_CLIENT, CLIENT "renegotiation = yes\n",
+	    "renegotiation = yes is refused: ");
+	settings_release(settings_from(ROLE_CLIENT, CLIENT "renegotiation = no\n"));
+	settings_release(settings_from(ROLE_CLIENT, CLIENT "securityLevel = 1\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(settings_warnings(), "securityLevel = 1 takes keys"));
+	settings_refused_with(ROLE_CLIENT, CLIENT "securityLevel = 6\n", "takes 0 to 5");
+}
+END_TEST
+
 UNIT_MAIN("settings_trust", rules_of_all_kinds_are_taken_from_both_ends,
     a_rule_that_cannot_be_meant_is_refused,
     names_prove_nothing_unless_somebody_vouches_for_them, a_key_alone_may_decide,
@@ -282,4 +343,6 @@ UNIT_MAIN("settings_trust", rules_of_all_kinds_are_taken_from_both_ends,
     the_obsolete_levels_stand_for_their_lines, a_written_line_wins_over_a_level,
     keys_take_the_place_of_certificates, rules_on_certificates_need_certificates,
     a_private_store_takes_the_systems_place, a_revocation_list_needs_a_chain,
-    each_certificate_has_a_key_or_none_has)
+    each_certificate_has_a_key_or_none_has, sessions_have_stunnels_defaults,
+    secrets_of_tickets_are_judged_and_never_shown,
+    what_makes_tls_weak_is_refused_or_warned_of)

@@ -1,0 +1,65 @@
+#include "common/settings_check.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <string.h>
+
+/* 16 or 32 bytes, colons between them or not.  What is wrong with them is never shown. */
+static bool
+is_secret(const char *digits)
+{
+	unsigned char bytes[32];
+	size_t length = 0;
+	bool ok =
+	    OPENSSL_hexstr2buf_ex(bytes, sizeof(bytes), &length, digits, ':') == 1 &&
+	    (length == 16 || length == 32);
+
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	ERR_clear_error();
+	return ok;
+}
+
+static bool
+check_secret(const struct draft *d, const char *option, const char *digits, struct err *e)
+{
+	if (digits == NULL || is_secret(digits))
+		return true;
+	err_set(e,
+	    "%s is 32 or 64 hexadecimal digits, of 16 or 32 bytes: openssl rand -hex 32 "
+	    "makes them",
+	    option);
+	return settings_blame(d, NULL, e);
+}
+
+/* Either alone would look like protection. */
+static bool
+check_both_secrets(const struct draft *d, struct err *e)
+{
+	const struct service_settings *s = d->s;
+
+	if ((s->ticket_key_secret == NULL) == (s->ticket_mac_secret == NULL))
+		return true;
+	err_set(e, "%s is missing: ticketKeySecret and ticketMacSecret belong together",
+	    s->ticket_key_secret == NULL ? "ticketKeySecret" : "ticketMacSecret");
+	return settings_blame(d, NULL, e);
+}
+
+bool
+settings_check_tls(const struct draft *d, struct err *e)
+{
+	const struct service_settings *s = d->s;
+
+	if (s->renegotiation) {
+		err_set(e,
+		    "renegotiation = yes is refused: it lets a peer ask for "
+		    "handshakes without end, and TLS 1.3 has none: remove the line");
+		return settings_blame(d, settings_given(d, "renegotiation"), e);
+	}
+	if (s->security_level < 2)
+		settings_warn(d,
+		    "securityLevel = %ld takes keys and digests that can be broken",
+		    s->security_level);
+	return check_secret(d, "ticketKeySecret", s->ticket_key_secret, e) &&
+	       check_secret(d, "ticketMacSecret", s->ticket_mac_secret, e) &&
+	       check_both_secrets(d, e);
+}
