@@ -195,6 +195,8 @@ tls_blame_certificate(struct tls *t, const struct tls_verdict *v)
 		reason = REASON_CERT_EXPIRED;
 	else if (v->verify_error == X509_V_ERR_CERT_REVOKED)
 		reason = REASON_CERT_REVOKED;
+	else if (v->verify_error == X509_V_ERR_OCSP_VERIFY_NEEDED)
+		reason = REASON_STAPLE_MISSING;
 	else if (v->verify_error == X509_V_ERR_CERT_REJECTED)
 		reason = REASON_CERT_UNKNOWN;
 	if (SSL_is_server(t->ssl))

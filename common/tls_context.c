@@ -193,6 +193,7 @@ set_client_sessions(SSL_CTX *context, const struct service_settings *s)
 	SSL_CTX_set_timeout(context, s->session_cache_timeout);
 	SSL_CTX_sess_set_new_cb(context, on_new_session);
 	SSL_CTX_set_cert_cb(context, on_certificate_wanted, NULL);
+	tls_staple_ask(context);
 	return true;
 }
 

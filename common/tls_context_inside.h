@@ -5,6 +5,7 @@
  *	tls_verify	is the peer let in, and if not why
  *	tls_choices	provider, versions, ciphers, groups, OpenSSL's own options
  *	tls_sessions	what a session is good for, and keys for tickets
+ *	tls_staple	OCSP answers that come with a certificate
  *	tls_psk		pre-shared keys
  */
 #ifndef COMMON_TLS_CONTEXT_INSIDE_H
@@ -43,6 +44,9 @@ bool tls_session_scope(SSL_CTX *context, const struct service_settings *s);
 /** The secrets of tickets, if @s has them.  False: out of memory. */
 bool tls_tickets_load(
     SSL_CTX *context, const struct service_settings *s, struct tls_secrets *secrets);
+
+/** Client: ask servers for OCSP answers, and heed them. */
+void tls_staple_ask(SSL_CTX *context);
 
 /** The pre-shared keys that @s names. */
 bool tls_psk_load(SSL_CTX *context, const struct service_settings *s,

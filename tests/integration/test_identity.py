@@ -8,7 +8,7 @@ import pytest
 from harness import pairs
 from harness.certificates import HOST, SPIFFE, openssl
 from harness.pairs import Pair, parse_line
-from harness.programs import is_reset, random_bytes
+from harness.programs import is_reset, legacy_program, random_bytes
 
 WORDS = random_bytes(5000)
 WORKERS = [1]
@@ -189,6 +189,31 @@ def test_a_list_that_changes_is_taken_up(make_pair, start_client, router, certif
     pair.server.process.wait_line("event=renewed")
     assert is_reset(start_client(router.port).port, WORDS)
     pair.server.process.wait_line("event=failed .*why=cert-revoked")
+
+
+# Stapled answers
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("demands", [True, False], ids=["demanded", "not demanded"])
+@pytest.mark.parametrize("state", ["good", "revoked", "missing"])
+def test_a_stapled_answer_is_heeded(place, router, pod_port, start_client, certificates, version, demands, state):
+    identity = certificates.demanding_server if demands else certificates.server
+    staple = []
+    if state != "missing":
+        staple = ["-status_file", certificates.answer(identity, revoked=state == "revoked")]
+    app = pairs.openssl_server(place, pod_port, version, *staple, identity=identity)
+    client = start_client(router.port)
+    if state == "revoked":
+        assert is_reset(client.port, WORDS)
+        client.process.wait_line("event=failed .*why=cert-revoked")
+    elif state == "missing" and demands:
+        assert is_reset(client.port, WORDS)
+        client.process.wait_line("event=failed .*why=staple-missing")
+    else:
+        program = legacy_program(client.port)
+        program.send(WORDS)
+        assert app.read(len(WORDS)) == WORDS
 
 
 # Alerts, as somebody else's program hears them

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <openssl/ec.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/rand.h>
@@ -79,6 +80,7 @@ add_extensions(X509 *x509, const struct certificate_wish *wish)
 	add_extension(x509, &context, NID_subject_key_identifier, "hash");
 	add_extension(x509, &context, NID_subject_alt_name, wish->names);
 	add_extension(x509, &context, NID_ext_key_usage, wish->purpose);
+	add_extension(x509, &context, NID_tlsfeature, wish->feature);
 }
 
 static void
@@ -254,6 +256,34 @@ certificate_write_crl(const char *name, const struct certificate *issuer,
 	ASN1_TIME_free(end);
 	X509_CRL_free(list);
 	return path;
+}
+
+unsigned char *
+certificate_ocsp(const struct certificate *c, const struct certificate *issuer,
+    const struct certificate *signer, int status, long ends, size_t *length)
+{
+	OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+	OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), c->x509, issuer->x509);
+	ASN1_TIME *begun = X509_gmtime_adj(NULL, -200000),
+		  *end = X509_gmtime_adj(NULL, ends);
+	OCSP_RESPONSE *response;
+	unsigned char *der = NULL;
+	int n;
+
+	ck_assert_ptr_nonnull(OCSP_basic_add1_status(
+	    basic, id, status, OCSP_REVOKED_STATUS_KEYCOMPROMISE, begun, begun, end));
+	ck_assert_int_eq(
+	    OCSP_basic_sign(basic, signer->x509, signer->key, EVP_sha256(), NULL, 0), 1);
+	response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+	n = i2d_OCSP_RESPONSE(response, &der);
+	ck_assert_int_gt(n, 0);
+	*length = (size_t)n;
+	OCSP_RESPONSE_free(response);
+	OCSP_BASICRESP_free(basic);
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(begun);
+	ASN1_TIME_free(end);
+	return der;
 }
 
 char *

@@ -23,6 +23,7 @@ struct certificate_wish {
 	const char *unit;
 	const char *names;   /* subjectAltName as in openssl.cnf: "DNS:a,IP:127.0.0.1" */
 	const char *purpose; /* extendedKeyUsage: "serverAuth"; NULL: not written */
+	const char *feature; /* TLS feature: "status_request" is must-staple */
 	bool is_ca;
 	int rsa_bits;                     /* 0: ECDSA P-256 */
 	bool ed25519;                     /* instead */
@@ -59,6 +60,12 @@ char *certificate_write_pkcs12(const char *name, const struct certificate *c,
  * (NULL: nobody). */
 char *certificate_write_crl(const char *name, const struct certificate *issuer,
     const struct certificate *revoked, long ends);
+/** An OCSP answer about @c by its issuer, signed by @signer: @status as
+ * V_OCSP_CERTSTATUS, good until @ends (seconds from now).  The caller calls
+ * OPENSSL_free(). */
+unsigned char *
+certificate_ocsp(const struct certificate *c, const struct certificate *issuer,
+    const struct certificate *signer, int status, long ends, size_t *length);
 char *certificates_write_text(const char *name, const char *text);
 
 #endif

@@ -34,6 +34,7 @@ basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth, clientAuth
 subjectAltName = DNS:{host}
+{more}
 """
 
 
@@ -80,15 +81,15 @@ class Authority:
         openssl("genpkey", "-algorithm", *kind, "-out", identity.key)
         return identity
 
-    def _settings(self, name, host):
+    def _settings(self, name, host, more=""):
         path = self._folder / "openssl.cnf"
-        path.write_text(SETTINGS.format(name=name, host=host, folder=self._folder), encoding="ascii")
+        path.write_text(SETTINGS.format(name=name, host=host, folder=self._folder, more=more), encoding="ascii")
         return path
 
-    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z", kind=ECDSA):
-        """A key and a certificate for `host`, in files called `name`."""
+    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z", kind=ECDSA, more=""):
+        """A key and a certificate for `host`, in files called `name`; `more` extensions."""
         identity = self._new_key(name, kind)
-        settings = self._settings(name, host or name)
+        settings = self._settings(name, host or name, more)
         request = self._folder / f"{name}.csr"
         openssl("req", "-new", "-key", identity.key, "-out", request, "-config", settings)
         openssl(
@@ -106,12 +107,26 @@ class Authority:
         rows = [f"R\t491231235959Z\t200101000000Z\t{serial}\tunknown\t/CN=x\n" for serial in serials]
         (folder / "index.txt").write_text("".join(rows), encoding="ascii")
         settings = folder / "openssl.cnf"
-        settings.write_text(SETTINGS.format(name="x", host="x", folder=folder), encoding="ascii")
+        settings.write_text(SETTINGS.format(name="x", host="x", folder=folder, more=""), encoding="ascii")
         openssl(
             *("ca", "-gencrl", "-config", settings, "-crldays", "3650", "-out", folder / "crl.pem"),
             *("-cert", self.certificate, "-keyfile", self._own.key),
         )
         return folder / "crl.pem"
+
+    def answer(self, about, revoked=False):
+        """An OCSP answer about an identity, in a new file."""
+        folder = self._folder / f"answer-{next(self._numbers)}"
+        folder.mkdir()
+        serial = openssl("x509", "-in", about.certificate, "-noout", "-serial").split("=")[1].strip()
+        state = "R\t491231235959Z\t200101000000Z" if revoked else "V\t491231235959Z\t"
+        (folder / "index.txt").write_text(f"{state}\t{serial}\tunknown\t/CN=x\n", encoding="ascii")
+        openssl(
+            *("ocsp", "-index", folder / "index.txt", "-CA", self.certificate, "-ndays", "3650"),
+            *("-rsigner", self.certificate, "-rkey", self._own.key, "-issuer", self.certificate),
+            *("-cert", about.certificate, "-no_nonce", "-respout", folder / "answer.der"),
+        )
+        return folder / "answer.der"
 
 
 HOST = "app.apps.test"
@@ -128,6 +143,8 @@ class Certificates:
         past = {"start": "20200101000000Z", "end": "20210101000000Z"}
         self.authority = ours.certificate
         self.revocations = ours.revocations
+        self.answer = ours.answer
+        self.demanding_server = ours.issue("demanding-server", HOST, more="tlsfeature = status_request")
         self.other_authority = theirs.certificate
         self.server = ours.issue("server", HOST)
         self.renewed_server = ours.issue("renewed-server", f"{HOST},DNS:renewed.test")

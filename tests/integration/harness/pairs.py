@@ -230,13 +230,14 @@ def openssl_client(place, router_port, *how):
     )
 
 
-def openssl_server(place, port, *words):
+def openssl_server(place, port, *words, identity=None):
     """`openssl s_server`, which is our server and the app in one; `words`: more options."""
     certificates = place.certificates
+    identity = identity or certificates.server
     process = place.processes.start(
         [
             *("openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}"),
-            *("-cert", certificates.server.certificate, "-key", certificates.server.key),
+            *("-cert", identity.certificate, "-key", identity.key),
             *("-CAfile", certificates.authority, "-Verify", "1", "-verify_return_error"),
             *words,
         ],

@@ -1,0 +1,32 @@
+/*
+ * What an OCSP answer (RFC 6960) says of a certificate.  Pure functions; nothing is kept,
+ * and nobody is asked.
+ */
+#ifndef COMMON_OCSP_H
+#define COMMON_OCSP_H
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum ocsp_answer {
+	OCSP_GOOD,
+	OCSP_REVOKED,
+	OCSP_NOTHING, /* not about this certificate, of nobody we trust, or out of date */
+};
+
+/** Does the certificate demand to be shown together with an answer ("must-staple", RFC
+ * 7633)? */
+bool ocsp_must_staple(const X509 *certificate);
+
+/**
+ * What @der says of @certificate, which @issuer has issued.  Signed by the issuer, or by
+ * somebody whom the issuer has made its responder, with @store as the trust and @chain
+ * (NULL: none) as what else may lead there.  Unless it is OCSP_GOOD, @why has words:
+ * "is out of date" (at least 128 bytes; safe for the log).
+ */
+enum ocsp_answer
+ocsp_judge(const unsigned char *der, size_t length, const X509 *certificate,
+    const X509 *issuer, X509_STORE *store, STACK_OF(X509) *chain, char *why, size_t size);
+
+#endif
