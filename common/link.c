@@ -1,5 +1,6 @@
 #include "common/link.h"
 
+#include "common/log.h"
 #include "common/net.h"
 
 #include <assert.h>
@@ -80,6 +81,7 @@ reap(struct link *l, bool reset)
 	int fd = l->tls.fd;
 
 	leave_open(l);
+	ocsp_ask_cancel(l->ask);
 	watch_stop(&l->watch);
 	ev_timer_stop(loop_of(l), &l->timer);
 	tls_clear(&l->tls);
@@ -168,6 +170,8 @@ static void
 refuse(struct link *l, enum reason reason, const char *detail)
 {
 	l->refused = true;
+	ocsp_ask_cancel(l->ask);
+	l->ask = NULL;
 	leave_handshakes(l);
 	count_add(&l->counts->failures[reason], 1);
 	l->events->failed(l->owner, reason, detail);
@@ -212,17 +216,83 @@ enter_open(struct link *l)
 	l->events->opened(l->owner, l);
 }
 
+/* What the responders say of the peer. */
+static void
+on_answer(void *arg, enum ocsp_answer answer, const char *why)
+{
+	struct link *l = arg;
+	const struct service_settings *s = l->service->settings;
+	char detail[TLS_DETAIL_SIZE], text[LOG_QUOTE_SIZE], names[IDENTITY_NAMES_SIZE];
+
+	l->ask = NULL;
+	identity_names(SSL_get0_peer_certificate(l->tls.ssl), names, sizeof(names));
+	snprintf(detail, sizeof(detail), "OCSP on the certificate (%s): %s", names, why);
+	if (answer == OCSP_GOOD) {
+		enter_open(l);
+	} else if (answer == OCSP_REVOKED || s->ocsp_require) {
+		(void)tls_abort(&l->tls);
+		refuse(l,
+		    answer == OCSP_REVOKED ? REASON_CERT_REVOKED : REASON_OCSP_SILENT,
+		    detail);
+	} else {
+		log_cause(LOG_LEVEL_WARNING, s->name, "event=ocsp-silent detail=%s",
+		    log_quote(detail, text));
+		enter_open(l);
+	}
+}
+
+/* Has the peer to wait until a responder has spoken?  A session is that of a peer about
+ * whom one has. */
+static bool
+must_ask(const struct link *l)
+{
+	const struct service_settings *s = l->service->settings;
+
+	return (s->ocsp_aia || s->ocsp_url != NULL) && l->set->resolver != NULL &&
+	       !tls_is_resumed(&l->tls) && !l->tls.stapled &&
+	       sk_X509_num(SSL_get0_verified_chain(l->tls.ssl)) > 1;
+}
+
+static void
+ask(struct link *l)
+{
+	const struct service_settings *s = l->service->settings;
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(l->tls.ssl);
+	const struct ocsp_matter matter = {
+	    .certificate = sk_X509_value(chain, 0),
+	    .issuer = sk_X509_value(chain, 1),
+	    .store = SSL_CTX_get_cert_store(l->service->context),
+	    .chain = chain,
+	    .flags = s->ocsp_flags,
+	};
+	const struct ocsp_way way = {.url = s->ocsp_url,
+	    .aia = s->ocsp_aia,
+	    .nonce = s->ocsp_nonce,
+	    .seconds = s->timeout_ocsp};
+
+	l->ask =
+	    ocsp_ask_start(loop_of(l), l->set->resolver, &matter, &way, on_answer, l);
+	if (l->ask == NULL)
+		refuse(l, REASON_NO_MEMORY, "out of memory");
+	else
+		link_wait(l, false);
+}
+
 static void
 handshake_step(struct link *l)
 {
 	struct tls *t = &l->tls;
 
+	if (l->ask != NULL)
+		return;
 	if (t->state == TLS_HANDSHAKE)
 		tls_handshake(t);
 	if (t->state == TLS_HANDSHAKE) {
 		link_wait(l, true);
 	} else if (t->state == TLS_BROKEN) {
 		refuse(l, t->reason, t->detail);
+	} else if (must_ask(l)) {
+		ask(l);
 	} else {
 		enter_open(l);
 	}
@@ -335,7 +405,9 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	note(l);
 	switch (l->state) {
 	case LINK_HANDSHAKE:
-		refuse(l, REASON_OPEN_TIMEOUT, "no answer to the TLS handshake in time");
+		refuse(l, REASON_OPEN_TIMEOUT,
+		    l->ask != NULL ? "no OCSP responder answers in time"
+				   : "no answer to the TLS handshake in time");
 		break;
 	case LINK_OPEN:
 		l->carrier->timer(l->owner);

@@ -59,43 +59,66 @@ judge_single(OCSP_SINGLERESP *single, char *why, size_t size)
 	return status == V_OCSP_CERTSTATUS_REVOKED ? OCSP_REVOKED : OCSP_NOTHING;
 }
 
-static enum ocsp_answer
-judge_basic(OCSP_BASICRESP *basic, const X509 *certificate, const X509 *issuer,
-    X509_STORE *store, STACK_OF(X509) *chain, char *why, size_t size)
+static OCSP_SINGLERESP *
+find(OCSP_BASICRESP *basic, const struct ocsp_matter *m)
 {
-	if (OCSP_basic_verify(basic, chain, store, 0) != 1) {
-		snprintf(why, size, "is of nobody who may give it");
-		return OCSP_NOTHING;
-	}
-	for (int i = 0; i < OCSP_resp_count(basic); i++) {
-		OCSP_SINGLERESP *single = OCSP_resp_get0(basic, i);
+	for (int i = 0; i < OCSP_resp_count(basic); i++)
+		if (is_about(OCSP_resp_get0(basic, i), m->certificate, m->issuer))
+			return OCSP_resp_get0(basic, i);
+	return NULL;
+}
 
-		if (is_about(single, certificate, issuer))
-			return judge_single(single, why, size);
-	}
-	snprintf(why, size, "is about another certificate");
+/* One that leaves the number out that was sent along may be a replay; many do. */
+static enum ocsp_answer
+judge_basic(const struct ocsp_matter *m, OCSP_BASICRESP *basic, OCSP_REQUEST *request,
+    char *why, size_t size)
+{
+	OCSP_SINGLERESP *single = find(basic, m);
+	const char *words;
+
+	if (request != NULL && OCSP_check_nonce(request, basic) == 0)
+		words = "is an answer to somebody else";
+	else if (OCSP_basic_verify(basic, m->chain, m->store, m->flags) != 1)
+		words = "is of nobody who may give it";
+	else if (single == NULL)
+		words = "is about another certificate";
+	else
+		return judge_single(single, why, size);
+	snprintf(why, size, "%s", words);
 	return OCSP_NOTHING;
 }
 
 enum ocsp_answer
-ocsp_judge(const unsigned char *der, size_t length, const X509 *certificate,
-    const X509 *issuer, X509_STORE *store, STACK_OF(X509) *chain, char *why, size_t size)
+ocsp_judge_response(const struct ocsp_matter *matter, OCSP_RESPONSE *response,
+    OCSP_REQUEST *request, char *why, size_t size)
 {
-	OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &der, (long)length);
+	int status = OCSP_response_status(response);
 	OCSP_BASICRESP *basic = NULL;
 	enum ocsp_answer answer = OCSP_NOTHING;
 
 	why[0] = '\0';
-	if (response == NULL)
-		snprintf(why, size, "cannot be read");
-	else if (OCSP_response_status(response) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
-		snprintf(why, size, "says %s",
-		    OCSP_response_status_str(OCSP_response_status(response)));
+	if (status != OCSP_RESPONSE_STATUS_SUCCESSFUL)
+		snprintf(why, size, "says %s", OCSP_response_status_str(status));
 	else if ((basic = OCSP_response_get1_basic(response)) == NULL)
 		snprintf(why, size, "cannot be read");
 	else
-		answer = judge_basic(basic, certificate, issuer, store, chain, why, size);
+		answer = judge_basic(matter, basic, request, why, size);
 	OCSP_BASICRESP_free(basic);
+	ERR_clear_error();
+	return answer;
+}
+
+enum ocsp_answer
+ocsp_judge(const struct ocsp_matter *matter, const unsigned char *der, size_t length,
+    char *why, size_t size)
+{
+	OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &der, (long)length);
+	enum ocsp_answer answer = OCSP_NOTHING;
+
+	if (response == NULL)
+		snprintf(why, size, "cannot be read");
+	else
+		answer = ocsp_judge_response(matter, response, NULL, why, size);
 	OCSP_RESPONSE_free(response);
 	ERR_clear_error();
 	return answer;

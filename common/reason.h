@@ -34,6 +34,7 @@
 	ROW(CERT_EXPIRED, "cert-expired", "the certificate is not valid at this date") \
 	ROW(CERT_REVOKED, "cert-revoked", "the certificate was revoked") \
 	ROW(STAPLE_MISSING, "staple-missing", "the certificate demands an OCSP answer along with it") \
+	ROW(OCSP_SILENT, "ocsp-silent", "no OCSP responder says that the certificate is good") \
 	ROW(CERT_UNKNOWN, "cert-unknown", "the certificate is none of those that verifyPeer knows") \
 	ROW(CERT_MISSING, "cert-missing", "the client showed no certificate") \
 	ROW(CERT_REFUSED, "cert-refused", "the far end refuses our certificate") \

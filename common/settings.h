@@ -115,6 +115,14 @@ struct service_settings {
 	bool renegotiation; /* refused where it is true */
 	bool fips;
 
+	bool ocsp_aia;  /* ask the responders that a certificate names */
+	char *ocsp_url; /* ask this one; NULL: none */
+	bool ocsp_require;
+	bool ocsp_nonce;
+	struct text_list ocsp_flag; /* as written */
+	unsigned long ocsp_flags;   /* the same, for OCSP_basic_verify(3) */
+	double timeout_ocsp;
+
 	bool session_resume;
 	long session_cache_size;    /* of the server; 0: any number */
 	long session_cache_timeout; /* seconds, at least 1 */

@@ -69,12 +69,6 @@ const struct option_refusal settings_refusals[] = {
 
     /* what it does not do yet; a file that relies on it must not seem to work */
     {
-	.names = "OCSP* TIMEOUTocsp",
-	.why = "is not supported yet: nothing asks a responder or staples an answer; "
-	       "name revocation lists by CRLfile or CRLpath. (A client heeds the answer "
-	       "that a server staples, without any option)",
-    },
-    {
 	.names = "retry reset local socket",
 	.why = LATER,
     },

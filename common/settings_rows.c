@@ -604,6 +604,55 @@ static const struct option rows[] = {
 		"where there is none",
     },
     {
+	.name = "OCSPaia",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, ocsp_aia, bool),
+	.fallback = BOTH("no"),
+	.help =
+	    "Ask the OCSP responders that the peer's certificate names whether it was "
+	    "revoked, before anything is let through. A client needs not ask where the "
+	    "server staples a good answer",
+    },
+    {
+	.name = "OCSP",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ocsp_url, char *),
+	.syntax = "http://HOST[:PORT]/PATH",
+	.help = "Ask this OCSP responder, first",
+    },
+    {
+	.name = "OCSPrequire",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, ocsp_require, bool),
+	.fallback = BOTH("yes"),
+	.help = "With OCSP or OCSPaia, refuse a peer of whom no responder says that it "
+		"is good. no: warn, and let it through",
+    },
+    {
+	.name = "OCSPflag",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, ocsp_flag, struct text_list),
+	.syntax = "NOCERTS, NOINTERN, NOCHAIN, NOEXPLICIT, TRUSTOTHER, repeatable",
+	.help = "How an answer is verified, as in OCSP_basic_verify(3)",
+    },
+    {
+	.name = "OCSPnonce",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, ocsp_nonce, bool),
+	.fallback = BOTH("no"),
+	.help = "Send a number along, by which an old answer is found out where the "
+		"responder gives it back",
+    },
+    {
+	.name = "TIMEOUTocsp",
+	.type = OPTION_SECONDS,
+	.offset = OPTION_AT(service_settings, timeout_ocsp, double),
+	.fallback = BOTH("5"),
+	.min = 1,
+	.max = 60,
+	.help = "Time for asking OCSP responders, within TIMEOUTconnect or TIMEOUTbusy",
+    },
+    {
 	.name = "sessionResume",
 	.type = OPTION_YES_NO,
 	.offset = OPTION_AT(service_settings, session_resume, bool),

@@ -2,7 +2,9 @@
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <string.h>
+#include <strings.h>
 
 /* 16 or 32 bytes, colons between them or not.  What is wrong with them is never shown. */
 static bool
@@ -44,6 +46,53 @@ check_both_secrets(const struct draft *d, struct err *e)
 	return settings_blame(d, NULL, e);
 }
 
+/* Those that would have an answer believed whoever gave it are left out. */
+static bool
+check_ocsp_flags(const struct draft *d, struct err *e)
+{
+	static const struct {
+		const char *name;
+		unsigned long flag;
+	} flags[] = {
+	    {"NOCERTS", OCSP_NOCERTS},
+	    {"NOINTERN", OCSP_NOINTERN},
+	    {"NOCHAIN", OCSP_NOCHAIN},
+	    {"NOEXPLICIT", OCSP_NOEXPLICIT},
+	    {"TRUSTOTHER", OCSP_TRUSTOTHER},
+	};
+	const size_t count = sizeof(flags) / sizeof(flags[0]);
+	struct service_settings *s = d->s;
+
+	for (size_t i = 0; i < s->ocsp_flag.count; i++) {
+		size_t j = 0;
+
+		while (j < count && strcasecmp(flags[j].name, s->ocsp_flag.items[i]) != 0)
+			j++;
+		if (j == count) {
+			err_set(e,
+			    "OCSPflag takes NOCERTS, NOINTERN, NOCHAIN, NOEXPLICIT, "
+			    "TRUSTOTHER; others have answers believed that nobody "
+			    "vouches for");
+			return settings_blame(d, settings_given(d, "OCSPflag"), e);
+		}
+		s->ocsp_flags |= flags[j].flag;
+	}
+	return true;
+}
+
+static bool
+check_ocsp(const struct draft *d, struct err *e)
+{
+	const struct service_settings *s = d->s;
+
+	if (s->ocsp_url != NULL && strncasecmp(s->ocsp_url, "http://", 7) != 0) {
+		err_set(e, "OCSP is http://HOST[:PORT]/PATH: its answers are signed, and "
+			   "need no TLS");
+		return settings_blame(d, settings_given(d, "OCSP"), e);
+	}
+	return check_ocsp_flags(d, e);
+}
+
 bool
 settings_check_tls(const struct draft *d, struct err *e)
 {
@@ -59,7 +108,8 @@ settings_check_tls(const struct draft *d, struct err *e)
 		settings_warn(d,
 		    "securityLevel = %ld takes keys and digests that can be broken",
 		    s->security_level);
-	return check_secret(d, "ticketKeySecret", s->ticket_key_secret, e) &&
+	return check_ocsp(d, e) &&
+	       check_secret(d, "ticketKeySecret", s->ticket_key_secret, e) &&
 	       check_secret(d, "ticketMacSecret", s->ticket_mac_secret, e) &&
 	       check_both_secrets(d, e);
 }

@@ -87,11 +87,14 @@ check_lists_have_a_chain(const struct draft *d, struct err *e)
 	const struct ini_entry *line =
 	    settings_later(settings_given(d, "CRLfile"), settings_given(d, "CRLpath"));
 
+	if (d->s->ocsp_aia)
+		line = settings_later(line, settings_given(d, "OCSPaia"));
+	line = settings_later(line, settings_given(d, "OCSP"));
 	if (d->s->verify_chain || line == NULL)
 		return true;
 	err_set(e,
-	    "%s needs verifyChain = yes: a revocation list is of an issuer, and without "
-	    "the chain nobody looks at those",
+	    "%s needs verifyChain = yes: it is the issuer who revokes, and without the "
+	    "chain nobody looks at that one",
 	    line->name);
 	return settings_blame(d, line, e);
 }

@@ -300,6 +300,7 @@ static void
 take_verdict(struct tls *t, const struct tls_verdict *v)
 {
 	t->wildcard |= v->wildcard;
+	t->stapled |= v->stapled;
 	t->asked_us |= v->asked_for_our_certificate;
 	if (v->psk[0] == '\0' || t->psk_known)
 		return;

@@ -67,6 +67,7 @@ struct tls {
 	uint8_t tail[7];  /* the last bytes that came behind our own alert */
 	bool flooded;     /* the peer sends KeyUpdates without end */
 	bool overrun;     /* it aborted behind ours */
+	bool stapled;     /* a good OCSP answer came along */
 	bool psk_known;   /* the key of `psk` is among ours */
 	bool wildcard;    /* the names fit through a wildcard only */
 	bool asked_us;    /* the peer asked for our certificate, now or in the session */

@@ -45,6 +45,8 @@ struct tls_verdict {
 	 * which PSKsecrets knows or not. */
 	char psk[TLS_PSK_SIZE];
 	bool psk_known;
+	/** Client: a good OCSP answer came with the certificate. */
+	bool stapled;
 	/** Client: the server sent a CertificateRequest, which the router never does. */
 	bool asked_for_our_certificate;
 

@@ -32,7 +32,9 @@ on_staple(SSL *ssl, void *unused)
 	SSL_CTX *context = SSL_get_SSL_CTX(ssl);
 	STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
 	X509 *own = sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : NULL;
+	struct tls_verdict *verdict = tls_verdict_of(ssl);
 	enum ocsp_answer answer = OCSP_NOTHING;
+	struct ocsp_matter matter;
 	char why[128] = "is missing";
 	unsigned char *der = NULL;
 	long length = SSL_get_tlsext_status_ocsp_resp(ssl, &der);
@@ -40,10 +42,14 @@ on_staple(SSL *ssl, void *unused)
 	(void)unused;
 	if (own == NULL || !tls_context_settings(context)->verify_chain)
 		return 1; /* nobody knows whose word would count */
+	matter = (struct ocsp_matter){
+	    .certificate = own,
+	    .issuer = sk_X509_value(chain, sk_X509_num(chain) > 1 ? 1 : 0),
+	    .store = SSL_CTX_get_cert_store(context),
+	    .chain = chain,
+	};
 	if (der != NULL && length > 0)
-		answer = ocsp_judge(der, (size_t)length, own,
-		    sk_X509_value(chain, sk_X509_num(chain) > 1 ? 1 : 0),
-		    SSL_CTX_get_cert_store(context), chain, why, sizeof(why));
+		answer = ocsp_judge(&matter, der, (size_t)length, why, sizeof(why));
 	if (answer == OCSP_REVOKED)
 		return refuse(ssl, X509_V_ERR_CERT_REVOKED,
 		    "the OCSP answer that came with the certificate (%s) %s", why);
@@ -52,6 +58,8 @@ on_staple(SSL *ssl, void *unused)
 		    "the certificate (%s) demands an OCSP answer along with it "
 		    "(must-staple), and that %s",
 		    why);
+	if (verdict != NULL)
+		verdict->stapled = answer == OCSP_GOOD;
 	return 1;
 }
 

@@ -50,9 +50,10 @@ judge(struct scene *s, const struct certificate *about, const struct certificate
 	size_t length = 0;
 	unsigned char *der =
 	    certificate_ocsp(about, &s->ca, signer, status, ends, &length);
+	struct ocsp_matter matter = {
+	    .certificate = s->leaf.x509, .issuer = s->ca.x509, .store = s->store};
 	char why[128];
-	enum ocsp_answer answer = ocsp_judge(
-	    der, length, s->leaf.x509, s->ca.x509, s->store, NULL, why, sizeof(why));
+	enum ocsp_answer answer = ocsp_judge(&matter, der, length, why, sizeof(why));
 
 	ck_assert_str_eq(why, words);
 	ck_assert_uint_eq(ERR_peek_error(), 0);
@@ -115,15 +116,17 @@ START_TEST(what_is_no_answer_says_nothing)
 	struct scene s;
 	char why[128];
 	static const unsigned char later[] = {0x30, 0x03, 0x0a, 0x01, 0x03};
+	struct ocsp_matter matter;
 
 	scene_init(&s);
-	ck_assert_int_eq(ocsp_judge((const unsigned char *)"hello", 5, s.leaf.x509,
-			     s.ca.x509, s.store, NULL, why, sizeof(why)),
+	matter = (struct ocsp_matter){
+	    .certificate = s.leaf.x509, .issuer = s.ca.x509, .store = s.store};
+	ck_assert_int_eq(
+	    ocsp_judge(&matter, (const unsigned char *)"hello", 5, why, sizeof(why)),
 	    OCSP_NOTHING);
 	ck_assert_str_eq(why, "cannot be read");
-	ck_assert_int_eq(ocsp_judge(later, sizeof(later), s.leaf.x509, s.ca.x509, s.store,
-			     NULL, why, sizeof(why)),
-	    OCSP_NOTHING);
+	ck_assert_int_eq(
+	    ocsp_judge(&matter, later, sizeof(later), why, sizeof(why)), OCSP_NOTHING);
 	ck_assert_str_eq(why, "says trylater");
 	scene_clear(&s);
 }

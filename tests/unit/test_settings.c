@@ -291,8 +291,7 @@ END_TEST
 
 START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
 {
-	static const char *const names[] = {"OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
-	    "OCSPnonce", "TIMEOUTocsp", "retry", "local", "reset", "socket", "log",
+	static const char *const names[] = {"retry", "local", "reset", "socket", "log",
 	    "syslog", "logId", "service", "include"};
 	char text[256], part[256];
 

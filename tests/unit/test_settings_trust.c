@@ -2,6 +2,7 @@
 #include "tests/unit/settings_file.h"
 #include "tests/unit/unit.h"
 
+#include <openssl/ocsp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -324,6 +325,27 @@ START_TEST(secrets_of_tickets_are_judged_and_never_shown)
 }
 END_TEST
 
+START_TEST(responders_are_asked_over_plain_http_about_a_chain)
+{
+	struct settings *settings = settings_from(ROLE_SERVER, WITH_CA
+	    "OCSP = http://ocsp.example/\nOCSPflag = nocerts\nOCSPflag = NOCHAIN\n");
+	const struct service_settings *s = &settings->services[0];
+
+	ck_assert(!s->ocsp_aia && s->ocsp_require && !s->ocsp_nonce);
+	ck_assert_uint_eq(s->ocsp_flags, OCSP_NOCERTS | OCSP_NOCHAIN);
+	ck_assert_double_eq(s->timeout_ocsp, 5);
+	settings_release(settings);
+	settings_refused_with(ROLE_SERVER, WITH_CA "OCSP = https://ocsp.example/\n",
+	    "OCSP is http://HOST[:PORT]/PATH");
+	settings_refused_with(
+	    ROLE_SERVER, WITH_CA "OCSPflag = NOVERIFY\n", "nobody vouches for");
+	settings_refused_with(ROLE_CLIENT, CLIENT "verifyChain = no\nOCSPaia = yes\n",
+	    "OCSPaia needs verifyChain = yes");
+	settings_release(
+	    settings_from(ROLE_CLIENT, CLIENT "verifyChain = no\nOCSPaia = no\n"));
+}
+END_TEST
+
 START_TEST(what_makes_tls_weak_is_refused_or_warned_of)
 {
 	settings_refused_with(ROLE_CLIENT, CLIENT "renegotiation = yes\n",
@@ -345,4 +367,5 @@ UNIT_MAIN("settings_trust", rules_of_all_kinds_are_taken_from_both_ends,
     a_private_store_takes_the_systems_place, a_revocation_list_needs_a_chain,
     each_certificate_has_a_key_or_none_has, sessions_have_stunnels_defaults,
     secrets_of_tickets_are_judged_and_never_shown,
+    responders_are_asked_over_plain_http_about_a_chain,
     what_makes_tls_weak_is_refused_or_warned_of)

@@ -114,19 +114,28 @@ class Authority:
         )
         return folder / "crl.pem"
 
-    def answer(self, about, revoked=False):
-        """An OCSP answer about an identity, in a new file."""
+    def _register(self, about, revoked):
+        """A folder with what a responder knows about an identity."""
         folder = self._folder / f"answer-{next(self._numbers)}"
         folder.mkdir()
         serial = openssl("x509", "-in", about.certificate, "-noout", "-serial").split("=")[1].strip()
         state = "R\t491231235959Z\t200101000000Z" if revoked else "V\t491231235959Z\t"
         (folder / "index.txt").write_text(f"{state}\t{serial}\tunknown\t/CN=x\n", encoding="ascii")
+        words = ["ocsp", "-index", folder / "index.txt", "-CA", self.certificate, "-ndays", "3650"]
+        return folder, [*words, "-rsigner", self.certificate, "-rkey", self._own.key]
+
+    def answer(self, about, revoked=False):
+        """An OCSP answer about an identity, in a new file."""
+        folder, words = self._register(about, revoked)
         openssl(
-            *("ocsp", "-index", folder / "index.txt", "-CA", self.certificate, "-ndays", "3650"),
-            *("-rsigner", self.certificate, "-rkey", self._own.key, "-issuer", self.certificate),
-            *("-cert", about.certificate, "-no_nonce", "-respout", folder / "answer.der"),
+            *(*words, "-issuer", self.certificate, "-cert", about.certificate),
+            *("-no_nonce", "-respout", folder / "answer.der"),
         )
         return folder / "answer.der"
+
+    def responder(self, port, about, revoked=False):
+        """The words that start an OCSP responder which knows this identity alone."""
+        return ["openssl", *self._register(about, revoked)[1], "-port", str(port)]
 
 
 HOST = "app.apps.test"
@@ -144,6 +153,8 @@ class Certificates:
         self.authority = ours.certificate
         self.revocations = ours.revocations
         self.answer = ours.answer
+        self.responder = ours.responder
+        self.issue = ours.issue
         self.demanding_server = ours.issue("demanding-server", HOST, more="tlsfeature = status_request")
         self.other_authority = theirs.certificate
         self.server = ours.issue("server", HOST)
