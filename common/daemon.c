@@ -219,6 +219,7 @@ static void
 daemon_clear(struct daemon *d)
 {
 	status_free(d->status);
+	staples_free(d->staples);
 	if (d->subject.descriptors != NULL)
 		closedir(d->subject.descriptors);
 	notify_close(&d->notify);
@@ -331,6 +332,8 @@ start(struct daemon *d, struct err *e)
 	    (size_t)(settings->workers > 0 ? settings->workers : machine_cpus());
 	if ((d->loop = ev_default_loop(EVFLAG_AUTO)) == NULL)
 		return err_set(e, "libev finds no way to wait for events");
+	if ((d->staples = staples_new(d->loop)) == NULL)
+		return err_set(e, "out of memory");
 	watch_signals(d);
 	reload_watch_files(d);
 	return listen_to_all(d, e) && make_workers(d, e) && write_pid(settings->pid, e) &&

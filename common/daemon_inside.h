@@ -9,6 +9,7 @@
 
 #include "common/daemon.h"
 #include "common/notify.h"
+#include "common/staples.h"
 #include "common/status.h"
 #include "common/watchdog.h"
 
@@ -32,8 +33,9 @@ struct daemon {
 	struct worker_setup setup;
 	struct budget windows;
 	ev_signal term, interrupt, hangup, user1;
-	ev_timer limit;         /* of lingering, then of draining */
-	ev_timer look;          /* at files */
+	ev_timer limit; /* of lingering, then of draining */
+	ev_timer look;  /* at files */
+	struct staples *staples;
 	double looked_at_dates; /* by reactor_now(); 0: never */
 	ev_async worker_ended;
 	struct watchdog *watchdog;

@@ -218,12 +218,13 @@ enter_open(struct link *l)
 
 /* What the responders say of the peer. */
 static void
-on_answer(void *arg, enum ocsp_answer answer, const char *why)
+on_answer(void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const char *why)
 {
 	struct link *l = arg;
 	const struct service_settings *s = l->service->settings;
 	char detail[TLS_DETAIL_SIZE], text[LOG_QUOTE_SIZE], names[IDENTITY_NAMES_SIZE];
 
+	(void)response;
 	l->ask = NULL;
 	identity_names(SSL_get0_peer_certificate(l->tls.ssl), names, sizeof(names));
 	snprintf(detail, sizeof(detail), "OCSP on the certificate (%s): %s", names, why);

@@ -123,3 +123,21 @@ ocsp_judge(const struct ocsp_matter *matter, const unsigned char *der, size_t le
 	ERR_clear_error();
 	return answer;
 }
+
+time_t
+ocsp_until(const struct ocsp_matter *matter, OCSP_RESPONSE *response)
+{
+	OCSP_BASICRESP *basic = OCSP_response_get1_basic(response);
+	OCSP_SINGLERESP *single = basic != NULL ? find(basic, matter) : NULL;
+	ASN1_GENERALIZEDTIME *until = NULL;
+	struct tm day;
+	time_t when = 0;
+
+	if (single != NULL)
+		(void)OCSP_single_get0_status(single, NULL, NULL, NULL, &until);
+	if (until != NULL && ASN1_TIME_to_tm(until, &day) == 1)
+		when = timegm(&day);
+	OCSP_BASICRESP_free(basic);
+	ERR_clear_error();
+	return when;
+}

@@ -9,6 +9,7 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 enum ocsp_answer {
 	OCSP_GOOD,
@@ -39,5 +40,9 @@ enum ocsp_answer ocsp_judge(const struct ocsp_matter *matter, const unsigned cha
 /** The same of an answer to @request (NULL: to none). */
 enum ocsp_answer ocsp_judge_response(const struct ocsp_matter *matter,
     OCSP_RESPONSE *response, OCSP_REQUEST *request, char *why, size_t size);
+
+/** Until when a good answer about @matter holds, by the wall clock; 0: it does not say.
+ */
+time_t ocsp_until(const struct ocsp_matter *matter, OCSP_RESPONSE *response);
 
 #endif

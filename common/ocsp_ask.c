@@ -74,7 +74,7 @@ ocsp_ask_cancel(struct ocsp_ask *a)
 }
 
 static void
-finish(struct ocsp_ask *a, enum ocsp_answer answer)
+finish(struct ocsp_ask *a, enum ocsp_answer answer, OCSP_RESPONSE *response)
 {
 	ocsp_ask_done *done = a->done;
 	void *arg = a->arg;
@@ -82,7 +82,7 @@ finish(struct ocsp_ask *a, enum ocsp_answer answer)
 
 	memcpy(why, a->why, sizeof(why));
 	ocsp_ask_cancel(a);
-	done(arg, answer, why);
+	done(arg, answer, response, why);
 }
 
 /* This responder says nothing of use; the words of all are kept. */
@@ -105,14 +105,14 @@ take_answer(struct ocsp_ask *a, OCSP_RESPONSE *response)
 	enum ocsp_answer answer =
 	    ocsp_judge_response(&a->matter, response, a->request, why, sizeof(why));
 
-	OCSP_RESPONSE_free(response);
 	if (answer == OCSP_NOTHING) {
 		give_up(a, why);
-		return;
+	} else {
+		snprintf(a->why, sizeof(a->why), "%s: %s",
+		    sk_OPENSSL_STRING_value(a->urls, a->next - 1), why);
+		finish(a, answer, response);
 	}
-	snprintf(a->why, sizeof(a->why), "%s: %s",
-	    sk_OPENSSL_STRING_value(a->urls, a->next - 1), why);
-	finish(a, answer);
+	OCSP_RESPONSE_free(response);
 }
 
 static void
@@ -206,7 +206,7 @@ next_responder(struct ocsp_ask *a)
 	if (a->next >= sk_OPENSSL_STRING_num(a->urls) || left <= 0) {
 		if (a->why[0] == '\0')
 			snprintf(a->why, sizeof(a->why), "there is no responder to ask");
-		finish(a, OCSP_NOTHING);
+		finish(a, OCSP_NOTHING, NULL);
 		return;
 	}
 	url = sk_OPENSSL_STRING_value(a->urls, a->next++);

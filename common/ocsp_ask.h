@@ -13,9 +13,10 @@
 
 struct ocsp_ask;
 
-/** @why, where it is not OCSP_GOOD: what each responder said, or that there is none; only
- * valid during the call. */
-typedef void ocsp_ask_done(void *arg, enum ocsp_answer answer, const char *why);
+/** @response: the answer, NULL for OCSP_NOTHING.  @why, where it is not OCSP_GOOD: what
+ * each responder said, or that there is none.  Both only valid during the call. */
+typedef void ocsp_ask_done(
+    void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const char *why);
 
 /** Whom to ask, and how. */
 struct ocsp_way {

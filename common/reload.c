@@ -156,6 +156,7 @@ on_look(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	staples_look(d->staples, d->plan);
 	for (size_t i = 0; i < d->plan->service_count; i++)
 		if (is_due(d->plan->services[i]))
 			renew(d, d->plan->services[i]);

@@ -611,7 +611,7 @@ static const struct option rows[] = {
 	.help =
 	    "Ask the OCSP responders that the peer's certificate names whether it was "
 	    "revoked, before anything is let through. A client needs not ask where the "
-	    "server staples a good answer",
+	    "server staples a good answer. A server also staples one about its own",
     },
     {
 	.name = "OCSP",

@@ -24,6 +24,7 @@ free_secrets(
 	if (own == NULL)
 		return;
 	psk_keys_free(own->psk);
+	tls_staple_clear(own);
 	/* The secrets of tickets are wiped with the place. */
 	OPENSSL_clear_free(own, sizeof(*own));
 }
@@ -178,6 +179,7 @@ set_server_sessions(
 	SSL_CTX_set_timeout(context, s->session_cache_timeout);
 	SSL_CTX_set_num_tickets(context, resume ? 1 : 0);
 	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
+	tls_staple_show(context, s, secrets);
 	if (s->multiplex != MULTIPLEX_NO)
 		SSL_CTX_set_alpn_select_cb(context, on_protocols, NULL);
 	return tls_session_scope(context, s) && tls_tickets_load(context, s, secrets);

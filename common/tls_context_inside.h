@@ -22,6 +22,8 @@ struct tls_secret {
 /** What belongs to a context besides, and is wiped with it. */
 struct tls_secrets {
 	struct psk_keys *psk; /* NULL: none */
+	struct tls_staple staples[SETTINGS_CERTIFICATES];
+	size_t staple_count;
 	struct tls_secret ticket_key, ticket_mac;
 	long ticket_period; /* seconds that a key for tickets is used */
 };
@@ -47,6 +49,11 @@ bool tls_tickets_load(
 
 /** Client: ask servers for OCSP answers, and heed them. */
 void tls_staple_ask(SSL_CTX *context);
+
+/** Server: show clients the answers that there are by then. */
+void tls_staple_show(
+    SSL_CTX *context, const struct service_settings *s, struct tls_secrets *secrets);
+void tls_staple_clear(struct tls_secrets *secrets);
 
 /** The pre-shared keys that @s names. */
 bool tls_psk_load(SSL_CTX *context, const struct service_settings *s,

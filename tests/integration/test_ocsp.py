@@ -140,3 +140,44 @@ def test_what_is_no_answer_at_all(make_pair, app, url, responder_port):
         asked.close()
         program.receive_to_end()
         pair.client.process.wait_line("event=failed .*why=ocsp-silent.*cannot be read")
+
+
+# Our own answers
+
+
+def test_a_server_staples_what_its_responder_says(
+    make_pair, start_client, router, start_responder, certificates, responder_port, url, kind
+):
+    """Its certificate demands that; the client asks nobody."""
+    demanding = certificates.issue(
+        f"demanding-{responder_port}", HOST, more=f"authorityInfoAccess = OCSP;URI:{url}\ntlsfeature = status_request"
+    )
+    pair = make_pair(server=lines_of(demanding))
+    pair.server.process.wait_line("warning event=staple-failed .*Connection refused")
+    assert is_reset(pair.client.port, WORDS)
+    pair.client.process.wait_line("why=staple-missing")
+    start_responder(demanding)
+    # It would ask again in a minute; a certificate that is written anew is asked about at once.
+    demanding.certificate.write_bytes(demanding.certificate.read_bytes())
+    pair.server.process.wait_line("event=stapled")
+    pair.client = start_client(router.port)
+    talk(pair)
+
+
+def test_a_server_staples_for_who_asks_by_ocspaia(place, make_pair, start_responder, named, router):
+    start_responder(named)
+    make_pair(server=lines_of(named) | {"OCSPaia": "yes", "requireCert": "no"}).server.process.wait_line("event=stapled")
+    s_client = place.processes.start(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{router.port}", "-servername", HOST, "-status", "-ign_eof"],
+        name="s_client",
+    )
+    s_client.wait_line("OCSP Response Status: successful")
+    s_client.wait_line("Cert Status: good")
+
+
+def test_a_server_that_was_revoked_says_so_itself(make_pair, start_responder, named):
+    start_responder(named, revoked=True)
+    pair = make_pair(server=lines_of(named) | {"OCSPaia": "yes"})
+    pair.server.process.wait_line("error event=cert-revoked")
+    assert is_reset(pair.client.port, WORDS)
+    pair.client.process.wait_line("why=cert-revoked")

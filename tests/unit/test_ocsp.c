@@ -237,8 +237,100 @@ START_TEST(a_stapled_answer_is_heeded_and_its_lack_where_it_is_demanded)
 }
 END_TEST
 
+START_TEST(a_server_shows_what_was_put_in_until_it_is_old)
+{
+	struct bench b;
+	struct certificate demands;
+	SSL_CTX *client_context, *server_context;
+	struct tls_staple *staples;
+	struct end client, server;
+	size_t count, length;
+	unsigned char *der;
+
+	bench_init(&b);
+	demands = certificate_make(
+	    &(struct certificate_wish){.names = "DNS:orders.apps.example",
+		.feature = "status_request",
+		.issuer = &b.ca});
+	free(certificate_write("server.crt", &demands, NULL));
+	free(certificate_write_key("server.key", &demands, NULL));
+	client_context = bench_context(&b.client);
+	server_context = bench_context(&b.server);
+	staples = tls_context_staples(server_context, &count);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(X509_cmp(staples[0].certificate, demands.x509), 0);
+	ck_assert_int_eq(X509_cmp(staples[0].issuer, b.ca.x509), 0);
+	for (int i = 0; i < 3; i++) { /* none; a good one; too old */
+		der = certificate_ocsp(
+		    &demands, &b.ca, &b.ca, V_OCSP_CERTSTATUS_GOOD, 3600, &length);
+		if (i == 0)
+			OPENSSL_free(der);
+		else
+			tls_staple_put(
+			    &staples[0], der, length, time(NULL) + (i == 1 ? 3600 : -1));
+		bench_connect(&client, client_context, &server, server_context, NULL);
+		ck_assert_int_eq(client.done, i == 1);
+		ck_assert_int_eq(client.verdict.stapled, i == 1);
+		end_clear(&client);
+		end_clear(&server);
+	}
+	SSL_CTX_free(client_context);
+	SSL_CTX_free(server_context);
+	certificate_free(&demands);
+	bench_clear(&b);
+}
+END_TEST
+
+START_TEST(a_staple_is_wanted_where_somebody_asks_for_it)
+{
+	struct bench b;
+	SSL_CTX *context;
+	size_t count;
+
+	bench_init(&b);
+	for (int i = 0; i < 3; i++) {
+		b.server.ocsp_aia = i == 1;
+		b.server.ocsp_url = i == 2 ? "http://127.0.0.1/" : NULL;
+		context = bench_context(&b.server);
+		(void)tls_context_staples(context, &count);
+		ck_assert_uint_eq(count, i > 0);
+		SSL_CTX_free(context);
+	}
+	bench_clear(&b);
+}
+END_TEST
+
+START_TEST(an_answer_tells_until_when_it_holds)
+{
+	struct scene s;
+	struct ocsp_matter matter;
+	size_t length;
+	unsigned char *der;
+	const unsigned char *from;
+	OCSP_RESPONSE *response;
+	time_t now = time(NULL), until;
+
+	scene_init(&s);
+	matter = (struct ocsp_matter){
+	    .certificate = s.leaf.x509, .issuer = s.ca.x509, .store = s.store};
+	der = certificate_ocsp(
+	    &s.leaf, &s.ca, &s.ca, V_OCSP_CERTSTATUS_GOOD, 7200, &length);
+	from = der;
+	response = d2i_OCSP_RESPONSE(NULL, &from, (long)length);
+	until = ocsp_until(&matter, response);
+	ck_assert(until >= now + 7200 && until <= time(NULL) + 7200);
+	matter.certificate = s.other_leaf.x509;
+	ck_assert_int_eq(ocsp_until(&matter, response), 0);
+	OCSP_RESPONSE_free(response);
+	OPENSSL_free(der);
+	scene_clear(&s);
+}
+END_TEST
+
 UNIT_MAIN("ocsp", an_answer_of_the_issuer_counts,
     an_answer_of_a_responder_counts_if_the_issuer_made_it_one,
     an_answer_that_is_old_or_about_somebody_else_says_nothing,
     what_is_no_answer_says_nothing, a_demand_for_an_answer_is_read_from_the_certificate,
-    a_stapled_answer_is_heeded_and_its_lack_where_it_is_demanded)
+    a_stapled_answer_is_heeded_and_its_lack_where_it_is_demanded,
+    a_server_shows_what_was_put_in_until_it_is_old,
+    a_staple_is_wanted_where_somebody_asks_for_it, an_answer_tells_until_when_it_holds)
