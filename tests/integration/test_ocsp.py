@@ -132,7 +132,7 @@ def test_time_for_a_responder_is_limited(make_pair, responder_port, url):
 
 def test_what_is_no_answer_at_all(make_pair, app, url, responder_port):
     with listen(responder_port) as listener:
-        pair = make_pair(client={"OCSP": url})
+        pair = make_pair(client={"OCSP": url, "delay": "yes"})  # that it asks for this stream
         program = pair.dial()
         asked = listener.accept()[0]
         asked.recv(65536)
