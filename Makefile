@@ -36,13 +36,19 @@ endif
 # Targets meet a fuzzer's bytes without TLS: tests/fuzz/plain_ssl.c stands in for these calls.
 PLAIN_SSL := SSL_do_handshake SSL_read_ex SSL_write_ex SSL_get_error SSL_shutdown SSL_key_update SSL_get0_alpn_selected
 PLAIN_SSL := $(patsubst %,-Wl$(comma)--wrap=%,$(PLAIN_SSL) reactor_now)
+# This one has TLS itself for its subject.
+$(BUILD)/tests/fuzz/fuzz_tls: PLAIN_SSL :=
 FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 KINDS ?= raw,h2
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4
 
+# Counts live in a file that is mapped: those of a process that is killed are there as well.
+COVERAGE := -O1 -g -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation \
+	-Wno-unused-command-line-argument
+
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills check-teeth static install certs image bench asan tsan lint clean
+.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills faults coverage coverage-run valgrind check-teeth static install certs image bench asan tsan lint clean
 
 all: $(PROGRAMS)
 
@@ -101,7 +107,7 @@ unit: $(UNIT)
 replay: $(FUZZERS)
 	$(Q)for t in $(FUZZERS); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
 
-## fuzz: frames, headers and settings under libFuzzer (clang), SECONDS=30 each; T=name picks one
+## fuzz: whatever comes from outside, under libFuzzer (clang), SECONDS=30 each; T=name picks one
 fuzz:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' SANITIZE=address,undefined,fuzzer-no-link \
 		FUZZ_MAIN=-fsanitize=fuzzer fuzz-run
@@ -110,12 +116,18 @@ fuzz-run: $(FUZZERS)
 
 ## integration: the pair among real programs (pytest); T=name picks tests, KINDS=raw or h2 carriers, SLOW=1
 integration: all
-	$(Q)$(if $(SLOW),ROUTEPORT_SLOW=1 )ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(KINDS) $(if $(T),-k '$(T)')
+	$(Q)$(if $(SLOW),ROUTEPORT_SLOW=1 )ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(KINDS) $(if $(T),-k '$(T)') \
+		$(if $(FAULTS),--faults-sample=$(FAULTS)) $(if $(SEED),--faults-seed=$(SEED))
 
 ## kills: random kills for SECONDS in all, from SEED on (default: 600, 1); KINDS=raw or h2 carriers
 kills: all
 	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) -n 2 tests/integration/test_kills.py --kinds=$(KINDS) \
 		--kills-seconds=$(or $(SECONDS),600) --kills-seed=$(or $(SEED),1)
+
+## faults: the fault matrix, all of it, and the README's table; KINDS=raw or h2, T=name picks without the table
+faults: all
+	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration/test_faults.py --kinds=$(KINDS) --faults-sample=0 \
+		$(if $(T),-k '$(T)',--faults-table --deselect tests/integration/test_faults.py::test_the_table_in_the_readme_is_of_this_matrix)
 
 ## check-teeth: the endings with a stunnel4 pair in our place; most of them must fail
 check-teeth:
@@ -129,6 +141,10 @@ static:
 install: all
 	install -D -m 755 $(BUILD)/routeport-client $(DESTDIR)$(PREFIX)/bin/routeport-client
 	install -D -m 755 $(BUILD)/routeport-server $(DESTDIR)$(PREFIX)/bin/routeport-server
+	for page in man/*.[58]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/} || exit 1; done
+	for program in routeport-client routeport-server; do install -D -m 644 completion/routeport.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program || exit 1; done
+	install -D -m 644 completion/_routeport $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_routeport
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/routeport/README.md
 	cp -R examples $(DESTDIR)$(PREFIX)/share/doc/routeport/
 
@@ -150,7 +166,19 @@ asan:
 tsan:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread unit replay integration
 
-## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, option table
+## coverage: what unit and integration tests pass of common/, by room (clang)
+coverage:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CC=clang CFLAGS='$(COVERAGE)' coverage-run
+coverage-run: all $(UNIT) $(FUZZERS)
+	$(Q)rm -rf $(BUILD)/profiles && mkdir -p -m 1777 $(BUILD)/profiles
+	$(Q)LLVM_PROFILE_FILE=$(abspath $(BUILD))/profiles/%p%c.profraw $(MAKE) --no-print-directory unit replay integration
+	$(Q)/usr/bin/python3 tools/coverage.py $(BUILD)
+
+## valgrind: the unit tests and some of the integration tests under memcheck
+valgrind: all $(UNIT)
+	$(Q)sh tests/valgrind.sh $(BUILD) $(UNIT)
+
+## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, what is generated, manual pages
 lint: all
 	$(Q)sh tools/lint.sh
 

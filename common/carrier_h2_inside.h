@@ -39,7 +39,8 @@ enum {
 	H2_FRAME = 16384,
 	H2_RECORD = 16384,
 	H2_PAYLOAD = H2_RECORD - H2_FRAME_HEADER, /* one frame is one record */
-	H2_SMALL = 2 * 1024,                      /* frames below are gathered */
+	H2_SMALL = 2 * 1024,                      /* frames below are gathered, */
+	H2_GATHERED = 2 * 1024,                   /* at first in so much space */
 	H2_CHUNK = 16 * 1024, /* at a time, while the path takes less than it is given */
 	H2_UNREAD = 1024 * 1024, /* kept for a peer that does not read */
 	H2_PIECES = 1024,        /* of DATA, in one turn */
@@ -52,12 +53,12 @@ enum {
 struct h2_piece {
 	const uint8_t *bytes;
 	size_t length;
-	int next; /* of the same channel; -1: none */
+	int16_t next; /* of the same channel; -1: none */
 };
 
 /** What one turn received; on the stack of that turn. */
 struct h2_turn {
-	int count;
+	int16_t count;
 	struct h2_piece pieces[H2_PIECES];
 };
 
@@ -77,6 +78,7 @@ enum h2_verdict {
 
 TAILQ_HEAD(h2_queue, channel_h2);
 
+/* There may be thousands that are silent: kept small, numbers of bytes in 32 bits. */
 struct channel_h2 {
 	struct channel channel;
 	struct carrier_h2 *carrier;
@@ -84,55 +86,60 @@ struct channel_h2 {
 	TAILQ_ENTRY(channel_h2) ready_entry;
 	TAILQ_ENTRY(channel_h2) waiting_entry;
 	struct h2_queue *waiting; /* in which it is; NULL: in none */
+	const char *detail;       /* what broke it, in words; static, or the carrier's */
 	int32_t id;               /* of the stream */
 
 	/* opening */
 	const struct channel_events *events; /* the client's; NULL in the server */
 	void *events_owner;
-	enum h2_verdict verdict;
-	enum reason refusal;
 	char *text; /* server: forwarded; client: the far end's words; perhaps NULL */
-	unsigned header_bytes;
-	int status;      /* client: of the answer */
-	bool is_connect; /* server: the method */
-	bool has_authority;
-	bool announced;    /* server: its owner knows it */
-	bool told;         /* client: its owner knows the verdict */
-	bool again;        /* a refusal, and no byte can have reached an app */
-	bool refused_late; /* REFUSED_STREAM or a lower GOAWAY */
+	uint32_t header_bytes;
+	int status; /* client: of the answer */
+	enum h2_verdict verdict : 8;
+	enum reason refusal : 8;
+	bool is_connect : 1; /* server: the method */
+	bool has_authority : 1;
+	bool announced : 1;    /* server: its owner knows it */
+	bool told : 1;         /* client: its owner knows the verdict */
+	bool again : 1;        /* a refusal, and no byte can have reached an app */
+	bool refused_late : 1; /* REFUSED_STREAM or a lower GOAWAY */
 
 	/* coming in */
-	struct buf kept; /* what the owner did not take in the turn it came */
-	size_t lent;     /* bytes of it on loan */
-	int first, last; /* pieces of this turn; -1: none */
-	double heard;    /* when a byte came last */
-	enum source end; /* behind the bytes */
-	bool end_taken;  /* the owner knows it */
-	uint64_t taken;
-	size_t credit;                 /* left for good, the peer not told yet */
-	size_t window;                 /* how much the peer may send ahead */
-	size_t excess;                 /* of it, to be taken back */
-	double cycle;                  /* since when this is counted, by reactor_now(): */
-	size_t cycle_credit;           /* credited; up to a window */
-	double last_gone, last_passed; /* of the cycle before: seconds, bytes */
-	bool behind;                   /* half a window was kept */
+	enum source end : 8; /* behind the bytes */
+	bool end_taken : 1;  /* the owner knows it */
+	bool behind : 1;     /* half a window was kept */
 
 	/* going out */
-	uint64_t given;
-	size_t last_given;  /* at its last turn */
-	uint64_t data_at;   /* where in the carrier's output its first DATA stands */
-	bool can_send;      /* our HEADERS are serialized, more may follow */
-	bool out_ended;     /* FIN was asked for */
-	bool out_finished;  /* END_STREAM is serialized */
-	bool reset;         /* RST_STREAM by us */
-	bool closed;        /* nghttp2 has forgotten the stream */
-	const char *detail; /* what broke it, in words; static, or the carrier's */
+	bool can_send : 1;     /* our HEADERS are serialized, more may follow */
+	bool out_ended : 1;    /* FIN was asked for */
+	bool out_finished : 1; /* END_STREAM is serialized */
+	bool reset : 1;        /* RST_STREAM by us */
+	bool closed : 1;       /* nghttp2 has forgotten the stream */
 
 	/* the owner */
-	bool is_ready; /* in that list */
-	bool starved;  /* waits for its own window */
-	bool wants_bytes;
-	bool broke; /* to be told whatever it waits for */
+	bool is_ready : 1; /* in that list */
+	bool starved : 1;  /* waits for its own window */
+	bool wants_bytes : 1;
+	bool broke : 1; /* to be told whatever it waits for */
+
+	/* coming in: bytes */
+	struct buf kept;     /* what the owner did not take in the turn it came */
+	uint32_t lent;       /* bytes of it on loan */
+	int16_t first, last; /* pieces of this turn; -1: none */
+	uint64_t taken;
+	uint32_t credit;       /* left for good, the peer not told yet */
+	uint32_t window;       /* how much the peer may send ahead */
+	uint32_t excess;       /* of it, to be taken back */
+	uint32_t cycle_credit; /* credited in this cycle; up to a window */
+	double heard;          /* when a byte came last */
+	double cycle;          /* since when; both by reactor_now() */
+	float last_gone;       /* seconds that the cycle before took, */
+	uint32_t last_passed;  /* and its bytes */
+
+	/* going out: bytes */
+	uint32_t last_given; /* at its last turn */
+	uint64_t given;
+	uint64_t data_at; /* where in the carrier's output its first DATA stands */
 };
 
 struct carrier_h2 {
@@ -179,8 +186,8 @@ struct carrier_h2 {
 	size_t window_most;
 
 	/* going out */
-	uint8_t *gathered; /* H2_RECORD bytes, or NULL */
-	size_t gathered_length;
+	uint8_t *gathered; /* NULL: nothing is */
+	size_t gathered_length, gathered_space;
 	uint64_t written; /* bytes of frames that went to TLS */
 	bool encrypted;   /* in this call, to be sent before it ends */
 	unsigned records; /* under the present key */
@@ -282,9 +289,6 @@ void frames_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
 
 void output_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
 
-/** nghttp2's way to ask for a stream's bytes. */
-nghttp2_data_provider output_h2_provider(void);
-
 void output_h2_init(struct carrier_h2 *c);
 void output_h2_clear(struct carrier_h2 *c);
 
@@ -294,6 +298,9 @@ void output_h2_pump(struct carrier_h2 *c);
 
 /** Send all that was gathered now, or hand it to the link that ends. */
 void output_h2_send(struct carrier_h2 *c);
+
+/** Serialize a channel's bytes that are being given, or its end. */
+void output_h2_data(struct channel_h2 *ch);
 
 /** Give bytes of a channel; returns how many went. */
 size_t output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most);
@@ -354,7 +361,7 @@ void inbound_h2_settle(struct channel_h2 *ch);
 
 /** As endpoint_take() and endpoint_credit(). */
 enum source inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *batch);
-void inbound_h2_credit(struct channel_h2 *ch, size_t n);
+void inbound_h2_credit(struct channel_h2 *ch, uint32_t n);
 
 bool inbound_h2_has_bytes(const struct channel_h2 *ch);
 

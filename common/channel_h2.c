@@ -70,7 +70,7 @@ h2_take(struct endpoint *e, size_t most, struct batch *batch)
 static void
 h2_credit(struct endpoint *e, size_t n)
 {
-	inbound_h2_credit(channel_of(e), n);
+	inbound_h2_credit(channel_of(e), (uint32_t)n); /* of one batch */
 }
 
 /* What the far end lets in, of this stream. */
@@ -164,8 +164,7 @@ h2_end(struct endpoint *e, enum ending ending)
 		reset(ch);
 	} else if (!channel_h2_is_mute(ch) && !ch->out_ended) {
 		ch->out_ended = true;
-		nghttp2_session_resume_data(ch->carrier->session, ch->id);
-		output_h2_pump(ch->carrier);
+		output_h2_data(ch);
 	}
 	return true;
 }

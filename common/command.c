@@ -1,5 +1,7 @@
 #include "common/command.h"
 
+#include "common/command_print.h"
+
 #include <ares.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,20 +10,14 @@
 static void
 print_help(const struct program *program, FILE *out)
 {
-	fprintf(out,
-	    "%s: %s\n\n"
-	    "usage: %s FILE           run the services of this .ini file\n"
-	    "       %s --check FILE   say whether it would run (exit 0, or 2 and why)\n"
-	    "       %s --options      every option with default, range and meaning\n"
-	    "       %s --version      its version and the libraries'\n"
-	    "       %s --help         this\n\n"
-	    "SIGTERM and SIGINT go on accepting for TIMEOUTlinger, then let streams "
-	    "finish\n"
-	    "for TIMEOUTdrain; a second one does not wait.  SIGHUP reads the file "
-	    "again,\n"
-	    "SIGUSR1 opens the log anew.\n",
-	    program->name, program->purpose, program->name, program->name, program->name,
-	    program->name, program->name);
+	fprintf(out, "%s: %s\n\n", program->name, program->purpose);
+	command_print_help(out, program->name);
+	fputs("\nSIGTERM and SIGINT go on accepting for TIMEOUTlinger, then let streams "
+	      "finish\n"
+	      "for TIMEOUTdrain; a second one does not wait.  SIGHUP reads the file "
+	      "again,\n"
+	      "SIGUSR1 opens the log anew.\n",
+	    out);
 }
 
 static void
@@ -32,17 +28,67 @@ print_version(const struct program *program)
 	    ares_version(NULL));
 }
 
+static void
+tell_fault(void *owner, const char *text)
+{
+	(void)owner;
+	fprintf(stderr, "%s\n", text);
+}
+
+static void
+tell_remark(void *owner, const char *text)
+{
+	(void)owner;
+	fprintf(stderr, "note: %s\n", text);
+}
+
+/* All that is wrong with it, one a line. */
 static int
 check(const struct program *program, const char *file)
 {
-	struct err e = {.text = ""};
+	struct faults faults = {.tell = tell_fault, .remark = tell_remark};
 
-	if (!daemon_check(program, file, &e)) {
-		fprintf(stderr, "%s\n", e.text);
+	daemon_check(program, file, &faults);
+	if (faults.count > 0)
 		return EXIT_USAGE;
-	}
 	printf("%s: good\n", file);
 	return EXIT_SUCCESS;
+}
+
+static int
+print_option(const char *name)
+{
+	struct err e = {.text = ""};
+
+	/* A name that is refused is named in the reason. */
+	if (settings_print_option(stdout, name, &e))
+		return EXIT_SUCCESS;
+	fprintf(stderr, "%s\n", e.text);
+	return EXIT_USAGE;
+}
+
+/* What tools/generated.py puts into files. */
+static bool
+print_generated(const char *what)
+{
+	static const struct {
+		const char *what;
+		void (*print)(FILE *out);
+	} all[] = {
+	    {"markdown", settings_print_markdown},
+	    {"mdoc", settings_print_mdoc},
+	    {"calls", command_print_mdoc},
+	    {"bash", command_print_bash},
+	    {"zsh", command_print_zsh},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (strcmp(all[i].what, what) == 0) {
+			all[i].print(stdout);
+			return true;
+		}
+	}
+	return false;
 }
 
 static int
@@ -52,26 +98,44 @@ wrong(const struct program *program)
 	return EXIT_USAGE;
 }
 
+/* One that has an argument behind it. */
+static int
+call_with(const struct program *program, enum call call, const char *argument)
+{
+	switch (call) {
+	case CALL_CHECK:
+		return check(program, argument);
+	case CALL_OPTIONS:
+		return print_option(argument);
+	case CALL_PRINT:
+		return print_generated(argument) ? EXIT_SUCCESS : wrong(program);
+	default:
+		return wrong(program);
+	}
+}
+
 int
 command_main(const struct program *program, int argc, char **argv)
 {
-	const char *word = argc > 1 ? argv[1] : "";
+	enum call call = argc > 1 && argv[1][0] != '\0' ? command_call(argv[1]) : CALLS;
 
-	if (argc == 3 && strcmp(word, "--check") == 0)
-		return check(program, argv[2]);
-	if (argc != 2 || word[0] == '\0')
+	if (argc == 3)
+		return call_with(program, call, argv[2]);
+	if (argc != 2)
 		return wrong(program);
-	if (strcmp(word, "--help") == 0)
-		print_help(program, stdout);
-	else if (strcmp(word, "--version") == 0)
-		print_version(program);
-	else if (strcmp(word, "--options") == 0)
+	switch (call) {
+	case CALL_RUN:
+		return daemon_run(program, argv[1]);
+	case CALL_OPTIONS:
 		settings_print_options(stdout, program->role);
-	else if (strcmp(word, "--options-markdown") == 0)
-		settings_print_markdown(stdout);
-	else if (word[0] == '-')
+		return EXIT_SUCCESS;
+	case CALL_VERSION:
+		print_version(program);
+		return EXIT_SUCCESS;
+	case CALL_HELP:
+		print_help(program, stdout);
+		return EXIT_SUCCESS;
+	default:
 		return wrong(program);
-	else
-		return daemon_run(program, word);
-	return EXIT_SUCCESS;
+	}
 }

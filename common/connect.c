@@ -31,6 +31,7 @@ struct connect {
 	struct ev_loop *loop;
 	struct resolver *resolver;
 	const struct net_name *name;
+	const struct service_settings *settings; /* or NULL */
 	double seconds; /* as they were asked for, in tenths; for the words */
 	connect_done *done;
 	void *arg;
@@ -58,6 +59,8 @@ error_words(const struct try *t)
 		return "no local port is left";
 	case EADDRNOTAVAIL:
 		return "no local address or port to connect from";
+	case EAFNOSUPPORT:
+		return "local is an address of another family";
 	default:
 		return strerror(t->error);
 	}
@@ -204,6 +207,41 @@ connect_at_once(const struct try *t)
 	return errno == EALREADY ? EINPROGRESS : errno;
 }
 
+/* From the source address of its family; the kernel finds the port when it knows where
+ * to.  Returns 0 or errno. */
+static int
+bind_source(const struct try *t, const struct service_settings *s)
+{
+	int yes = 1;
+
+	if (s->local_count == 0 || t->to.any.sa_family == AF_UNIX)
+		return 0;
+	for (size_t i = 0; i < s->local_count; i++) {
+		const struct net_address *from = &s->local_addresses[i];
+
+		if (from->any.sa_family != t->to.any.sa_family)
+			continue;
+		(void)setsockopt(
+		    t->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes));
+		return bind(t->fd, &from->any, from->length) == 0 ? 0 : errno;
+	}
+	return EAFNOSUPPORT;
+}
+
+/* What the settings want of a socket before it dials.  Returns 0 or errno. */
+static int
+prepare(const struct try *t)
+{
+	const struct service_settings *s = t->attempt->settings;
+	const char *refused;
+
+	if (s == NULL)
+		return 0;
+	if (!socket_option_apply(&s->socket, t->fd, SOCKET_REMOTE, &refused))
+		return errno;
+	return bind_source(t, s);
+}
+
 /* Call connect().  False: it failed at once.  A success at once is left to the loop. */
 static bool
 try_begin(struct try *t)
@@ -214,7 +252,8 @@ try_begin(struct try *t)
 		try_fail(t, errno);
 		return false;
 	}
-	result = connect_at_once(t);
+	if ((result = prepare(t)) == 0)
+		result = connect_at_once(t);
 	if (result != 0 && result != EINPROGRESS) {
 		try_fail(t, result);
 		return false;
@@ -332,7 +371,8 @@ on_resolved(void *arg, const struct net_address *addresses, size_t count, const 
 
 struct connect *
 connect_start(struct ev_loop *loop, struct resolver *resolver,
-    const struct net_name *name, double seconds, connect_done *done, void *arg)
+    const struct net_name *name, const struct service_settings *settings, double seconds,
+    connect_done *done, void *arg)
 {
 	struct net_address addresses[MOST_WITHOUT_LOOKUP];
 	struct connect *a = calloc(1, sizeof(*a));
@@ -343,6 +383,7 @@ connect_start(struct ev_loop *loop, struct resolver *resolver,
 	a->loop = loop;
 	a->resolver = resolver;
 	a->name = name;
+	a->settings = settings;
 	a->seconds = round(seconds * 10) / 10;
 	a->done = done;
 	a->arg = arg;

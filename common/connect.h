@@ -9,6 +9,7 @@
 #include "common/net.h"
 #include "common/reason.h"
 #include "common/resolve.h"
+#include "common/settings.h"
 
 #include <ev.h>
 
@@ -24,13 +25,15 @@ typedef void connect_done(
     void *arg, int fd, const struct net_address *to, enum reason reason, const char *why);
 
 /**
- * Start.  @done is called exactly once, never from inside this call, unless
+ * Start, with the source address and the socket options of @settings; NULL: without.
+ * @done is called exactly once, never from inside this call, unless
  * connect_cancel() comes first.  @seconds limits the whole, the lookup included.
- * @name and @resolver must live until then.  NULL: out of memory.  The attempt is gone
- * once @done is called, which may free all that was given here.
+ * @name, @settings and @resolver must live until then.  NULL: out of memory.  The attempt
+ * is gone once @done is called, which may free all that was given here.
  */
 struct connect *connect_start(struct ev_loop *loop, struct resolver *resolver,
-    const struct net_name *name, double seconds, connect_done *done, void *arg);
+    const struct net_name *name, const struct service_settings *settings, double seconds,
+    connect_done *done, void *arg);
 
 /** Close whatever is open; @done is not called.  NULL is fine.  Not for use inside @done.
  */

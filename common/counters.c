@@ -5,6 +5,7 @@
 
 struct counters {
 	atomic_int holders;
+	atomic_long open;                                  /* streams */
 	_Atomic(struct counts *) shares[COUNTERS_WORKERS]; /* NULL: not asked for yet */
 };
 
@@ -33,6 +34,24 @@ counters_release(struct counters *c)
 	for (size_t i = 0; i < COUNTERS_WORKERS; i++)
 		free(atomic_load(&c->shares[i]));
 	free(c);
+}
+
+void
+counters_begin_stream(struct counters *c)
+{
+	atomic_fetch_add_explicit(&c->open, 1, memory_order_relaxed);
+}
+
+void
+counters_end_stream(struct counters *c)
+{
+	atomic_fetch_sub_explicit(&c->open, 1, memory_order_relaxed);
+}
+
+long
+counters_open_streams(const struct counters *c)
+{
+	return atomic_load_explicit(&c->open, memory_order_relaxed);
 }
 
 struct counts *

@@ -63,6 +63,13 @@ void counters_release(struct counters *counters);
  * and valid as long as the counters are held.  NULL: out of memory. */
 struct counts *counters_share(struct counters *counters, size_t index);
 
+/** A stream begins, or ends; for any thread. */
+void counters_begin_stream(struct counters *counters);
+void counters_end_stream(struct counters *counters);
+
+/** How many are open, to the stream. */
+long counters_open_streams(const struct counters *counters);
+
 /** The shares of all workers, added up, of `answered` the latest; for any thread. */
 void counters_sum(const struct counters *counters, struct counts *sum);
 

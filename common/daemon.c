@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <syslog.h>
 #include <unistd.h>
 
 enum {
@@ -82,12 +83,23 @@ open_status(struct daemon *d, struct err *e)
 	return true;
 }
 
-/* Threads do not survive a fork, so this comes before the workers. */
+/* A file that is not there is empty, and a device stays as it is. */
 static bool
-go_to_background(const struct settings *settings, struct err *e)
+empty_log(const struct settings *settings, struct err *e)
 {
-	if (settings->foreground == FOREGROUND_NO && daemon(1, 0) < 0)
-		return err_errno(e, errno, "going to the background");
+	if (settings->log_mode == LOG_APPEND || settings->output == NULL ||
+	    truncate(settings->output, 0) == 0 || errno == ENOENT || errno == EINVAL)
+		return true;
+	return err_errno(e, errno, "log = overwrite: empty %s", settings->output);
+}
+
+bool
+daemon_open_log(const struct settings *settings, struct err *e)
+{
+	if (!log_open(settings->output, settings->foreground == FOREGROUND_QUIET, e))
+		return false;
+	log_to_system(
+	    settings->syslog ? _PATH_LOG : NULL, settings->service, settings->facility);
 	return true;
 }
 
@@ -257,8 +269,7 @@ on_user1(struct ev_loop *loop, ev_signal *signal, int events)
 
 	(void)loop;
 	(void)events;
-	if (log_open(
-		d->settings->output, d->settings->foreground == FOREGROUND_QUIET, &e))
+	if (daemon_open_log(d->settings, &e))
 		log_info("event=log-opened");
 	else
 		log_error("event=log-failed detail=\"%s\"", e.text);
@@ -324,8 +335,10 @@ start(struct daemon *d, struct err *e)
 	const struct settings *settings = d->settings;
 
 	pass_phrases_stop_asking(d->phrases);
-	if (!go_to_background(settings, e) ||
-	    !log_open(settings->output, settings->foreground == FOREGROUND_QUIET, e))
+	/* Threads do not survive a fork, so this comes before the workers. */
+	if (settings->foreground == FOREGROUND_NO && !background_enter(&d->background, e))
+		return false;
+	if (!empty_log(settings, e) || !daemon_open_log(settings, e))
 		return false;
 	machine_forbid_cores();
 	d->worker_count =
@@ -340,14 +353,20 @@ start(struct daemon *d, struct err *e)
 	       open_status(d, e) && privilege_drop(settings, e) && start_workers(d, e);
 }
 
-bool
-daemon_check(const struct program *program, const char *file, struct err *e)
+void
+daemon_check(const struct program *program, const char *file, struct faults *faults)
 {
-	struct daemon d = {.program = program};
-	bool ok = load(&d, file, e);
+	struct settings *settings = settings_load_all(file, program->role, faults);
+	struct pass_phrases *phrases;
 
-	daemon_clear(&d);
-	return ok;
+	if (settings == NULL)
+		return;
+	log_set_level(settings->debug);
+	phrases = pass_phrases_new(true); /* without, a locked key is told as such */
+	settings_lend_phrases(settings, phrases);
+	plan_check(settings, faults);
+	settings_release(settings);
+	pass_phrases_free(phrases);
 }
 
 /* For systemd's watchdog. */
@@ -366,6 +385,7 @@ daemon_run(const struct program *program, const char *file)
 	struct err e = {.text = ""};
 	int status = EXIT_USAGE;
 
+	background_init(&d.background);
 	notify_open(&d.notify);
 	if (!inherited_read(&d.inherited, &e) || !load(&d, file, &e))
 		goto fail;
@@ -374,6 +394,7 @@ daemon_run(const struct program *program, const char *file)
 		goto fail;
 	log_info("event=ready program=%s version=%s services=%zu workers=%zu",
 	    program->name, ROUTEPORT_VERSION, d.plan->service_count, d.worker_count);
+	background_ready(&d.background);
 	notify_ready(&d.notify);
 	notify_status(&d.notify, "%zu services", d.plan->service_count);
 	notify_watch(&d.notify, d.loop, all_turn, &d);

@@ -26,7 +26,7 @@ struct program {
 };
 
 /** Would @file run?  Loads certificates and keys, looks up no names, binds nothing. */
-bool daemon_check(const struct program *program, const char *file, struct err *e);
+void daemon_check(const struct program *program, const char *file, struct faults *faults);
 
 /** Run @file until told to stop.  Returns the exit status. */
 int daemon_run(const struct program *program, const char *file);

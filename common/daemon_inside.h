@@ -7,6 +7,7 @@
 #ifndef COMMON_DAEMON_INSIDE_H
 #define COMMON_DAEMON_INSIDE_H
 
+#include "common/background.h"
 #include "common/daemon.h"
 #include "common/notify.h"
 #include "common/staples.h"
@@ -42,12 +43,16 @@ struct daemon {
 	struct status_subject subject; /* of the next one */
 	struct status *status;
 	struct notify notify;
+	struct background background;
 };
 
 /* ---- daemon.c -------------------------------------------------------------------- */
 
 /** How many connections @settings allow with so many workers. */
 long daemon_max_connections(const struct settings *settings, size_t workers);
+
+/** Write the log where @settings want it.  On failure all stays as it was. */
+bool daemon_open_log(const struct settings *settings, struct err *e);
 
 /* ---- reload.c -------------------------------------------------------------------- */
 

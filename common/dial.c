@@ -82,7 +82,8 @@ dial_start(struct ev_loop *loop, struct resolver *resolver, const struct net_nam
 	d->done = done;
 	d->arg = arg;
 	d->ends = reactor_now() + seconds;
-	d->connect = connect_start(loop, resolver, name, seconds, on_connected, d);
+	d->connect =
+	    connect_start(loop, resolver, name, settings, seconds, on_connected, d);
 	if (d->connect == NULL) {
 		free(d);
 		return NULL;

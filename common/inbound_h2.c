@@ -70,7 +70,8 @@ note_rest(struct channel_h2 *ch)
 	if (c->heard - ch->heard > rest) {
 		ch->cycle = c->heard - c->round_trip;
 		ch->cycle_credit = 0;
-		ch->last_gone = ch->last_passed = 0;
+		ch->last_gone = 0;
+		ch->last_passed = 0;
 	}
 	ch->heard = c->heard;
 }
@@ -123,7 +124,7 @@ inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *batch)
 
 	inbound_h2_end_loan(ch);
 	kept = buf_length(&ch->kept);
-	ch->lent = kept < most ? kept : most;
+	ch->lent = (uint32_t)(kept < most ? kept : most);
 	if (ch->lent > 0)
 		batch_add(batch, buf_bytes(&ch->kept), ch->lent);
 	take_pieces(ch, most, batch);
@@ -145,16 +146,16 @@ widen(struct channel_h2 *ch, size_t more)
 	size_t left = c->window_most > ch->window ? c->window_most - ch->window : 0;
 
 	more = budget_take(c->windows, more < left ? more : left);
-	ch->window += more;
+	ch->window += (uint32_t)more;
 	return more;
 }
 
 /* What was promised cannot be taken back, but as bytes pass they need not be credited.
  * Returns how many of them are to be. */
-static size_t
-narrow(struct channel_h2 *ch, size_t n)
+static uint32_t
+narrow(struct channel_h2 *ch, uint32_t n)
 {
-	size_t less = n < ch->excess ? n : ch->excess;
+	uint32_t less = n < ch->excess ? n : ch->excess;
 
 	ch->excess -= less;
 	ch->window -= less;
@@ -167,10 +168,10 @@ static double
 rate_of(struct channel_h2 *ch, double now)
 {
 	double gone = now - ch->cycle, passed = (double)ch->cycle_credit;
-	double rate = (passed + ch->last_passed) / (gone + ch->last_gone);
+	double rate = (passed + ch->last_passed) / (gone + (double)ch->last_gone);
 
-	ch->last_gone = gone;
-	ch->last_passed = passed;
+	ch->last_gone = (float)gone;
+	ch->last_passed = ch->cycle_credit;
 	ch->cycle = now;
 	ch->cycle_credit = 0;
 	return rate;
@@ -204,7 +205,7 @@ judge(struct channel_h2 *ch)
 }
 
 void
-inbound_h2_credit(struct channel_h2 *ch, size_t n)
+inbound_h2_credit(struct channel_h2 *ch, uint32_t n)
 {
 	size_t step = ch->window / 8 < H2_CREDIT_STEP ? ch->window / 8 : H2_CREDIT_STEP;
 	size_t more = 0;

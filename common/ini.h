@@ -1,8 +1,9 @@
 /*
- * One .ini file as its lines say, before anybody asks what they mean.  Only this room
- * knows inih, and it shows inih nothing but short clean lines: each line is judged here
- * first, because inih takes an indented line for a continuation, cuts long lines into
- * several, takes " ;" for a comment and ":" for "=", and accepts text after "]".
+ * One .ini file as its lines say, with the parts that it includes, before anybody asks
+ * what they mean.  Only this room knows inih, and it shows inih nothing but short clean
+ * lines: each line is judged here first, because inih takes an indented line for a
+ * continuation, cuts long lines into several, takes " ;" for a comment and ":" for "=",
+ * and accepts text after "]".
  *
  * Names and values are literal: neither quotes nor comments end a value.  "#" and ";"
  * begin a comment only at the start of a line.  Blanks and tabs at either end of a line
@@ -13,6 +14,8 @@
 #define COMMON_INI_H
 
 #include "common/err.h"
+#include "common/faults.h"
+#include "common/text_list.h"
 
 #include <stddef.h>
 
@@ -21,16 +24,24 @@ enum {
 	INI_LINE_MAX = 4096,
 };
 
+/** Where a line is. */
+struct ini_place {
+	const char *file;
+	int line;
+	size_t
+	    count; /* how many lines were read before it, those of other files included */
+};
+
 /** A line `name = value`. */
 struct ini_entry {
-	int line;
+	struct ini_place at;
 	char *text; /* the line without the blanks at its ends */
 	char *name;
 	char *value; /* "" if nothing stands behind the "=" */
 };
 
 struct ini_section {
-	int line;
+	struct ini_place at;
 	char *name; /* "" for what stands before the first [section] */
 	struct ini_entry *entries;
 	size_t count;
@@ -40,15 +51,29 @@ struct ini {
 	char *file;                   /* as given */
 	struct ini_section *sections; /* the first is what stands before any [section] */
 	size_t count;                 /* at least 1 */
+	struct text_list parts;       /* what was included: files, and the folders */
+	struct text_list folders;
 };
 
-/** Read @file.  NULL: @e says FILE:LINE: "the line": why.  The caller calls ini_free().
+/**
+ * Read @file.  A line `include = FOLDER`, wherever it stands, is replaced by the files in
+ * that folder, in the order of their names and without those that begin with a dot; a
+ * section goes on from one to the next.  Each of the @faults says FILE:LINE: "the line":
+ * why.  NULL: it cannot be read, or looking ended with the first fault.  The caller calls
+ * ini_free().
  */
-struct ini *ini_read(const char *file, struct err *e);
+struct ini *ini_read(const char *file, struct faults *faults);
 void ini_free(struct ini *ini);
+
+/** Does line @a stand behind @b? */
+static inline bool
+ini_is_behind(const struct ini_place *a, const struct ini_place *b)
+{
+	return a->count > b->count;
+}
 
 /** Put FILE:LINE: "the line": in front of @e, the line without control characters and not
  * longer than 200 bytes, and without a password.  Always returns false. */
-bool ini_blame(const struct ini *ini, int line, const char *text, struct err *e);
+bool ini_blame(const struct ini_place *at, const char *text, struct err *e);
 
 #endif

@@ -262,11 +262,12 @@ ask(struct link *l)
 	const struct ocsp_matter matter = {
 	    .certificate = sk_X509_value(chain, 0),
 	    .issuer = sk_X509_value(chain, 1),
-	    .store = SSL_CTX_get_cert_store(l->service->context),
+	    .store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(l->tls.ssl)),
 	    .chain = chain,
 	    .flags = s->ocsp_flags,
 	};
-	const struct ocsp_way way = {.url = s->ocsp_url,
+	const struct ocsp_way way = {.settings = s,
+	    .url = s->ocsp_url,
 	    .aia = s->ocsp_aia,
 	    .nonce = s->ocsp_nonce,
 	    .seconds = s->timeout_ocsp};
@@ -432,6 +433,34 @@ keep_session(void *keeper, SSL_SESSION *session)
 	target_keep_session(keeper, session);
 }
 
+/* From now on the link is the chosen service's. */
+static bool
+change_service(struct link *l, struct service *service)
+{
+	struct counts *counts = counters_share(service->counters, l->set->reactor->index);
+
+	if (counts == NULL)
+		return false;
+	service_hold(service);
+	service_release(l->service);
+	l->service = service;
+	l->counts = counts;
+	return true;
+}
+
+static SSL_CTX *
+choose(void *chooser, const char *name, enum reason *reason)
+{
+	struct link *l = chooser;
+	struct service *service = l->events->choose(l->owner, name, reason);
+
+	if (service != NULL && service != l->service && !change_service(l, service)) {
+		*reason = REASON_NO_MEMORY;
+		service = NULL;
+	}
+	return service != NULL ? service->context : NULL;
+}
+
 /* The client speaks first. */
 static bool
 say_hello(struct link *l)
@@ -478,6 +507,8 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 		return NULL;
 	}
 	link_wait(l, true);
+	l->tls.choose = events->choose != NULL ? choose : NULL;
+	l->tls.chooser = l;
 	if (target == NULL)
 		enter_handshakes(l); /* strangers come to servers */
 	return l;

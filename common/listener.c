@@ -76,6 +76,7 @@ on_connection(struct ev_loop *loop, ev_io *io, int events)
 		fd = accept4(
 		    io->fd, &peer.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
+			service_tune(l->service, fd, SOCKET_LOCAL, false);
 			l->events->accepted(l->owner, l->service, fd, &peer);
 		} else if (is_shortage(errno)) {
 			take_a_pause(l, shortage_pause, LOG_LEVEL_ERROR, strerror(errno));

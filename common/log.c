@@ -1,5 +1,7 @@
 #include "common/log.h"
 
+#include "common/log_system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -37,7 +39,12 @@ static atomic_int level_limit = LOG_LEVEL_INFO;
 static atomic_int log_file = -1;
 static atomic_bool to_stderr = true;
 static atomic_bool under_journal;
+static atomic_ulong unwritten; /* lines that the file has not taken, since it took one */
 static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
+
+static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool to_system;
+static struct log_system system_log = {.fd = -1};
 
 static pthread_mutex_t causes_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cause causes[CAUSES];
@@ -79,6 +86,17 @@ log_open(const char *file, bool quiet, struct err *e)
 	}
 	to_stderr = !quiet;
 	return true;
+}
+
+void
+log_to_system(const char *socket, const char *name, int facility)
+{
+	pthread_mutex_lock(&system_lock);
+	log_system_close(&system_log);
+	if (socket != NULL)
+		log_system_open(&system_log, socket, name, facility);
+	to_system = socket != NULL;
+	pthread_mutex_unlock(&system_lock);
 }
 
 void
@@ -128,14 +146,20 @@ format_prefix(char out[PREFIX_SIZE], enum log_level level, bool journal)
 }
 
 /* A log that cannot be written is no reason to stop, nor to try twice. */
-static void
+static bool
 write_once(int fd, const char *bytes, size_t length)
 {
-	while (write(fd, bytes, length) == -1 && errno == EINTR)
+	ssize_t n;
+
+	while ((n = write(fd, bytes, length)) == -1 && errno == EINTR)
 		;
+	if (n >= 0 && (size_t)n < length)
+		errno = ENOSPC;
+	return n == (ssize_t)length;
 }
 
-static void
+/* False: errno says why not. */
+static bool
 line_write(struct line *line, int fd, enum log_level level, bool journal)
 {
 	char prefix[PREFIX_SIZE];
@@ -143,7 +167,7 @@ line_write(struct line *line, int fd, enum log_level level, bool journal)
 	char *start = line->memory + PREFIX_SIZE - length;
 
 	memcpy(start, prefix, length);
-	write_once(fd, start, line->end - PREFIX_SIZE + length);
+	return write_once(fd, start, line->end - PREFIX_SIZE + length);
 }
 
 static void
@@ -173,17 +197,62 @@ line_finish(struct line *line)
 }
 
 static void
+line_send_to_stderr(struct line *line, enum log_level level)
+{
+	if (!to_stderr)
+		return;
+	pthread_once(&journal_once, detect_journal);
+	line_write(line, STDERR_FILENO, level, under_journal);
+}
+
+/* The file's own troubles, once each time: they go where lines still arrive. */
+static void __attribute__((format(printf, 3, 4)))
+tell_of_file(int fd, enum log_level level, const char *format, ...)
+{
+	struct line line = {.end = PREFIX_SIZE};
+	va_list args;
+
+	va_start(args, format);
+	line_append(&line, format, args);
+	va_end(args);
+	line_finish(&line);
+	if (fd != -1)
+		line_write(&line, fd, level, false);
+	line_send_to_stderr(&line, level);
+}
+
+static void
+line_send_to_file(struct line *line, int fd, enum log_level level)
+{
+	unsigned long lost;
+
+	if (!line_write(line, fd, level, false)) {
+		int error = errno;
+
+		if (atomic_fetch_add(&unwritten, 1) == 0)
+			tell_of_file(-1, LOG_LEVEL_ERROR,
+			    "event=log-failed detail=\"the log file takes no line: %s\"",
+			    strerror(error));
+	} else if (unwritten > 0 && (lost = atomic_exchange(&unwritten, 0)) > 0) {
+		tell_of_file(fd, LOG_LEVEL_WARNING, "event=log-back lost=%lu", lost);
+	}
+}
+
+static void
 line_send(struct line *line, enum log_level level)
 {
 	int fd = log_file;
 
 	line_finish(line);
 	if (fd != -1)
-		line_write(line, fd, level, false);
-	if (to_stderr) {
-		pthread_once(&journal_once, detect_journal);
-		line_write(line, STDERR_FILENO, level, under_journal);
+		line_send_to_file(line, fd, level);
+	if (to_system) {
+		pthread_mutex_lock(&system_lock);
+		log_system_send(&system_log, (int)level, line->memory + PREFIX_SIZE,
+		    line->end - PREFIX_SIZE - 1);
+		pthread_mutex_unlock(&system_lock);
 	}
+	line_send_to_stderr(line, level);
 }
 
 void

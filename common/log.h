@@ -1,11 +1,14 @@
 /*
- * The log: one line per event, `key=value` pairs, to stderr, a file or both.
+ * The log: one line per event, `key=value` pairs, to stderr, a file, the system's log, or
+ * all of them.
  *
  *	2026-11-23T20:51:56.123Z info stream=42 event=close why=finished ...
  *
  * Under systemd's journal only the level stands in front (sd-daemon(3), "<6>").  Any
  * thread may log; a line is one write(2).  A log that cannot be written is no reason to
- * stop: lines are then lost.  What came from outside goes through log_quote().
+ * stop: lines are then lost, which stderr is told once (event=log-failed), and the file
+ * once it takes lines again (event=log-back).  What came from outside goes through
+ * log_quote().
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
@@ -35,6 +38,13 @@ enum {
  * was.
  */
 bool log_open(const char *file, bool quiet, struct err *e);
+
+/**
+ * Send lines to the system's log too, which listens at @socket (a path; NULL: to none any
+ * more), by @name and @facility (LOG_DAEMON and the like, syslog(3)).  It need not be
+ * there, and may come and go: lines are then lost.  Nothing waits for it.
+ */
+void log_to_system(const char *socket, const char *name, int facility);
 
 /** Lines above @level (less important) are dropped. */
 void log_set_level(enum log_level level);

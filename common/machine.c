@@ -3,7 +3,9 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* The quota in whole processors, rounded up; 0: none is set. */
 static long
@@ -84,4 +86,14 @@ void
 machine_forbid_cores(void)
 {
 	(void)setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+}
+
+unsigned long
+machine_random(void)
+{
+	unsigned long number = 0;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return (unsigned long)getpid() << 32; /* so few bytes never fail */
+	return number >> 1;
 }

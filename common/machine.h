@@ -12,6 +12,10 @@ long machine_cpus(void);
 /** Raise the limit of descriptors as far as it goes, and say where that is. */
 long machine_descriptors(void);
 
+/** A number that no other process has, in all likelihood; its upper half is free to count
+ * on. */
+unsigned long machine_random(void);
+
 /** No core files: private keys are in them. */
 void machine_forbid_cores(void);
 

@@ -420,14 +420,18 @@ bind_to(int fd, const struct net_address *address)
 }
 
 static bool
-listen_at(int fd, const struct net_address *address, bool shared)
+listen_at(int fd, const struct net_address *address,
+    const struct socket_option_list *options, bool shared, const char **refused)
 {
-	if (address->any.sa_family == AF_UNIX)
-		return bind_to(fd, address) && listen(fd, SOMAXCONN) == 0;
-	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (address->any.sa_family != AF_UNIX)
+		set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (address->any.sa_family == AF_INET6)
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 		    !IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr));
+	if (!socket_option_apply(options, fd, SOCKET_ACCEPT, refused))
+		return false;
+	if (address->any.sa_family == AF_UNIX)
+		return bind_to(fd, address) && listen(fd, SOMAXCONN) == 0;
 	set_option(fd, SOL_SOCKET, SO_REUSEPORT, shared);
 	if (!bind_to(fd, address))
 		return false;
@@ -437,30 +441,37 @@ listen_at(int fd, const struct net_address *address, bool shared)
 }
 
 int
-net_listen(const struct net_address *address, struct err *e)
+net_listen(const struct net_address *address, const struct socket_option_list *options,
+    struct err *e)
 {
+	const char *refused = NULL;
 	char text[NET_TEXT_SIZE];
 	int fd, errnum;
 
-	if ((fd = net_socket(address)) >= 0 && listen_at(fd, address, false))
+	if ((fd = net_socket(address)) >= 0 &&
+	    listen_at(fd, address, options, false, &refused))
 		return fd;
 	errnum = errno;
 	if (fd >= 0)
 		close(fd);
 	net_address_format(address, text, sizeof(text));
-	err_errno(e, errnum, "listen on %s", text);
+	if (refused != NULL)
+		err_errno(e, errnum, "listen on %s: %s", text, refused);
+	else
+		err_errno(e, errnum, "listen on %s", text);
 	return -1;
 }
 
 int
-net_listen_beside(int first, struct err *e)
+net_listen_beside(int first, const struct socket_option_list *options, struct err *e)
 {
+	const char *refused;
 	struct net_address address = {.length = sizeof(address.un)};
 	int fd = -1;
 
 	if (getsockname(first, &address.any, &address.length) == 0 &&
 	    address.any.sa_family != AF_UNIX && (fd = net_socket(&address)) >= 0 &&
-	    listen_at(fd, &address, true))
+	    listen_at(fd, &address, options, true, &refused))
 		return fd;
 	if (fd >= 0)
 		close(fd);

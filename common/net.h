@@ -6,6 +6,7 @@
 #define COMMON_NET_H
 
 #include "common/err.h"
+#include "common/socket_option.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -78,13 +79,14 @@ bool net_is_same_host(const struct net_address *a, const struct net_address *b);
 /** A listening, non-blocking, close-on-exec socket, or -1 and @e: "listen on
  * 127.0.0.1:443: Address already in use".  An IPv6 socket takes IPv6 alone, unless it is
  * the any-address.  A Unix socket's file is replaced if nobody answers there; whoever
- * closes the socket for good unlinks the file. */
-int net_listen(const struct net_address *address, struct err *e);
+ * closes the socket for good unlinks the file.  @options, perhaps NULL, are set first. */
+int net_listen(const struct net_address *address,
+    const struct socket_option_list *options, struct err *e);
 
 /** Another listening socket at the address of @first, which net_listen() made: the kernel
  * shares out between them what comes.  Where it cannot (a Unix socket), a duplicate, from
  * which whoever comes first accepts.  -1 and @e: no descriptor is left. */
-int net_listen_beside(int first, struct err *e);
+int net_listen_beside(int first, const struct socket_option_list *options, struct err *e);
 
 /** A non-blocking, close-on-exec stream socket of the address' family, or -1 with errno.
  */

@@ -22,6 +22,7 @@ struct ocsp_ask {
 	STACK_OF(OPENSSL_STRING) *urls;
 	int next; /* of them */
 	OCSP_REQUEST *request;
+	const struct service_settings *settings;
 	double until; /* by ev_now() */
 	ocsp_ask_done *done;
 	void *arg;
@@ -214,7 +215,8 @@ next_responder(struct ocsp_ask *a)
 		give_up(a, "is no http:// address");
 		return;
 	}
-	a->connect = connect_start(a->loop, a->resolver, &a->name, left, on_connected, a);
+	a->connect = connect_start(
+	    a->loop, a->resolver, &a->name, a->settings, left, on_connected, a);
 	if (a->connect == NULL)
 		give_up(a, "out of memory");
 }
@@ -297,6 +299,7 @@ ocsp_ask_start(struct ev_loop *loop, struct resolver *resolver,
 		return NULL;
 	a->loop = loop;
 	a->resolver = resolver;
+	a->settings = way->settings;
 	a->done = done;
 	a->arg = arg;
 	a->until = ev_now(loop) + way->seconds;

@@ -8,6 +8,7 @@
 
 #include "common/ocsp.h"
 #include "common/resolve.h"
+#include "common/settings.h"
 
 #include <ev.h>
 
@@ -20,10 +21,11 @@ typedef void ocsp_ask_done(
 
 /** Whom to ask, and how. */
 struct ocsp_way {
-	const char *url; /* of a responder; NULL: none */
-	bool aia;        /* those that the certificate names, too */
-	bool nonce;      /* send a number along that must come back */
-	double seconds;  /* for all of it */
+	const struct service_settings *settings; /* whose sockets are used */
+	const char *url;                         /* of a responder; NULL: none */
+	bool aia;       /* those that the certificate names, too */
+	bool nonce;     /* send a number along that must come back */
+	double seconds; /* for all of it */
 };
 
 /**

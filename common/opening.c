@@ -1,10 +1,10 @@
 #include "common/opening.h"
 
+#include "common/approach.h"
+#include "common/attempts.h"
 #include "common/dial.h"
 #include "common/greeting.h"
-#include "common/log.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +13,7 @@ enum {
 	FIRST_BYTES = 64 * 1024,
 	/* Carriers of one target that may turn a stream away. */
 	MOST_TRIES = 4,
-	/* Bytes that a line has for the words of each target, however many there are. */
-	LEAST_WORDS = 64,
 };
-
-/* Seconds that every target gets, however many there are. */
-static const double least_share = 1;
 
 struct opening {
 	const struct dialer *dialer;
@@ -27,18 +22,12 @@ struct opening {
 	const struct channel *caller; /* the server's; NULL in the client */
 	const struct opening_events *events;
 	void *owner;
-	size_t beginning;    /* the target to begin the round with */
-	size_t current;      /* the target being tried */
-	size_t untried;      /* how many are left */
-	int tries;           /* of this target's carriers */
-	double deadline;     /* of the whole; both by reactor_now() */
-	double share_ends;   /* of this target */
-	enum reason reason;  /* the first failure */
-	struct buf failures; /* why each target failed, in words */
+	struct attempts attempts;
+	int tries; /* of this target's carriers */
 
 	/* What is under way, one at a time: */
-	struct dial *dial;
-	struct link *link;         /* in its handshake */
+	struct dial *dial;         /* to the app */
+	struct approach *approach; /* to a raw link */
 	struct pool_waiter waiter; /* for an h2 carrier */
 	struct channel *channel;   /* asked, not answered */
 
@@ -60,14 +49,7 @@ loop_of(const struct opening *o)
 static struct target *
 target_of(const struct opening *o)
 {
-	return &o->service->targets[o->current];
-}
-
-/* Is there more than one target? */
-static bool
-has_choice(const struct opening *o)
-{
-	return o->service->target_count > 1;
+	return attempts_target(&o->attempts);
 }
 
 static bool
@@ -82,14 +64,11 @@ is_client(const struct opening *o)
 static void
 stop(struct opening *o)
 {
-	struct link *link = o->link;
-
 	ev_timer_stop(loop_of(o), &o->limit);
 	dial_cancel(o->dial);
 	o->dial = NULL;
-	o->link = NULL;
-	if (link != NULL)
-		link_cancel(link);
+	approach_cancel(o->approach);
+	o->approach = NULL;
 	pool_leave(&o->waiter);
 	if (o->channel != NULL) {
 		endpoint_end(&o->channel->endpoint, ENDING_RST);
@@ -102,7 +81,7 @@ stop(struct opening *o)
 static void
 discard(struct opening *o)
 {
-	buf_clear(&o->failures);
+	attempts_clear(&o->attempts);
 	free(o);
 }
 
@@ -116,103 +95,28 @@ opening_cancel(struct opening *o)
 	discard(o);
 }
 
-/* One line for somebody to act on. */
-static void
-log_failure(const struct opening *o, const char *detail)
-{
-	const char *service = o->service->settings->name;
-	const char *why = reason_word(o->reason);
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
-
-	log_quote(service, name);
-	log_quote(detail, text);
-	if (has_choice(o))
-		log_cause(LOG_LEVEL_ERROR, service,
-		    "event=failed why=%s service=%s detail=%s", why, name, text);
-	else
-		log_cause(LOG_LEVEL_ERROR, service,
-		    "event=failed why=%s service=%s target=%s detail=%s", why, name,
-		    target_of(o)->text, text);
-}
-
 static void
 give_up(struct opening *o)
 {
 	const struct opening_events *events = o->events;
-	enum reason reason = o->reason;
+	enum reason reason = o->attempts.reason;
 	void *owner = o->owner;
-	struct buf failures = o->failures;
-	const char *detail = reason_text(reason);
+	struct buf words = attempts_give_up(&o->attempts);
 
-	if (buf_append(&failures, "", 1))
-		detail = (const char *)buf_bytes(&failures);
-	o->failures = (struct buf){0};
-	log_failure(o, detail);
 	opening_cancel(o);
-	events->failed(owner, reason, detail);
-	buf_clear(&failures);
-}
-
-/* Of several targets each has a like share of the line. */
-static void
-keep_words(struct opening *o, enum reason reason, const char *detail)
-{
-	char piece[LOG_QUOTE_SIZE];
-	size_t share = LOG_QUOTE_SIZE / o->service->target_count;
-	int n;
-
-	if (!has_choice(o)) {
-		buf_append(&o->failures, detail, strlen(detail));
-		return;
-	}
-	if (share < LEAST_WORDS)
-		share = LEAST_WORDS;
-	n = snprintf(piece, share, "%s%s: %s (%s)",
-	    buf_length(&o->failures) > 0 ? "; " : "", target_of(o)->text,
-	    reason_word(reason), detail);
-	if ((size_t)n >= share)
-		memcpy(piece + share - 4, "...", 4);
-	buf_append(&o->failures, piece, strlen(piece));
-}
-
-/* There is nowhere else to go while the only target rests, so it never does. */
-static void
-note_failure(struct opening *o, enum reason reason, const char *detail)
-{
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
-	double seconds;
-
-	if (detail == NULL)
-		detail = reason_text(reason);
-	if (o->reason == REASON_NONE)
-		o->reason = reason;
-	keep_words(o, reason, detail);
-	if (!has_choice(o) || reason == REASON_NO_MEMORY)
-		return;
-	if ((seconds = target_fail(target_of(o), reactor_now())) > 0)
-		log_warning(
-		    "event=target-rests target=%s service=%s for=%.1f why=%s detail=%s",
-		    target_of(o)->text, log_quote(o->service->settings->name, name),
-		    seconds, reason_word(reason), log_quote(detail, text));
-}
-
-static void
-note_success(struct opening *o)
-{
-	char name[LOG_QUOTE_SIZE];
-
-	if (has_choice(o) && target_answer(target_of(o)))
-		log_info("event=target-back target=%s service=%s", target_of(o)->text,
-		    log_quote(o->service->settings->name, name));
+	events->failed(owner, reason,
+	    buf_length(&words) > 0 ? (const char *)buf_bytes(&words)
+				   : reason_text(reason));
+	buf_clear(&words);
 }
 
 /* Try the next target, if there is one and time is left. */
 static void
 target_failed(struct opening *o, enum reason reason, const char *detail)
 {
-	note_failure(o, reason, detail);
+	attempts_fail(&o->attempts, reason, detail);
 	stop(o);
-	if (o->untried == 0 || reactor_now() >= o->deadline || !try_next(o))
+	if (!try_next(o))
 		give_up(o);
 }
 
@@ -220,9 +124,7 @@ target_failed(struct opening *o, enum reason reason, const char *detail)
 static void
 fail_for_good(struct opening *o, enum reason reason, const char *detail)
 {
-	if (o->reason == REASON_NONE)
-		o->reason = reason;
-	keep_words(o, reason, detail != NULL ? detail : reason_text(reason));
+	attempts_blame(&o->attempts, reason, detail);
 	give_up(o);
 }
 
@@ -234,7 +136,7 @@ opened(struct opening *o, int fd, struct channel *channel)
 	size_t fed = buf_length(&o->first);
 	struct buf rest;
 
-	note_success(o);
+	attempts_succeed(&o->attempts);
 	buf_consume(&o->first, o->given);
 	rest = o->first;
 	ev_timer_stop(loop_of(o), &o->limit);
@@ -260,7 +162,7 @@ on_link_opened(void *owner, struct link *link)
 {
 	struct opening *o = owner;
 
-	o->link = NULL;
+	o->approach = NULL;
 	use_raw(o, link);
 }
 
@@ -269,7 +171,7 @@ on_link_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct opening *o = owner;
 
-	o->link = NULL;
+	o->approach = NULL;
 	target_failed(o, reason, detail);
 }
 
@@ -301,28 +203,30 @@ on_connected(
 	struct opening *o = arg;
 
 	(void)to;
+	(void)reason;
 	o->dial = NULL;
 	if (fd < 0) {
-		target_failed(o, is_client(o) ? reason : REASON_APP_UNREACHABLE, why);
+		target_failed(o, REASON_APP_UNREACHABLE, why);
 		return;
 	}
-	net_tune(fd, !is_client(o));
-	if (!is_client(o)) {
-		use_app(o, fd);
-		return;
-	}
-	o->link = link_new(o->dialer->links, o->service, target_of(o), fd,
-	    o->share_ends - reactor_now(), &link_events, o);
-	if (o->link == NULL)
-		target_failed(o, REASON_NO_MEMORY, NULL);
+	service_tune(o->service, fd, SOCKET_REMOTE, true);
+	use_app(o, fd);
 }
 
 static bool
-dial(struct opening *o)
+dial_app(struct opening *o)
 {
 	o->dial = dial_start(loop_of(o), o->dialer->resolver, target_of(o)->name,
-	    o->service->settings, o->share_ends - reactor_now(), on_connected, o);
+	    o->service->settings, attempts_left(&o->attempts), on_connected, o);
 	return o->dial != NULL;
+}
+
+static bool
+dial_raw(struct opening *o)
+{
+	o->approach = approach_start(o->dialer->links, o->dialer->resolver, o->service,
+	    target_of(o), attempts_left(&o->attempts), &link_events, o);
+	return o->approach != NULL;
 }
 
 /* ---- h2 carriers ----------------------------------------------------------------- */
@@ -344,7 +248,7 @@ on_carrier_raw(void *owner, struct link *link)
 	ev_timer_stop(loop_of(o), &o->limit);
 	if (link != NULL)
 		use_raw(o, link);
-	else if (!dial(o))
+	else if (!dial_raw(o))
 		target_failed(o, REASON_NO_MEMORY, NULL);
 }
 
@@ -423,7 +327,7 @@ static void
 start_limit(struct opening *o)
 {
 	ev_timer_stop(loop_of(o), &o->limit);
-	ev_timer_set(&o->limit, o->share_ends - reactor_now(), 0);
+	ev_timer_set(&o->limit, attempts_left(&o->attempts), 0);
 	ev_timer_start(loop_of(o), &o->limit);
 }
 
@@ -439,8 +343,7 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	if (o->given == 0) {
 		target_failed(o, REASON_OPEN_TIMEOUT, why);
-	} else if (o->share_ends < o->deadline) {
-		o->share_ends = o->deadline;
+	} else if (attempts_extend(&o->attempts)) {
 		start_limit(o);
 	} else {
 		fail_for_good(o, REASON_OPEN_TIMEOUT, why);
@@ -508,33 +411,24 @@ opening_given(const struct opening *o)
 
 /* ---- the beginning --------------------------------------------------------------- */
 
-/* False: out of memory. */
+/* False: there is none, or no time or no memory left. */
 static bool
 try_next(struct opening *o)
 {
-	struct service *service = o->service;
-	double now = reactor_now();
-	double share = (o->deadline - now) / (double)o->untried;
-
-	if (share < least_share)
-		share = least_share;
-	o->share_ends = now + share;
+	if (!attempts_next(&o->attempts))
+		return false;
 	o->tries = 0;
-	o->current = target_next(
-	    service->targets, service->target_count, o->beginning, o->tried, now);
-	o->tried[o->current] = true;
-	o->untried--;
-	if (is_client(o) && target_may_h2(target_of(o)))
-		return try_carrier(o);
-	return dial(o);
+	if (!is_client(o))
+		return dial_app(o);
+	return target_may_h2(target_of(o)) ? try_carrier(o) : dial_raw(o);
 }
 
 struct opening *
 opening_start(const struct dialer *dialer, struct service *service, const char *peer,
     const struct channel *caller, const struct opening_events *events, void *owner)
 {
-	size_t count = service->target_count;
-	struct opening *o = malloc(sizeof(*o) + count * sizeof(o->tried[0]));
+	struct opening *o =
+	    malloc(sizeof(*o) + service->target_count * sizeof(o->tried[0]));
 
 	if (o == NULL)
 		return NULL;
@@ -545,9 +439,6 @@ opening_start(const struct dialer *dialer, struct service *service, const char *
 	    .caller = caller,
 	    .events = events,
 	    .owner = owner,
-	    .beginning = service_first_target(service),
-	    .untried = count,
-	    .deadline = reactor_now() + service->settings->timeout_connect,
 	    .waiter =
 		{
 		    .owner = o,
@@ -556,7 +447,7 @@ opening_start(const struct dialer *dialer, struct service *service, const char *
 		    .failed = on_carrier_failed,
 		},
 	};
-	memset(o->tried, 0, count * sizeof(o->tried[0]));
+	attempts_init(&o->attempts, service, o->tried);
 	ev_init(&o->limit, on_limit);
 	o->limit.data = o;
 	if (!try_next(o)) {

@@ -9,6 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
+enum {
+	/* Letters that are wrong in a word of which another one may be meant. */
+	MISSPELT = 3,
+};
+
 /* What a type does; a value's place is where the row's offset leads. */
 struct operations {
 	bool (*set)(const struct option *, void *place, const char *value, struct err *);
@@ -45,18 +50,90 @@ option_values(const struct option *o, char text[OPTION_VALUES_SIZE])
 		return "text, repeatable";
 	case OPTION_ADDRESSES:
 		return "[HOST:]PORT or /unix/socket, repeatable";
+	case OPTION_SOCKETS:
+		return "a, l or r:NAME=VALUE, repeatable";
+	case OPTION_NOTHING:
+		return "anything";
 	}
 	return text;
 }
 
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many letters must be put in, left out or changed to make one word the other
+ * (Levenshtein); words are compared up to the length of a row. */
+static size_t
+distance(const char *a, const char *b)
+{
+	enum {
+		ROW = 64
+	};
+	size_t row[ROW + 1], columns = least(strlen(b), ROW);
+	size_t diagonal, above;
+
+	for (size_t j = 0; j <= columns; j++)
+		row[j] = j;
+	for (size_t i = 0; i < ROW && a[i] != '\0'; i++) {
+		diagonal = row[0];
+		row[0] = i + 1;
+		for (size_t j = 0; j < columns; j++) {
+			above = row[j + 1];
+			if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]))
+				diagonal = least(least(above, row[j]), diagonal) + 1;
+			row[j + 1] = diagonal;
+			diagonal = above;
+		}
+	}
+	return row[columns];
+}
+
+/* Is @word one of "@values, as, the, reader, sees, them"? */
+static bool
+is_offered(const char *values, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = strstr(values, word); at != NULL; at = strstr(at + 1, word))
+		if ((at == values || at[-1] == ' ') &&
+		    (at[length] == '\0' || at[length] == ','))
+			return true;
+	return false;
+}
+
+/* The word that was meant, if one of those that are offered is near enough. */
+static const char *
+nearest_word(const struct option *o, const char *value, const char *values)
+{
+	static const struct option_word yes_no[] = {{"yes", 1}, {"no", 0}, {NULL, 0}};
+	const struct option_word *w = o->type == OPTION_YES_NO ? yes_no : o->words;
+	size_t best = strlen(value) < MISSPELT ? strlen(value) : MISSPELT;
+	const char *word = NULL;
+
+	for (; w != NULL && w->word != NULL; w++) {
+		if (distance(value, w->word) < best && is_offered(values, w->word)) {
+			best = distance(value, w->word);
+			word = w->word;
+		}
+	}
+	return word;
+}
+
 /* The value is none of those that the row allows. */
 static bool
-refuse(const struct option *o, struct err *e)
+refuse(const struct option *o, const char *value, struct err *e)
 {
-	char values[OPTION_VALUES_SIZE];
+	char text[OPTION_VALUES_SIZE];
+	const char *values = option_values(o, text);
+	const char *word = nearest_word(o, value, values);
 
-	err_set(e, "%s takes %s", o->name, option_values(o, values));
-	return false;
+	if (word != NULL)
+		return err_set(
+		    e, "%s takes %s; the nearest is %s", o->name, values, word);
+	return err_set(e, "%s takes %s", o->name, values);
 }
 
 static bool
@@ -65,7 +142,7 @@ set_yes_no(const struct option *o, void *place, const char *value, struct err *e
 	bool yes = strcasecmp(value, "yes") == 0;
 
 	if (!yes && strcasecmp(value, "no") != 0)
-		return refuse(o, e);
+		return refuse(o, value, e);
 	*(bool *)place = yes;
 	return true;
 }
@@ -85,7 +162,7 @@ static bool
 read_number(const struct option *o, const char *value, double *number, struct err *e)
 {
 	if (!is_decimal(value, o->type == OPTION_SECONDS))
-		return refuse(o, e);
+		return refuse(o, value, e);
 	*number = strtod(value, NULL);
 	if (o->clamped && *number > o->max) {
 		log_cause(LOG_LEVEL_WARNING, o->name,
@@ -93,7 +170,7 @@ read_number(const struct option *o, const char *value, double *number, struct er
 		    o->name, value, o->max);
 		*number = o->max;
 	}
-	return (*number >= o->min && *number <= o->max) || refuse(o, e);
+	return (*number >= o->min && *number <= o->max) || refuse(o, value, e);
 }
 
 static bool
@@ -132,7 +209,7 @@ set_word(const struct option *o, void *place, const char *value, struct err *e)
 			return true;
 		}
 	}
-	return refuse(o, e);
+	return refuse(o, value, e);
 }
 
 static void
@@ -156,29 +233,6 @@ set_text(const struct option *o, void *place, const char *value, struct err *e)
 	clear_text(place);
 	*(char **)place = copy;
 	return true;
-}
-
-bool
-text_list_add(struct text_list *list, const char *text)
-{
-	char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
-
-	if (items == NULL)
-		return false;
-	list->items = items;
-	if ((items[list->count] = strdup(text)) == NULL)
-		return false;
-	list->count++;
-	return true;
-}
-
-void
-text_list_clear(struct text_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
-	*list = (struct text_list){0};
 }
 
 static void
@@ -224,6 +278,32 @@ add_address(const struct option *o, void *place, const char *value, struct err *
 	return true;
 }
 
+static bool
+add_socket_option(const struct option *o, void *place, const char *value, struct err *e)
+{
+	(void)o;
+	return socket_option_add(place, value, e);
+}
+
+static void
+clear_socket_options(void *place)
+{
+	socket_option_clear(place);
+}
+
+static bool
+judge_nothing(const struct option *o, void *place, const char *value, struct err *e)
+{
+	(void)place;
+	for (const struct option_word *w = o->words; w != NULL && w->word != NULL; w++)
+		if (strcasecmp(w->word, value) == 0)
+			return true;
+	if (o->words == NULL ||
+	    (o->max > 0 && is_decimal(value, false) && strtod(value, NULL) <= o->max))
+		return true;
+	return refuse(o, value, e);
+}
+
 static const struct operations operations[] = {
     [OPTION_YES_NO] = {set_yes_no, NULL},
     [OPTION_INTEGER] = {set_integer, NULL},
@@ -232,6 +312,8 @@ static const struct operations operations[] = {
     [OPTION_TEXT] = {set_text, clear_text},
     [OPTION_TEXTS] = {add_text, clear_texts},
     [OPTION_ADDRESSES] = {add_address, clear_addresses},
+    [OPTION_SOCKETS] = {add_socket_option, clear_socket_options},
+    [OPTION_NOTHING] = {judge_nothing, NULL},
 };
 
 bool
@@ -269,50 +351,6 @@ option_is_for(const struct option *o, enum role role)
 	       o->roles == (role == ROLE_CLIENT ? OPTION_CLIENT : OPTION_SERVER);
 }
 
-static size_t
-least(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* How many letters must be put in, left out or changed to make one word the other
- * (Levenshtein); words are compared up to the length of a row. */
-static size_t
-distance(const char *a, const char *b)
-{
-	enum {
-		ROW = 64
-	};
-	size_t row[ROW + 1], columns = least(strlen(b), ROW);
-	size_t diagonal, above;
-
-	for (size_t j = 0; j <= columns; j++)
-		row[j] = j;
-	for (size_t i = 0; i < ROW && a[i] != '\0'; i++) {
-		diagonal = row[0];
-		row[0] = i + 1;
-		for (size_t j = 0; j < columns; j++) {
-			above = row[j + 1];
-			if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]))
-				diagonal = least(least(above, row[j]), diagonal) + 1;
-			row[j + 1] = diagonal;
-			diagonal = above;
-		}
-	}
-	return row[columns];
-}
-
-static const char *
-nearest(const struct option_table *table, const char *name)
-{
-	const char *best = table->rows[0].name;
-
-	for (size_t i = 0; i < table->count; i++)
-		if (distance(name, table->rows[i].name) < distance(name, best))
-			best = table->rows[i].name;
-	return best;
-}
-
 /* Is @name among @names, "one two three*"? */
 static bool
 is_listed(const char *names, const char *name)
@@ -338,6 +376,27 @@ find_refusal(const struct option_table *table, const char *name)
 	return NULL;
 }
 
+static const struct option *
+nearest(const struct option_table *table, const char *name)
+{
+	const struct option *best = &table->rows[0];
+
+	for (size_t i = 0; i < table->count; i++)
+		if (distance(name, table->rows[i].name) < distance(name, best->name))
+			best = &table->rows[i];
+	return best;
+}
+
+const struct option *
+option_nearest(const struct option_table *table, const char *name)
+{
+	const struct option *best = nearest(table, name);
+
+	if (find_refusal(table, name) != NULL || distance(name, best->name) >= MISSPELT)
+		return NULL;
+	return best;
+}
+
 const struct option *
 option_find(const struct option_table *table, const char *name, struct err *e)
 {
@@ -354,6 +413,6 @@ option_find(const struct option_table *table, const char *name, struct err *e)
 		err_set(e, "%s %s", name, refusal->why);
 	else
 		err_set(e, "there is no such option; the nearest one is %s",
-		    nearest(table, name));
+		    nearest(table, name)->name);
 	return NULL;
 }

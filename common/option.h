@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 #include "common/net.h"
+#include "common/text_list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,19 +20,10 @@ enum role {
 	ROLE_SERVER
 };
 
-struct text_list {
-	char **items;
-	size_t count;
-};
-
 struct name_list {
 	struct net_name *items;
 	size_t count;
 };
-
-/** Append a copy of @text.  False: out of memory, and the list is as it was. */
-bool text_list_add(struct text_list *list, const char *text);
-void text_list_clear(struct text_list *list);
 
 /** What an option's place holds. */
 enum option_type {
@@ -42,6 +34,8 @@ enum option_type {
 	OPTION_TEXT,      /* char *, NULL: none */
 	OPTION_TEXTS,     /* struct text_list: each line adds one */
 	OPTION_ADDRESSES, /* struct name_list: each line adds one */
+	OPTION_SOCKETS,   /* struct socket_option_list: each line adds one */
+	OPTION_NOTHING, /* nothing: one of .words, or a number up to .max, to no effect */
 };
 
 /** Where an option may stand. */
@@ -116,6 +110,9 @@ enum {
 const struct option *
 option_find(const struct option_table *table, const char *name, struct err *e);
 
+/** The option whose name is nearest to @name, and near enough to be meant; or NULL. */
+const struct option *option_nearest(const struct option_table *table, const char *name);
+
 /** Read @value into @base.  What was there before is freed, or kept where values add up.
  * On failure @base is as it was; @e does not repeat the value. */
 bool option_set(const struct option *o, void *base, const char *value, struct err *e);
@@ -132,6 +129,15 @@ const char *option_values(const struct option *o, char text[OPTION_VALUES_SIZE])
 
 /** True if a service of @role uses this option. */
 bool option_is_for(const struct option *o, enum role role);
+
+/** The default of @role for the reader.  Returns a constant. */
+const char *option_default(const struct option *o, enum role role);
+
+/** One row by itself, in full. */
+void option_print_one(const struct option *o, FILE *out);
+
+/** Lists in mdoc(7) for a manual page, for both roles. */
+void option_print_mdoc(const struct option_table *table, FILE *out);
 
 /** Readable columns: name, default, values, meaning, of all that concerns @role. */
 void option_print(const struct option_table *table, FILE *out, enum role role);

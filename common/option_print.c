@@ -7,13 +7,14 @@
 
 enum {
 	CELLS = 4,
-	GAP = 2, /* blanks between two columns */
+	GAP = 2,    /* blanks between two columns */
+	WIDTH = 78, /* of lines of text */
 };
 
 static const int widths[CELLS] = {16, 18, 20, 46};
 
-static const char *
-default_of(const struct option *o, enum role role)
+const char *
+option_default(const struct option *o, enum role role)
 {
 	if (o->fallback_help[role] != NULL)
 		return o->fallback_help[role];
@@ -79,9 +80,9 @@ print_scope(
 		const struct option *o = &table->rows[i];
 
 		if (o->scope == scope && option_is_for(o, role))
-			print_cells(out,
-			    (const char *[CELLS]){name_of(o, name), default_of(o, role),
-				option_values(o, values), o->help});
+			print_cells(out, (const char *[CELLS]){name_of(o, name),
+					     option_default(o, role),
+					     option_values(o, values), o->help});
 	}
 }
 
@@ -113,7 +114,8 @@ print_markdown_row(const struct option *o, FILE *out)
 	print_escaped(out, option_values(o, values));
 	for (enum role role = ROLE_CLIENT; role <= ROLE_SERVER; role++) {
 		fputs(" | ", out);
-		print_escaped(out, option_is_for(o, role) ? default_of(o, role) : "-");
+		print_escaped(
+		    out, option_is_for(o, role) ? option_default(o, role) : "-");
 	}
 	fputs(" | ", out);
 	print_escaped(out, o->help);
@@ -133,4 +135,22 @@ option_print_markdown(const struct option_table *table, FILE *out)
 		if (scope == OPTION_SERVICE)
 			break;
 	}
+}
+
+void
+option_print_one(const struct option *o, FILE *out)
+{
+	char name[OPTION_VALUES_SIZE], values[OPTION_VALUES_SIZE];
+
+	fprintf(out, "%s = %s\n", name_of(o, name), option_values(o, values));
+	for (const char *text = o->help; *text != '\0'; text += strspn(text, " ")) {
+		size_t n = fitting(text, WIDTH);
+
+		fprintf(out, "  %.*s\n", (int)n, text);
+		text += n;
+	}
+	for (enum role role = ROLE_CLIENT; role <= ROLE_SERVER; role++)
+		fprintf(out, "Default in the %s: %s\n",
+		    role == ROLE_CLIENT ? "client" : "server",
+		    option_is_for(o, role) ? option_default(o, role) : "not for it");
 }

@@ -29,6 +29,14 @@ write_gathered(struct carrier_h2 *c)
 	c->gathered_length = 0;
 }
 
+static void
+forget_gathered(struct carrier_h2 *c)
+{
+	free(c->gathered);
+	c->gathered = NULL;
+	c->gathered_length = c->gathered_space = 0;
+}
+
 /* What was encrypted has to leave TLS's scratch space before anybody else writes. */
 static void
 flush(struct carrier_h2 *c)
@@ -54,8 +62,7 @@ output_h2_send(struct carrier_h2 *c)
 		return;
 	write_gathered(c);
 	flush(c);
-	free(c->gathered);
-	c->gathered = NULL;
+	forget_gathered(c);
 }
 
 /* A full socket says when it is empty. */
@@ -71,14 +78,32 @@ on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 		ev_prepare_stop(loop, prepare);
 }
 
+/* Most often little is gathered.  False: out of memory. */
+static bool
+make_space(struct carrier_h2 *c, size_t length)
+{
+	size_t space = c->gathered_space > 0 ? c->gathered_space : H2_GATHERED;
+	uint8_t *memory;
+
+	while (space < length)
+		space *= 2;
+	if (space == c->gathered_space)
+		return true;
+	if ((memory = realloc(c->gathered, space)) == NULL)
+		return false;
+	c->gathered = memory;
+	c->gathered_space = space;
+	return true;
+}
+
 /* False: out of memory. */
 static bool
 gather(struct carrier_h2 *c, const uint8_t *bytes, size_t n)
 {
-	if (c->gathered == NULL && (c->gathered = malloc(H2_RECORD)) == NULL)
-		return false;
 	if (c->gathered_length + n > H2_RECORD)
 		write_gathered(c);
+	if (!make_space(c, c->gathered_length + n))
+		return false;
 	memcpy(c->gathered + c->gathered_length, bytes, n);
 	c->gathered_length += n;
 	return true;
@@ -129,8 +154,9 @@ present_part(struct carrier_h2 *c)
 	return &c->giving->parts[c->giving_part];
 }
 
-/* How long the next DATA of a stream is.  A stream nobody owns any more had told its end.
- */
+/* How long the next DATA of a stream is.  Behind the last of what is given nghttp2
+ * forgets that there was any, and holds no memory for a stream that is silent.  A stream
+ * nobody owns any more had told its end. */
 static ssize_t
 on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
     uint32_t *flags, nghttp2_data_source *source, void *user_data)
@@ -145,7 +171,10 @@ on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
 		n = present_part(c)->iov_len - c->giving_offset;
 		n = n < length ? n : length;
 		*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-		return (ssize_t)(n < c->giving_left ? n : c->giving_left);
+		if (n < c->giving_left)
+			return (ssize_t)n;
+		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		return (ssize_t)c->giving_left;
 	}
 	if (ch != NULL && !ch->out_ended)
 		return NGHTTP2_ERR_DEFERRED;
@@ -192,12 +221,6 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 	return 0;
 }
 
-nghttp2_data_provider
-output_h2_provider(void)
-{
-	return (nghttp2_data_provider){.read_callback = on_want_data};
-}
-
 void
 output_h2_set_callbacks(nghttp2_session_callbacks *callbacks)
 {
@@ -220,9 +243,7 @@ void
 output_h2_clear(struct carrier_h2 *c)
 {
 	ev_prepare_stop(c->reactor->loop, &c->prepare);
-	free(c->gathered);
-	c->gathered = NULL;
-	c->gathered_length = 0;
+	forget_gathered(c);
 }
 
 void
@@ -242,6 +263,21 @@ output_h2_pump(struct carrier_h2 *c)
 	}
 }
 
+void
+output_h2_data(struct channel_h2 *ch)
+{
+	static const nghttp2_data_provider provider = {.read_callback = on_want_data};
+	struct carrier_h2 *c = ch->carrier;
+	int result =
+	    nghttp2_submit_data(c->session, NGHTTP2_FLAG_END_STREAM, ch->id, &provider);
+
+	if (result == NGHTTP2_ERR_DATA_EXIST)
+		result = nghttp2_session_resume_data(c->session, ch->id);
+	if (nghttp2_is_fatal(result))
+		carrier_h2_blame(c, "%s", nghttp2_strerror(result));
+	output_h2_pump(c);
+}
+
 size_t
 output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most)
 {
@@ -255,8 +291,7 @@ output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most)
 	c->giving_offset = 0;
 	c->giving_left = n;
 	c->giver = ch;
-	nghttp2_session_resume_data(c->session, ch->id);
-	output_h2_pump(c);
+	output_h2_data(ch);
 	n -= c->giving_left;
 	c->giving = NULL;
 	c->giving_left = 0;

@@ -1,6 +1,7 @@
 #include "common/plan.h"
 
 #include "common/resolve.h"
+#include "common/server_name.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -35,8 +36,8 @@ door_release(struct door *door)
 }
 
 static struct door *
-door_open(const struct net_address *address, size_t workers, struct inherited *inherited,
-    struct err *e)
+door_open(const struct net_address *address, size_t workers,
+    const struct socket_option_list *options, struct inherited *inherited, struct err *e)
 {
 	struct door *door = malloc(sizeof(*door) + workers * sizeof(int));
 	int fd = -1;
@@ -48,7 +49,7 @@ door_open(const struct net_address *address, size_t workers, struct inherited *i
 	if (inherited != NULL)
 		fd = inherited_take(inherited, address);
 	*door = (struct door){.address = *address, .lent = fd >= 0, .count = workers};
-	if (fd < 0 && (fd = net_listen(address, e)) < 0) {
+	if (fd < 0 && (fd = net_listen(address, options, e)) < 0) {
 		free(door);
 		return NULL;
 	}
@@ -56,7 +57,7 @@ door_open(const struct net_address *address, size_t workers, struct inherited *i
 	for (size_t i = 0; i < workers; i++)
 		door->fds[i] = i == 0 ? fd : -1;
 	for (size_t i = 1; i < workers; i++)
-		if ((door->fds[i] = net_listen_beside(fd, e)) < 0) {
+		if ((door->fds[i] = net_listen_beside(fd, options, e)) < 0) {
 			door_release(door);
 			return NULL;
 		}
@@ -164,9 +165,9 @@ make_service(struct settings *settings, const struct service_settings *s,
 
 /* Every way in which @e is worded names the section's line. */
 static bool
-blame(const struct settings *settings, const struct service_settings *s, struct err *e)
+blame(const struct service_settings *s, struct err *e)
 {
-	return err_prefix(e, "%s:%d: [%s]", settings->file, s->line, s->name);
+	return err_prefix(e, "%s:%d: [%s]", s->file, s->line, s->name);
 }
 
 static bool
@@ -180,7 +181,7 @@ take_services(
 		service = service != NULL ? service_hold(service)
 					  : make_service(settings, s, before, e);
 		if (service == NULL)
-			return blame(settings, s, e);
+			return blame(s, e);
 		if (!add_service(p, service))
 			return err_set(e, "out of memory");
 	}
@@ -194,6 +195,8 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 {
 	size_t workers = service != NULL ? from->workers : 1;
 	bool of_status = service == NULL;
+	const struct socket_option_list *options =
+	    service != NULL ? &service->settings->socket : NULL;
 	struct net_address addresses[8];
 	size_t opened = 0, count = net_name_addresses(name, addresses);
 	struct door *door;
@@ -207,8 +210,8 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 			   : NULL; /* twice in one file: its error is the system's */
 		if (door != NULL)
 			door_hold(door);
-		else if ((door = door_open(&addresses[i], workers, from->inherited, e)) ==
-			     NULL &&
+		else if ((door = door_open(&addresses[i], workers, options,
+			      from->inherited, e)) == NULL &&
 			 (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
 			continue;
 		if (door == NULL)
@@ -239,7 +242,7 @@ take_all_doors(struct plan *p, const struct settings *settings,
 
 		for (size_t j = 0; j < s->accept.count; j++)
 			if (!take_doors(p, p->services[i], &s->accept.items[j], from, e))
-				return blame(settings, s, e);
+				return blame(s, e);
 	}
 	return take_status_doors(p, settings, from, e);
 }
@@ -270,6 +273,23 @@ plan_new(struct settings *settings, size_t workers, const struct plan *before,
 		return p;
 	plan_release(p);
 	return NULL;
+}
+
+void
+plan_check(struct settings *settings, struct faults *faults)
+{
+	for (size_t i = 0; i < settings->service_count; i++) {
+		struct err e = {.text = ""};
+		struct service *service =
+		    service_new(settings, &settings->services[i], &e);
+
+		service_release(service);
+		if (service != NULL)
+			continue;
+		blame(&settings->services[i], &e);
+		if (!faults_note(faults, &e))
+			return;
+	}
 }
 
 struct plan *
@@ -333,4 +353,34 @@ plan_service_of(const struct plan *plan, const struct door *door)
 		if (plan->entrances[i].door == door)
 			return plan->entrances[i].service;
 	return NULL;
+}
+
+/* Does a line of @s fit @name, or any name if that is NULL, at the doors of @at? */
+static bool
+has_name(
+    const struct service_settings *s, const struct service_settings *at, const char *name)
+{
+	for (size_t i = 0; i < s->sni_rules.count; i++) {
+		const struct sni_rule *rule = &s->sni_rules.items[i];
+
+		if (strcmp(rule->section, at->name) == 0 &&
+		    (name == NULL || server_name_fits(rule->pattern, name)))
+			return true;
+	}
+	return false;
+}
+
+struct service *
+plan_service_for(const struct plan *plan, const struct service *at, const char *name)
+{
+	for (size_t i = 0; i < plan->service_count; i++)
+		if (has_name(plan->services[i]->settings, at->settings, name))
+			return plan->services[i];
+	return NULL;
+}
+
+bool
+plan_has_names(const struct plan *plan, const struct service *at)
+{
+	return plan_service_for(plan, at, NULL) != NULL;
 }

@@ -50,6 +50,10 @@ struct plan {
 struct plan *plan_new(struct settings *settings, size_t workers,
     const struct plan *before, struct inherited *inherited, struct err *e);
 
+/** Would services be made from all that @settings have?  Reads certificates and keys,
+ * looks up no name. */
+void plan_check(struct settings *settings, struct faults *faults);
+
 /** As @before, but with one service in place of another. */
 struct plan *
 plan_with(const struct plan *before, const struct service *old, struct service *renewed);
@@ -65,6 +69,14 @@ bool plan_has(const struct plan *plan, const struct service *service);
 
 /** The service behind @door; NULL: the plan does not have it. */
 struct service *plan_service_of(const struct plan *plan, const struct door *door);
+
+/** Which service has an `sni` line for @name at the doors of @at; the first in the file's
+ * order.  NULL: none.  @at may be of an older plan. */
+struct service *
+plan_service_for(const struct plan *plan, const struct service *at, const char *name);
+
+/** Does any service have an `sni` line for the doors of @at? */
+bool plan_has_names(const struct plan *plan, const struct service *at);
 
 /** Returns @door. */
 struct door *door_hold(struct door *door);

@@ -1,6 +1,6 @@
 #include "common/pool.h"
 
-#include "common/dial.h"
+#include "common/approach.h"
 #include "common/log.h"
 
 #include <stdlib.h>
@@ -8,10 +8,16 @@
 enum {
 	/* Streams on a carrier from which on another one is wanted. */
 	BUSY = 64,
+	/* Dials under way. */
+	MOST_DIALS = 2,
 };
 
 /* Seconds between two dials that nobody waits for; doubling. */
 static const double retry_first = 1, retry_last = 60;
+
+/* Seconds that those who wait have for a dial before there is another one: what it leads
+ * to may hang, and all of them with it. */
+static const double patience = 1;
 
 /* A carrier in the pool. */
 struct pooled {
@@ -23,6 +29,12 @@ struct pooled {
 	bool retired; /* takes no more streams */
 };
 
+/* A dial, and where it belongs. */
+struct pool_dial {
+	struct pool *pool;
+	struct approach *approach; /* NULL: none */
+};
+
 struct pool {
 	LIST_ENTRY(pool) entry;
 	struct pool_set *set;
@@ -31,10 +43,9 @@ struct pool {
 	LIST_HEAD(, pooled) carriers;
 	TAILQ_HEAD(, pool_waiter) waiters;
 	size_t waiting;
-	long count;        /* of carriers that are not retired */
-	struct dial *dial; /* these two: what is under way */
-	struct link *link;
-	double dial_ends; /* by reactor_now() */
+	long count; /* of carriers that are not retired */
+	struct pool_dial dials[MOST_DIALS];
+	ev_timer patience; /* with the latest of them */
 	bool keep;
 	ev_timer retry;
 	double retry_in; /* seconds */
@@ -45,7 +56,10 @@ static void begin_dial(struct pool *p);
 static bool
 is_dialling(const struct pool *p)
 {
-	return p->dial != NULL || p->link != NULL;
+	for (int i = 0; i < MOST_DIALS; i++)
+		if (p->dials[i].approach != NULL)
+			return true;
+	return false;
 }
 
 /* ---- waiters --------------------------------------------------------------------- */
@@ -110,9 +124,17 @@ fail_all(struct pool *p, enum reason reason, const char *detail)
 static void
 dial_for_waiters(struct pool *p)
 {
-	if (p->waiting > 0 && !is_dialling(p) &&
+	if (p->waiting > 0 && !ev_is_active(&p->patience) &&
 	    p->count < p->service->settings->carriers)
 		begin_dial(p);
+}
+
+static void
+on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	dial_for_waiters(timer->data);
 }
 
 void
@@ -168,10 +190,20 @@ on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
+cancel_dials(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->patience);
+	for (int i = 0; i < MOST_DIALS; i++) {
+		approach_cancel(p->dials[i].approach);
+		p->dials[i].approach = NULL;
+	}
+}
+
+static void
 pool_free(struct pool *p)
 {
 	ev_timer_stop(p->set->reactor->loop, &p->retry);
-	dial_cancel(p->dial);
+	cancel_dials(p);
 	LIST_REMOVE(p, entry);
 	service_release(p->service);
 	free(p);
@@ -323,7 +355,7 @@ dial_failed(struct pool *p, enum reason reason, const char *detail)
 		tell_raw(p, NULL);
 		return;
 	}
-	if (p->count == 0)
+	if (p->count == 0 && !is_dialling(p))
 		fail_all(p, reason, detail);
 	keep_one(p);
 }
@@ -342,9 +374,11 @@ put_to_use(struct pool *p)
 static void
 on_link_opened(void *owner, struct link *link)
 {
-	struct pool *p = owner;
+	struct pool_dial *d = owner;
+	struct pool *p = d->pool;
 
-	p->link = NULL;
+	d->approach = NULL;
+	cancel_dials(p); /* of a slower one nobody has need */
 	target_rouse(p->target, reactor_now());
 	if (tls_is_h2(&link->tls)) {
 		if (add_carrier(p, link))
@@ -364,9 +398,12 @@ on_link_opened(void *owner, struct link *link)
 static void
 on_link_failed(void *owner, enum reason reason, const char *detail)
 {
-	struct pool *p = owner;
+	struct pool_dial *d = owner;
+	struct pool *p = d->pool;
 
-	p->link = NULL;
+	d->approach = NULL;
+	if (!is_dialling(p))
+		ev_timer_stop(p->set->reactor->loop, &p->patience);
 	dial_failed(p, reason, detail);
 	reap_unused(p);
 }
@@ -376,41 +413,25 @@ static const struct link_events link_events = {
     .failed = on_link_failed,
 };
 
-static void
-on_connected(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
-{
-	struct pool *p = arg;
-
-	(void)to;
-	p->dial = NULL;
-	if (fd < 0) {
-		dial_failed(p, reason, why);
-		reap_unused(p);
-		return;
-	}
-	net_tune(fd, false);
-	p->link = link_new(p->set->links, p->service, p->target, fd,
-	    p->dial_ends - reactor_now(), &link_events, p);
-	if (p->link == NULL) {
-		dial_failed(p, REASON_NO_MEMORY, NULL);
-		reap_unused(p);
-	}
-}
-
 /* Out of memory is told by the retry timer, from the loop. */
 static void
 begin_dial(struct pool *p)
 {
-	double seconds = p->service->settings->timeout_connect;
+	struct ev_loop *loop = p->set->reactor->loop;
+	struct pool_dial *d = p->dials;
 
-	ev_timer_stop(p->set->reactor->loop, &p->retry);
-	p->dial_ends = reactor_now() + seconds;
-	p->dial = dial_start(p->set->reactor->loop, p->set->resolver, p->target->name,
-	    p->service->settings, seconds, on_connected, p);
-	if (p->dial == NULL) {
+	while (d->approach != NULL)
+		if (++d == p->dials + MOST_DIALS)
+			return;
+	ev_timer_stop(loop, &p->retry);
+	d->approach = approach_start(p->set->links, p->set->resolver, p->service,
+	    p->target, p->service->settings->timeout_connect, &link_events, d);
+	ev_timer_stop(loop, &p->patience);
+	ev_timer_set(&p->patience, patience, 0);
+	ev_timer_start(loop, &p->patience);
+	if (d->approach == NULL && !is_dialling(p)) {
 		ev_timer_set(&p->retry, retry_first, 0);
-		ev_timer_start(p->set->reactor->loop, &p->retry);
+		ev_timer_start(loop, &p->retry);
 	}
 }
 
@@ -431,6 +452,10 @@ pool_of(struct pool_set *set, struct service *service, struct target *target)
 	p->target = target;
 	p->retry_in = retry_first;
 	TAILQ_INIT(&p->waiters);
+	for (int i = 0; i < MOST_DIALS; i++)
+		p->dials[i].pool = p;
+	ev_init(&p->patience, on_patience);
+	p->patience.data = p;
 	ev_init(&p->retry, on_retry);
 	p->retry.data = p;
 	LIST_INSERT_HEAD(&set->pools, p, entry);

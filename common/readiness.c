@@ -154,7 +154,8 @@ dial(struct check *c)
 		r->resolver = resolver_new(r->loop, &e);
 	if (r->resolver != NULL)
 		c->dial = connect_start(r->loop, r->resolver,
-		    c->service->targets[c->target].name, dial_limit, on_connected, c);
+		    c->service->targets[c->target].name, c->service->settings, dial_limit,
+		    on_connected, c);
 	return c->dial != NULL;
 }
 

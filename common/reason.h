@@ -29,6 +29,7 @@
 	ROW(APP_UNREACHABLE, "app-unreachable", "the app behind the server cannot be reached") \
 	ROW(NO_POD, "no-pod", "closed before ServerHello: the route has no ready pod, or refuses this host") \
 	ROW(ROUTE_UNKNOWN, "route-unknown", "the router showed a certificate of its own: no such route") \
+	ROW(SNI_UNKNOWN, "sni-unknown", "no service is there for the SNI") \
 	ROW(NAME_MISMATCH, "name-mismatch", "the certificate names somebody else") \
 	ROW(UNKNOWN_CA, "unknown-ca", "the certificate's issuer is not trusted") \
 	ROW(CERT_EXPIRED, "cert-expired", "the certificate is not valid at this date") \
@@ -43,7 +44,7 @@
 	ROW(NO_PROTOCOL, "no-protocol", "the far end speaks no h2 carrier") \
 	ROW(TLS_FAILED, "tls-failed", "the TLS handshake failed") \
 	ROW(PROBE, "probe", "a health check or port scan, no stream") \
-	ROW(FULL, "full", "maxConnections is reached")
+	ROW(FULL, "full", "maxConnections or maxStreams is reached")
 /* clang-format on */
 
 enum reason {

@@ -76,8 +76,7 @@ reload_settings(struct daemon *d)
 		settings_lend_phrases(settings, d->phrases);
 		plan = plan_new(settings, d->worker_count, d->plan, NULL, &e);
 	}
-	if (plan != NULL &&
-	    log_open(settings->output, settings->foreground == FOREGROUND_QUIET, &e)) {
+	if (plan != NULL && daemon_open_log(settings, &e)) {
 		take_over(d, settings, plan);
 		return;
 	}

@@ -148,6 +148,8 @@ allow_all(int rules, const struct settings *settings)
 		allow_system_trust(rules);
 	allow_folder_of(rules, settings->file, reading);
 	allow_real(rules, settings->file, reading);
+	for (size_t i = 0; i < settings->folders.count; i++)
+		allow_real(rules, settings->folders.items[i], reading);
 	allow_folder_of(rules, settings->output, logging);
 	allow_folder_of(rules, settings->pid, LANDLOCK_ACCESS_FS_REMOVE_FILE);
 	for (size_t i = 0; i < sizeof(lookup_files) / sizeof(lookup_files[0]); i++)

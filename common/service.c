@@ -1,11 +1,13 @@
 #include "common/service.h"
 
 #include "common/identity.h"
+#include "common/log.h"
 #include "common/tls_context.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A file that may not be looked at any more (@before, perhaps NULL) is as it was. */
 static void
@@ -86,6 +88,11 @@ fail:
 void
 service_succeed(struct service *service, const struct service *before)
 {
+	for (size_t i = 0; i < service->target_count; i++)
+		for (size_t n = 0; n < before->target_count; n++)
+			if (strcmp(service->targets[i].text, before->targets[n].text) ==
+			    0)
+				target_succeed(&service->targets[i], &before->targets[n]);
 	counters_release(service->counters);
 	service->counters = counters_hold(before->counters);
 }
@@ -118,8 +125,7 @@ service_is_full(struct service *service)
 {
 	long most = service->settings->max_streams;
 
-	return most > 0 &&
-	       atomic_load_explicit(&service->streams, memory_order_relaxed) >= most;
+	return most > 0 && counters_open_streams(service->counters) >= most;
 }
 
 bool
@@ -141,4 +147,19 @@ service_first_target(struct service *service)
 	if (service->settings->failover == FAILOVER_PRIO)
 		return 0;
 	return atomic_fetch_add(&service->turn, 1) % service->target_count;
+}
+
+void
+service_tune(const struct service *service, int fd, enum socket_side side, bool plain)
+{
+	const struct service_settings *s = service->settings;
+	const char *refused = NULL;
+	char name[LOG_QUOTE_SIZE];
+
+	if (side != SOCKET_LOCAL)
+		net_tune(fd, plain);
+	if (s->socket.count > 0 && !socket_option_apply(&s->socket, fd, side, &refused))
+		log_cause(LOG_LEVEL_WARNING, s->name,
+		    "event=socket service=%s detail=\"socket = %c:%s: %s\"",
+		    log_quote(s->name, name), side, refused, strerror(errno));
 }

@@ -25,9 +25,8 @@ struct service {
 	struct counters *counters; /* held; shared with the service before it */
 	struct target *targets;
 	size_t target_count;
-	atomic_bool told;    /* that there is TLS without heartbeats */
-	atomic_long streams; /* that are open */
-	atomic_size_t turn;  /* of failover = rr: whose it is */
+	atomic_bool told;   /* that there is TLS without heartbeats */
+	atomic_size_t turn; /* of failover = rr: whose it is */
 	/** What the files it was made from looked like just before. */
 	struct file_stamp stamps[SETTINGS_FILES];
 
@@ -41,8 +40,8 @@ struct service {
 struct service *service_new(
     struct settings *whole, const struct service_settings *settings, struct err *e);
 
-/** Count on where @before, which it takes the place of, has come to.  Before anybody else
- * knows @service. */
+/** Count on where @before, which it takes the place of, has come to, and remember what it
+ * knew of the targets that stay.  Before anybody else knows @service. */
 void service_succeed(struct service *service, const struct service *before);
 
 /** Returns @service. */
@@ -59,6 +58,11 @@ bool service_tells_once(struct service *service);
 
 /** Has it as many streams as maxStreams allows? */
 bool service_is_full(struct service *service);
+
+/** What a socket of the service gets once it is connected: net_tune(), and what the
+ * settings say for @side.  For accepted ones their listening socket has the first. */
+void
+service_tune(const struct service *service, int fd, enum socket_side side, bool plain);
 
 /** Where a new stream begins to look for a target: at the first with failover = prio, at
  * the next in turn with rr. */

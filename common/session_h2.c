@@ -245,7 +245,6 @@ bool
 session_h2_request(struct channel_h2 *ch, const char *forwarded)
 {
 	struct carrier_h2 *c = ch->carrier;
-	nghttp2_data_provider provider = output_h2_provider();
 	char element[HEADERS_H2_FORWARDED_SIZE];
 	size_t n = 2;
 	nghttp2_nv headers[3] = {
@@ -257,18 +256,19 @@ session_h2_request(struct channel_h2 *ch, const char *forwarded)
 		headers_h2_write_forwarded(element, forwarded);
 		headers[n++] = header("forwarded", element, NGHTTP2_NV_FLAG_NO_INDEX);
 	}
-	ch->id = nghttp2_submit_request(c->session, NULL, headers, n, &provider, ch);
+	ch->id = nghttp2_submit_headers(
+	    c->session, NGHTTP2_FLAG_NONE, -1, NULL, headers, n, ch);
 	return ch->id > 0;
 }
 
 void
 session_h2_accept(struct channel_h2 *ch)
 {
-	nghttp2_data_provider provider = output_h2_provider();
 	nghttp2_nv headers[] = {header(":status", "200", NGHTTP2_NV_FLAG_NONE)};
 
 	ch->verdict = H2_ACCEPTED;
-	nghttp2_submit_response(ch->carrier->session, ch->id, headers, 1, &provider);
+	nghttp2_submit_headers(
+	    ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id, NULL, headers, 1, NULL);
 }
 
 void

@@ -26,9 +26,11 @@ static void
 clear_service(struct service_settings *s)
 {
 	clear_rows(OPTION_SERVICE, s);
+	settings_clear_sni(s);
 	net_name_clear(&s->route);
 	free(s->name);
 	free(s->text);
+	free(s->file);
 	*s = (struct service_settings){0};
 }
 
@@ -84,33 +86,90 @@ settings_release(struct settings *settings)
 		clear_service(&settings->services[i]);
 	free(settings->services);
 	clear_rows(OPTION_GLOBAL, settings);
+	text_list_clear(&settings->folders);
 	free(settings->file);
 	free(settings);
 }
 
-/* Read the global lines, which stand before the first section. */
+/* A file being read. */
+struct reading {
+	struct settings *settings; /* with all services that are of this role */
+	const struct ini *ini;
+	enum role role;
+	struct faults *faults;
+	const struct ini_entry **given; /* room for one draft's */
+	bool *faulty;                   /* by service */
+};
+
 static bool
-read_globals(
-    struct settings *settings, const struct ini *ini, enum role role, struct err *e)
+no_memory(struct reading *r)
 {
-	const struct ini_section *head = &ini->sections[0];
-	const struct option *o;
+	struct err e;
+
+	err_errno(&e, ENOMEM, "%s", r->ini->file);
+	faults_note(r->faults, &e);
+	return false;
+}
+
+/* ---- before the first section ----------------------------------------------------- */
+
+/* A global line, or one that is a default for services; what that would be is not kept.
+ */
+static bool
+read_head_line(struct reading *r, const struct ini_entry *entry, struct err *e)
+{
+	const struct option *o = option_find(&settings_rows, entry->name, e);
+	struct service_settings nobody = {0};
+	bool ok;
+
+	if (o == NULL)
+		return false;
+	if (o->scope == OPTION_GLOBAL)
+		return option_set(o, r->settings, entry->value, e);
+	ok = option_set(o, &nobody, entry->value, e);
+	option_clear(o, &nobody);
+	return ok;
+}
+
+static bool
+read_head(struct reading *r)
+{
+	const struct ini_section *head = &r->ini->sections[0];
+	struct err e = {.text = ""};
 
 	for (size_t i = 0; i < settings_rows.count; i++) {
-		o = &settings_rows.rows[i];
+		const struct option *o = &settings_rows.rows[i];
+
 		if (o->scope == OPTION_GLOBAL &&
-		    !option_set_fallback(o, settings, role, e))
-			return false;
+		    !option_set_fallback(o, r->settings, r->role, &e))
+			return no_memory(r);
 	}
 	for (size_t i = 0; i < head->count; i++) {
 		const struct ini_entry *entry = &head->entries[i];
 
-		o = option_find(&settings_rows, entry->name, e);
-		if (o == NULL || (o->scope == OPTION_GLOBAL &&
-				     !option_set(o, settings, entry->value, e)))
-			return ini_blame(ini, entry->line, entry->text, e);
+		if (read_head_line(r, entry, &e))
+			continue;
+		ini_blame(&entry->at, entry->text, &e);
+		if (!faults_note(r->faults, &e))
+			return false;
 	}
-	return true;
+	return settings_check_log(r->settings, head, &e) || faults_note(r->faults, &e);
+}
+
+/* ---- a section -------------------------------------------------------------------- */
+
+/* What cannot have been set is not missed: an address, which has no fallback; and the
+ * option that was probably meant. */
+static void
+excuse(struct draft *d, const struct ini_entry *entry, const struct option *o)
+{
+	struct err ignored;
+
+	if (o == NULL && (o = option_nearest(&settings_rows, entry->name)) != NULL &&
+	    o->scope == OPTION_SERVICE && !option_set(o, d->s, entry->value, &ignored))
+		o = NULL;
+	if (o != NULL && o->scope == OPTION_SERVICE && o->type == OPTION_ADDRESSES)
+		d->given[o - settings_rows.rows] = entry;
 }
 
 /* Of a list that is written anew in a section, what the defaults said is forgotten. */
@@ -124,31 +183,43 @@ forget_defaults(const struct draft *d, const struct option *o)
 		option_clear(o, d->s);
 }
 
+/* A line of the section, or one before the first, which was judged already. */
+static bool
+take_entry(struct draft *d, const struct ini_entry *entry, bool is_default, struct err *e)
+{
+	const struct option *o = option_find(&settings_rows, entry->name, e);
+
+	if (o != NULL && o->scope == OPTION_GLOBAL && is_default)
+		return true;
+	if (o != NULL && o->scope == OPTION_GLOBAL)
+		return err_set(e,
+		    "%s holds for all services: write it before the first [section]",
+		    o->name);
+	if (o != NULL && !is_default)
+		forget_defaults(d, o);
+	if (o != NULL && option_set(o, d->s, entry->value, e)) {
+		d->given[o - settings_rows.rows] = entry;
+		return true;
+	}
+	excuse(d, entry, o);
+	return is_default;
+}
+
 /* Take the lines of one section; those before the first one are defaults for each. */
 static bool
-take_entries(struct draft *d, const struct ini_section *section, struct err *e)
+take_entries(struct draft *d, const struct ini_section *section)
 {
-	const struct option *o;
+	bool is_default = section == d->ini->sections;
+	struct err e = {.text = ""};
 
 	for (size_t i = 0; i < section->count; i++) {
 		const struct ini_entry *entry = &section->entries[i];
 
-		if ((o = option_find(&settings_rows, entry->name, e)) == NULL)
-			return settings_blame(d, entry, e);
-		if (o->scope == OPTION_GLOBAL) {
-			if (section == d->ini->sections)
-				continue;
-			err_set(e,
-			    "%s holds for all services: write it before the first "
-			    "[section]",
-			    o->name);
-			return settings_blame(d, entry, e);
-		}
-		if (section != d->ini->sections)
-			forget_defaults(d, o);
-		if (!option_set(o, d->s, entry->value, e))
-			return settings_blame(d, entry, e);
-		d->given[o - settings_rows.rows] = entry;
+		if (take_entry(d, entry, is_default, &e))
+			continue;
+		settings_blame(d, entry, &e);
+		if (!settings_fault(d, &e))
+			return false;
 	}
 	return true;
 }
@@ -156,20 +227,21 @@ take_entries(struct draft *d, const struct ini_section *section, struct err *e)
 /* A line that the service's role cannot use is refused in its section, and passed over
  * where it is a default. */
 static bool
-drop_foreign(struct draft *d, struct err *e)
+drop_foreign(struct draft *d)
 {
-	const struct ini_section *own = d->section;
-
 	for (size_t i = 0; i < settings_rows.count; i++) {
 		const struct option *o = &settings_rows.rows[i];
+		struct err e;
 
 		if (d->given[i] == NULL || option_is_for(o, d->s->role))
 			continue;
-		if (d->given[i]->line > own->line) {
-			err_set(e, "%s is for services of %s alone", o->name,
+		if (settings_is_own(d, d->given[i])) {
+			err_set(&e, "%s is for services of %s alone", o->name,
 			    program_of(
 				d->s->role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT));
-			return settings_blame(d, d->given[i], e);
+			settings_blame(d, d->given[i], &e);
+			if (!settings_fault(d, &e))
+				return false;
 		}
 		option_clear(o, d->s);
 		d->given[i] = NULL;
@@ -200,27 +272,46 @@ text_of(const struct draft *d)
 	return text;
 }
 
+static bool
+set_fallbacks(struct draft *d)
+{
+	struct err e;
+
+	for (size_t i = 0; i < settings_rows.count; i++) {
+		const struct option *o = &settings_rows.rows[i];
+
+		if (o->scope == OPTION_SERVICE && d->given[i] == NULL &&
+		    !option_set_fallback(o, d->s, d->s->role, &e))
+			return false;
+	}
+	return true;
+}
+
+static bool
+name_service(struct draft *d)
+{
+	struct service_settings *s = d->s;
+
+	s->line = d->section->at.line;
+	s->file = strdup(d->section->at.file);
+	s->name = strdup(d->section->name);
+	s->text = text_of(d);
+	return s->file != NULL && s->name != NULL && s->text != NULL;
+}
+
 /* Read one section, whichever program it is for. */
 static bool
-read_service(struct draft *d, enum role program, struct err *e)
+read_service(struct reading *r, struct draft *d)
 {
-	const struct option *o;
-
-	d->s->line = d->section->line;
-	d->s->role = program;
-	if ((d->s->name = strdup(d->section->name)) == NULL ||
-	    (d->s->text = text_of(d)) == NULL)
-		return err_errno(e, ENOMEM, "%s", d->ini->file);
-	if (!take_entries(d, d->ini->sections, e) || !take_entries(d, d->section, e) ||
-	    !drop_foreign(d, e))
+	d->s->role = r->role;
+	if (!name_service(d))
+		return no_memory(r);
+	if (!take_entries(d, d->ini->sections) || !take_entries(d, d->section) ||
+	    !drop_foreign(d))
 		return false;
-	for (size_t i = 0; i < settings_rows.count; i++) {
-		o = &settings_rows.rows[i];
-		if (o->scope == OPTION_SERVICE && d->given[i] == NULL &&
-		    !option_set_fallback(o, d->s, d->s->role, e))
-			return settings_blame(d, NULL, e);
-	}
-	return d->s->role != program || settings_check(d, e);
+	if (!set_fallbacks(d))
+		return no_memory(r);
+	return d->s->role != r->role || settings_check(d);
 }
 
 static bool
@@ -229,102 +320,174 @@ is_duplicate(const struct ini *ini, size_t which, struct err *e)
 	const struct ini_section *section = &ini->sections[which];
 
 	for (size_t i = 1; i < which; i++) {
-		if (strcmp(ini->sections[i].name, section->name) == 0) {
+		const struct ini_section *other = &ini->sections[i];
+
+		if (strcmp(other->name, section->name) != 0)
+			continue;
+		if (other->at.file == section->at.file)
 			err_set(e, "a section of this name stands on line %d already",
-			    ini->sections[i].line);
-			return true;
-		}
+			    other->at.line);
+		else
+			err_set(e,
+			    "a section of this name stands in %s, line %d, already",
+			    other->at.file, other->at.line);
+		return true;
 	}
 	return false;
 }
 
-/* Read all sections, keep those of this program. */
+/* Read section @i; of the other program's only the lines are judged. */
 static bool
-read_services(struct settings *settings, const struct ini *ini, enum role role,
-    const struct ini_entry **given, struct err *e)
+read_section(struct reading *r, size_t i)
 {
-	for (size_t i = 1; i < ini->count; i++) {
-		struct service_settings *s = &settings->services[settings->service_count];
-		struct draft d = {s, ini, &ini->sections[i], given};
+	struct settings *settings = r->settings;
+	struct service_settings *s = &settings->services[settings->service_count];
+	struct draft d = {
+	    .s = s,
+	    .ini = r->ini,
+	    .section = &r->ini->sections[i],
+	    .given = r->given,
+	    .faults = r->faults,
+	};
+	struct err e;
+	bool go_on;
 
-		if (is_duplicate(ini, i, e))
-			return settings_blame(&d, NULL, e);
-		memset(given, 0, settings_rows.count * sizeof(struct ini_entry *));
-		if (!read_service(&d, role, e)) {
-			clear_service(s);
+	if (is_duplicate(r->ini, i, &e)) {
+		settings_blame(&d, NULL, &e);
+		return faults_note(r->faults, &e);
+	}
+	memset(r->given, 0, settings_rows.count * sizeof(struct ini_entry *));
+	go_on = read_service(r, &d);
+	if (s->role == r->role)
+		r->faulty[settings->service_count++] = d.faulty;
+	else
+		clear_service(s);
+	return go_on;
+}
+
+/* ---- the whole -------------------------------------------------------------------- */
+
+static bool
+check_services(struct reading *r)
+{
+	struct settings *settings = r->settings;
+	struct err e;
+
+	for (size_t i = 0; i < settings->service_count; i++) {
+		if (settings_check_names(settings, &settings->services[i], &e))
+			continue;
+		r->faulty[i] = true;
+		if (!faults_note(r->faults, &e))
 			return false;
-		}
-		if (s->role == role)
-			settings->service_count++;
-		else
-			clear_service(s);
 	}
 	if (settings->service_count > 0)
 		return true;
-	return err_set(e,
+	err_set(&e,
 	    "%s: no section is for %s: it runs those with \"client = %s\", or without "
 	    "client; the sections here are for %s",
-	    ini->file, program_of(role), role == ROLE_CLIENT ? "yes" : "no",
-	    program_of(role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT));
+	    r->ini->file, program_of(r->role), r->role == ROLE_CLIENT ? "yes" : "no",
+	    program_of(r->role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT));
+	return faults_note(r->faults, &e);
+}
+
+static void
+drop_faulty(struct reading *r)
+{
+	struct settings *settings = r->settings;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < settings->service_count; i++) {
+		if (r->faulty[i])
+			clear_service(&settings->services[i]);
+		else
+			settings->services[kept++] = settings->services[i];
+	}
+	settings->service_count = kept;
+}
+
+/* Read all sections, keep those of this program. */
+static bool
+read_sections(struct reading *r)
+{
+	struct err e;
+
+	if (r->ini->count == 1) {
+		err_set(&e,
+		    "%s: there is no [section]: each service needs one, which begins "
+		    "with a line such as [orders]",
+		    r->ini->file);
+		return faults_note(r->faults, &e);
+	}
+	for (size_t i = 1; i < r->ini->count; i++)
+		if (!read_section(r, i))
+			return false;
+	if (!check_services(r))
+		return false;
+	drop_faulty(r);
+	return true;
 }
 
 static bool
-read_all(struct settings *settings, const struct ini *ini, enum role role, struct err *e)
+read_all(struct reading *r)
 {
-	const struct ini_entry **given;
-	bool done;
+	bool go_on;
 
-	if (!read_globals(settings, ini, role, e))
+	if (!read_head(r))
 		return false;
-	settings_check_status(settings, role);
-	if (ini->count == 1)
-		return err_set(e,
-		    "%s: there is no [section]: each service needs one, which begins "
-		    "with a "
-		    "line such as [orders]",
-		    ini->file);
-	settings->services = calloc(ini->count, sizeof(*settings->services));
-	given = calloc(settings_rows.count, sizeof(struct ini_entry *));
-	if (settings->services == NULL || given == NULL)
-		done = err_errno(e, ENOMEM, "%s", ini->file);
+	settings_check_status(r->settings, r->role);
+	r->settings->services = calloc(r->ini->count, sizeof(*r->settings->services));
+	r->given = calloc(settings_rows.count, sizeof(struct ini_entry *));
+	r->faulty = calloc(r->ini->count, sizeof(bool));
+	if (r->settings->services == NULL || r->given == NULL || r->faulty == NULL)
+		go_on = no_memory(r);
 	else
-		done = read_services(settings, ini, role, given, e);
-	free(given);
-	return done;
+		go_on = read_sections(r);
+	free(r->given);
+	free(r->faulty);
+	return go_on;
+}
+
+static struct settings *
+new_settings(const struct ini *ini)
+{
+	struct settings *settings = calloc(1, sizeof(*settings));
+	bool ok = settings != NULL && (settings->file = strdup(ini->file)) != NULL;
+
+	if (settings != NULL)
+		atomic_init(&settings->holders, 1);
+	for (size_t i = 0; ok && i < ini->folders.count; i++)
+		ok = text_list_add(&settings->folders, ini->folders.items[i]);
+	if (ok)
+		return settings;
+	settings_release(settings);
+	return NULL;
+}
+
+struct settings *
+settings_load_all(const char *file, enum role role, struct faults *faults)
+{
+	struct ini *ini = ini_read(file, faults);
+	struct reading r = {.ini = ini, .role = role, .faults = faults};
+
+	if (ini == NULL)
+		return NULL;
+	if ((r.settings = new_settings(ini)) == NULL) {
+		no_memory(&r);
+	} else if (!read_all(&r)) {
+		settings_release(r.settings);
+		r.settings = NULL;
+	}
+	ini_free(ini);
+	return r.settings;
 }
 
 struct settings *
 settings_load(const char *file, enum role role, struct err *e)
 {
-	struct settings *settings;
-	struct ini *ini;
+	struct faults faults = {0};
+	struct settings *settings = settings_load_all(file, role, &faults);
 
-	if ((ini = ini_read(file, e)) == NULL)
-		return NULL;
-	if ((settings = calloc(1, sizeof(*settings))) != NULL)
-		atomic_init(&settings->holders, 1);
-	if (settings == NULL || (settings->file = strdup(file)) == NULL) {
-		err_errno(e, ENOMEM, "%s", file);
-		goto fail;
-	}
-	if (!read_all(settings, ini, role, e))
-		goto fail;
-	ini_free(ini);
+	if (settings == NULL)
+		*e = faults.first;
 	return settings;
-fail:
-	ini_free(ini);
-	settings_release(settings);
-	return NULL;
-}
-
-void
-settings_print_options(FILE *out, enum role role)
-{
-	option_print(&settings_rows, out, role);
-}
-
-void
-settings_print_markdown(FILE *out)
-{
-	option_print_markdown(&settings_rows, out);
 }

@@ -6,6 +6,7 @@
 #define COMMON_SETTINGS_H
 
 #include "common/err.h"
+#include "common/faults.h"
 #include "common/log.h"
 #include "common/net.h"
 #include "common/option.h"
@@ -55,6 +56,21 @@ enum verify_level {
 	VERIFY_PEER
 };
 
+/** `log`: what becomes of an output file at the start. */
+enum log_mode {
+	LOG_APPEND,
+	LOG_OVERWRITE
+};
+
+/** `logId`: what stands behind "stream=" in the log. */
+enum log_id {
+	LOG_ID_SEQUENTIAL,
+	LOG_ID_UNIQUE,
+	LOG_ID_THREAD,
+	LOG_ID_PROCESS,
+	LOG_ID_NONE
+};
+
 /** `foreground`: yes, no (become a daemon) or quiet (stay, without stderr). */
 enum foreground {
 	FOREGROUND_YES,
@@ -62,17 +78,36 @@ enum foreground {
 	FOREGROUND_QUIET
 };
 
+/** `sni` in a server: who comes through the doors of @section and asks for such a name is
+ * served by the section of this line. */
+struct sni_rule {
+	char *section;
+	char *pattern; /* see server_name_fits() */
+};
+
+struct sni_rule_list {
+	struct sni_rule *items;
+	size_t count;
+};
+
 /** One section: one thing that is forwarded.  Times are in seconds. */
 struct service_settings {
 	char *name;
 	char
 	    *text; /* the lines that it was read from: the same text, the same settings */
-	int line;  /* of its [section] in the file */
+	char *file; /* where its [section] stands; not that of struct settings, perhaps */
+	int line;
 	enum role role;
 
 	struct name_list accept;
 	struct name_list connect;
+	enum log_id log_id;
 	long max_streams; /* 0: no limit of its own */
+	struct socket_option_list
+	    socket;  /* those of `a` hold as long as a door is open */
+	char *local; /* NULL: none, and no addresses */
+	struct net_address local_addresses[2]; /* the source of what we dial, by family */
+	size_t local_count;
 	enum failover failover;
 
 	struct text_list cert; /* at most SETTINGS_CERTIFICATES, of different kinds */
@@ -103,6 +138,9 @@ struct service_settings {
 	struct text_list check_subject;
 	struct text_list check_fingerprint; /* 64 hexadecimal digits in lower case */
 	char *sni;                          /* client: the name sent; NULL: none */
+	/** Server, and the next.  If they name other sections `accept` is empty. */
+	struct sni_rule_list sni_rules;
+	bool sni_strict; /* refuse a name that no rule for these doors fits */
 
 	int tls_min;              /* TLS1_2_VERSION ... */
 	int tls_max;              /* 0: the newest that OpenSSL has */
@@ -161,11 +199,16 @@ enum {
 
 struct settings {
 	atomic_int holders;
-	char *file; /* as given on the command line */
+	char *file;               /* as given on the command line */
+	struct text_list folders; /* that it includes */
 	enum log_level debug;
 	char *output; /* NULL: none */
-	char *pid;    /* NULL: none */
-	char *setuid; /* these three: NULL: none */
+	enum log_mode log_mode;
+	bool syslog;
+	char *service; /* the name there; never NULL */
+	int facility;  /* LOG_DAEMON and the like */
+	char *pid;     /* NULL: none */
+	char *setuid;  /* these three: NULL: none */
 	char *setgid;
 	char *chroot;
 	bool sandbox;            /* give up rights that are not needed after the start */
@@ -189,6 +232,13 @@ struct settings {
  */
 struct settings *settings_load(const char *file, enum role role, struct err *e);
 
+/**
+ * The same for who only checks: @faults is told of everything that is wrong, and the
+ * services that nothing is wrong with are there, if any.  NULL: the file cannot be read.
+ */
+struct settings *
+settings_load_all(const char *file, enum role role, struct faults *faults);
+
 /** From now on encrypted keys are opened by @phrases, which outlive the settings. */
 void settings_lend_phrases(struct settings *settings, struct pass_phrases *phrases);
 
@@ -205,6 +255,16 @@ void settings_release(struct settings *settings);
 
 /** Every option with its default, range and meaning, for --options. */
 void settings_print_options(FILE *out, enum role role);
+
+/** One of them, with nothing left out.  False: there is none of this name, and @e says
+ * what is. */
+bool settings_print_option(FILE *out, const char *name, struct err *e);
+
+/** All names and aliases, @between each two. */
+void settings_print_names(FILE *out, const char *between);
+
+/** Lists in mdoc(7), for routeport.ini(5). */
+void settings_print_mdoc(FILE *out);
 
 /** The same as the README's table in Markdown, for both roles. */
 void settings_print_markdown(FILE *out);

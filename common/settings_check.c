@@ -1,12 +1,12 @@
 #include "common/settings_check.h"
 
 #include "common/log.h"
+#include "common/server_name.h"
 #include "common/settings_identity.h"
 #include "common/settings_rows.h"
 #include "common/settings_trust.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <openssl/ssl.h>
 #include <stdarg.h>
@@ -14,36 +14,60 @@
 #include <string.h>
 #include <strings.h>
 
-enum {
-	LABEL_MAX = 63, /* RFC 1035, 2.3.4 */
-	NAME_MAX_DNS = 253,
-};
-
 bool
 settings_blame(const struct draft *d, const struct ini_entry *entry, struct err *e)
 {
 	char section[INI_LINE_MAX + 3];
 
 	if (entry != NULL)
-		return ini_blame(d->ini, entry->line, entry->text, e);
+		return ini_blame(&entry->at, entry->text, e);
 	snprintf(section, sizeof(section), "[%s]", d->section->name);
-	return ini_blame(d->ini, d->section->line, section, e);
+	return ini_blame(&d->section->at, section, e);
+}
+
+static size_t
+row_of(const char *name)
+{
+	size_t i = 0;
+
+	while (i < settings_rows.count && strcmp(settings_rows.rows[i].name, name) != 0)
+		i++;
+	assert(i < settings_rows.count); /* no such row */
+	return i;
+}
+
+bool
+settings_fault(struct draft *d, const struct err *e)
+{
+	d->faulty = true;
+	return faults_note(d->faults, e);
 }
 
 const struct ini_entry *
 settings_given(const struct draft *d, const char *name)
 {
-	for (size_t i = 0; i < settings_rows.count; i++)
-		if (strcmp(settings_rows.rows[i].name, name) == 0)
-			return d->given[i];
-	assert(false); /* no such row */
-	return NULL;
+	return d->given[row_of(name)];
+}
+
+bool
+settings_is_own(const struct draft *d, const struct ini_entry *entry)
+{
+	return ini_is_behind(&entry->at, &d->section->at);
+}
+
+void
+settings_forget(const struct draft *d, const char *name)
+{
+	size_t row = row_of(name);
+
+	option_clear(&settings_rows.rows[row], d->s);
+	d->given[row] = NULL;
 }
 
 const struct ini_entry *
 settings_later(const struct ini_entry *a, const struct ini_entry *b)
 {
-	if (a == NULL || (b != NULL && b->line > a->line))
+	if (a == NULL || (b != NULL && ini_is_behind(&b->at, &a->at)))
 		return b;
 	return a;
 }
@@ -68,22 +92,59 @@ no_memory(const struct draft *d, struct err *e)
 	return err_errno(e, ENOMEM, "%s: [%s]", d->ini->file, d->section->name);
 }
 
+/* Of a service with a wrong line that may be the cause, nothing is said. */
 static bool
-check_ends(const struct draft *d, struct err *e)
+lacks_accept(const struct draft *d)
 {
-	const struct service_settings *s = d->s;
+	if (d->s->accept.count > 0 || settings_given(d, "accept") != NULL)
+		return false;
+	return !settings_is_chosen(d->s) &&
+	       !(d->faulty && settings_given(d, "sni") != NULL);
+}
 
-	if (s->accept.count == 0)
-		err_set(e,
-		    "accept is missing: add \"accept = [HOST:]PORT\", where to listen");
-	else if (s->connect.count == 0)
-		err_set(e, "connect is missing: add \"connect = [HOST:]PORT\", where to "
-			   "forward to");
-	else if (s->key.count > 0 && s->cert.count == 0)
-		err_set(e, "there is a key but no cert: add \"cert = FILE\"");
-	else
+static bool
+check_accept(const struct draft *d, struct err *e)
+{
+	if (!lacks_accept(d))
 		return true;
+	err_set(e, "accept is missing: add \"accept = [HOST:]PORT\", where to listen");
 	return settings_blame(d, NULL, e);
+}
+
+/* Each certificate has a key, in the same file unless there are lines for keys. */
+static bool
+check_connect(const struct draft *d, struct err *e)
+{
+	if (d->s->connect.count > 0 || settings_given(d, "connect") != NULL)
+		return true;
+	err_set(e, "connect is missing: add \"connect = [HOST:]PORT\", where to "
+		   "forward to");
+	return settings_blame(d, NULL, e);
+}
+
+static bool
+check_key(const struct draft *d, struct err *e)
+{
+	if (d->s->key.count == 0 || d->s->cert.count > 0)
+		return true;
+	err_set(e, "there is a key but no cert: add \"cert = FILE\"");
+	return settings_blame(d, NULL, e);
+}
+
+/* Literals alone, since this host must have the address. */
+static bool
+check_local(const struct draft *d, struct err *e)
+{
+	struct service_settings *s = d->s;
+	const struct net_name name = {.host = s->local};
+
+	if (s->local == NULL)
+		return true;
+	s->local_count = net_name_addresses(&name, s->local_addresses);
+	if (s->local_count > 0)
+		return true;
+	err_set(e, "local is an address of this host in numbers, or localhost");
+	return settings_blame(d, settings_given(d, "local"), e);
 }
 
 /* Each certificate has a key, in the same file unless there are lines for keys. */
@@ -97,7 +158,7 @@ check_certificates(const struct draft *d, struct err *e)
 		    e, "there are more than %d cert lines", (int)SETTINGS_CERTIFICATES);
 		return settings_blame(d, settings_given(d, "cert"), e);
 	}
-	if (s->key.count > 0 && s->key.count != s->cert.count) {
+	if (s->cert.count > 0 && s->key.count > 0 && s->key.count != s->cert.count) {
 		err_set(e,
 		    "there are %zu cert lines and %zu key lines: write a key for each "
 		    "cert, in the same order",
@@ -159,31 +220,6 @@ named_target(const struct draft *d)
 	return NULL;
 }
 
-/* Can this be sent as SNI (RFC 6066, 3)?  Underscores are common, so they may pass. */
-static bool
-judge_sni(const char *name, struct err *e)
-{
-	size_t label = 0;
-
-	if (net_is_literal(name))
-		return err_set(e, "an address cannot be sent as SNI, only a host name");
-	if (strlen(name) > NAME_MAX_DNS)
-		return err_set(e, "a host name has at most %d letters", NAME_MAX_DNS);
-	for (const char *c = name; *c != '\0'; c++) {
-		if (*c == '.' && label == 0)
-			return err_set(e, "a part of the host name is empty");
-		if (*c != '.' && !isalnum((unsigned char)*c) && *c != '-' && *c != '_')
-			return err_set(e,
-			    "a host name has letters, digits, \"-\", \"_\" and "
-			    "\".\" alone (write xn--... for others)");
-		label = *c == '.' ? 0 : label + 1;
-		if (label > LABEL_MAX)
-			return err_set(e,
-			    "a part of the host name has at most %d letters", LABEL_MAX);
-	}
-	return label > 0 || err_set(e, "a part of the host name is empty");
-}
-
 static bool
 default_sni(const struct draft *d, struct err *e)
 {
@@ -223,12 +259,18 @@ check_sni(const struct draft *d, struct err *e)
 	if (!default_sni(d, e))
 		return false;
 	strip_dot(d);
+	if (d->s->sni != NULL && strchr(d->s->sni, ':') != NULL &&
+	    !net_is_literal(d->s->sni)) {
+		err_set(e, "SERVICE:PATTERN is for services of routeport-server, which "
+			   "are chosen so; here it is the host of the route");
+		return settings_blame(d, settings_given(d, "sni"), e);
+	}
 	if (d->s->sni == NULL && settings_given(d, "sni") == NULL)
 		settings_warn(d,
 		    "%s is an address and there is no sni, so none is sent and no "
 		    "route can match: add sni = HOST of the route",
 		    d->s->route.host != NULL ? "protocolHost" : "connect");
-	if (d->s->sni != NULL && !judge_sni(d->s->sni, e)) {
+	if (d->s->sni != NULL && !server_name_judge(d->s->sni, e)) {
 		if (settings_given(d, "sni") == NULL)
 			err_prefix(e, "%s cannot be sent as SNI", d->s->sni);
 		return settings_blame(d, settings_given(d, "sni"), e);
@@ -328,12 +370,44 @@ check_client(const struct draft *d, struct err *e)
 	return true;
 }
 
-bool
-settings_check(struct draft *d, struct err *e)
+static bool
+check_names(const struct draft *d, struct err *e)
 {
-	return check_ends(d, e) && check_certificates(d, e) && check_versions(d, e) &&
-	       settings_check_protocol(d, e) && settings_check_tls(d, e) &&
-	       settings_check_trust(d, e) &&
-	       (d->s->role == ROLE_CLIENT ? check_client(d, e)
-					  : settings_check_client_trust(d, e));
+	return d->s->role == ROLE_CLIENT || settings_check_sni(d, e);
+}
+
+static bool
+check_role(const struct draft *d, struct err *e)
+{
+	if (d->s->role == ROLE_SERVER)
+		return settings_check_client_trust(d, e);
+	/* Names follow from `connect`; that it is missing was told. */
+	return d->s->connect.count == 0 || check_client(d, e);
+}
+
+/* One after the other: what one finds says nothing against the next. */
+static bool (*const steps[])(const struct draft *, struct err *) = {
+    check_names,
+    check_accept,
+    check_connect,
+    check_key,
+    check_local,
+    check_certificates,
+    check_versions,
+    settings_check_protocol,
+    settings_check_tls,
+    settings_check_trust,
+    check_role,
+};
+
+bool
+settings_check(struct draft *d)
+{
+	struct err e = {.text = ""};
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (!steps[i](d, &e) && !settings_fault(d, &e))
+			return false;
+	settings_remark(d);
+	return true;
 }

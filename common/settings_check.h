@@ -16,20 +16,46 @@ struct draft {
 	const struct ini_section *section;
 	/** By row of settings_rows: the last line that set it; NULL: its fallback. */
 	const struct ini_entry **given;
+	struct faults *faults;
+	bool faulty; /* one of them is about this service */
 };
 
-/** Derive and judge.  On failure @e says FILE:LINE: "the line": why. */
-bool settings_check(struct draft *d, struct err *e);
+/** Derive and judge.  Each of the faults says FILE:LINE: "the line": why.  False: look no
+ * further. */
+bool settings_check(struct draft *d);
+
+/** Remark on a service that is stricter here than the same lines are in stunnel, and tell
+ * the line that makes both safe, or both lax. */
+void settings_remark(const struct draft *d);
+
+/** A fault of this service.  False: look no further. */
+bool settings_fault(struct draft *d, const struct err *e);
 
 /** The part of it that is about `protocol`. */
 bool settings_check_protocol(const struct draft *d, struct err *e);
 
+/** The part of it that is about `sni` in a server. */
+bool settings_check_sni(const struct draft *d, struct err *e);
+
+/** What the `sni` lines of @s say of other sections, once all are read.  On failure @e
+ * says FILE:LINE: "[section]": why. */
+bool settings_check_names(
+    const struct settings *settings, const struct service_settings *s, struct err *e);
+
+/** Is this service chosen by the name that is asked for at the doors of another one? */
+bool settings_is_chosen(const struct service_settings *s);
+
+void settings_clear_sni(struct service_settings *s);
 /** The part of it that is about sessions, and how weak TLS may be. */
 bool settings_check_tls(const struct draft *d, struct err *e);
 
 /** The line that set this option, or NULL. */
 const struct ini_entry *settings_given(const struct draft *d, const char *name);
 
+/** What `syslog` and `debug`, before the first section, say of the system's log.  On
+ * failure @e says FILE:LINE: "the line": why. */
+bool settings_check_log(
+    struct settings *settings, const struct ini_section *head, struct err *e);
 /** The later of two lines; either may be NULL. */
 const struct ini_entry *
 settings_later(const struct ini_entry *a, const struct ini_entry *b);
@@ -40,6 +66,12 @@ void settings_warn(const struct draft *d, const char *format, ...)
 
 /** A word of warning about the status port, where it deserves one. */
 void settings_check_status(const struct settings *settings, enum role role);
+
+/** Does this line stand in the service's own section, not before the first one? */
+bool settings_is_own(const struct draft *d, const struct ini_entry *entry);
+
+/** Forget what lines said of this option. */
+void settings_forget(const struct draft *d, const char *name);
 
 /** Put the line, or the section's line where @entry is NULL, in front of @e.  Always
  * returns false. */

@@ -13,7 +13,7 @@ check_without_proxy(const struct draft *d, struct err *e)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct ini_entry *line = settings_given(d, names[i]);
 
-		if (line == NULL || line->line < d->section->line)
+		if (line == NULL || !settings_is_own(d, line))
 			continue;
 		err_set(e,
 		    "%s is for an HTTP proxy: add \"protocol = connect\" if connect is "

@@ -1,7 +1,5 @@
 #include "common/settings_refusals.h"
 
-#define LATER "is not supported yet: remove the line"
-
 const struct option_refusal settings_refusals[] = {
     /* what routeport will not do */
     {
@@ -11,17 +9,19 @@ const struct option_refusal settings_refusals[] = {
     },
     {
 	.names = "transparent",
-	.why = "is refused: routeport does not dial under foreign addresses; the log "
-	       "names every peer",
+	.why = "is refused: routeport does not dial under foreign addresses; remove the "
+	       "line: protocol = proxy tells the app who connected",
     },
     {
 	.names = "ident libwrap",
-	.why = "is refused: TCP wrappers are no protection any more; verifyChain and "
-	       "checkHost say who may come in, a firewall says from where",
+	.why =
+	    "is refused: TCP wrappers are no protection any more; remove the line: "
+	    "verifyChain and checkHost say who may come in, a firewall says from where",
     },
     {
 	.names = "redirect",
-	.why = "is refused: a peer that is not let in is refused, not sent elsewhere",
+	.why = "is refused: a peer that is not let in is not sent elsewhere; remove the "
+	       "line, and have another section accept whom it was for",
     },
     {
 	.names = "compression",
@@ -34,7 +34,7 @@ const struct option_refusal settings_refusals[] = {
     {
 	.names = "provider*",
 	.why = "is refused: providers are chosen by OpenSSL's own configuration "
-	       "(openssl.cnf)",
+	       "(openssl.cnf); remove the line",
     },
     {
 	.names = "CAengine",
@@ -65,20 +65,6 @@ const struct option_refusal settings_refusals[] = {
 	.names = "protocolDomain",
 	.why = "is refused: it is for NTLM, which routeport does not speak; to an HTTP "
 	       "proxy it only proves itself by protocolAuthentication = basic",
-    },
-
-    /* what it does not do yet; a file that relies on it must not seem to work */
-    {
-	.names = "retry reset local socket",
-	.why = LATER,
-    },
-    {
-	.names = "include",
-	.why = "is not supported yet: write all sections into one file",
-    },
-    {
-	.names = "log syslog logId service",
-	.why = LATER,
     },
     {NULL, NULL},
 };

@@ -37,6 +37,27 @@ static const struct option_word levels[] = {
     {NULL, 0},
 };
 
+static const struct option_word yes_no[] = {
+    {"yes", 1},
+    {"no", 0},
+    {NULL, 0},
+};
+
+static const struct option_word log_modes[] = {
+    {"append", LOG_APPEND},
+    {"overwrite", LOG_OVERWRITE},
+    {NULL, 0},
+};
+
+static const struct option_word log_ids[] = {
+    {"sequential", LOG_ID_SEQUENTIAL},
+    {"unique", LOG_ID_UNIQUE},
+    {"thread", LOG_ID_THREAD},
+    {"process", LOG_ID_PROCESS},
+    {"none", LOG_ID_NONE},
+    {NULL, 0},
+};
+
 static const struct option_word foregrounds[] = {
     {"yes", FOREGROUND_YES},
     {"no", FOREGROUND_NO},
@@ -114,6 +135,15 @@ static const struct option_word verify_levels[] = {
 
 static const struct option rows[] = {
     {
+	.name = "include",
+	.type = OPTION_NOTHING,
+	.scope = OPTION_GLOBAL,
+	.syntax = "folder, repeatable",
+	.help = "Stands for all files in this folder, in the order of their names and "
+		"without those that begin with a dot, as if their lines were written "
+		"here; it may stand in a section too, which they then go on with",
+    },
+    {
 	.name = "debug",
 	.type = OPTION_WORD,
 	.scope = OPTION_GLOBAL,
@@ -121,10 +151,11 @@ static const struct option rows[] = {
 	.fallback = BOTH("5"),
 	.words = levels,
 	.cut_at = '.',
-	.syntax = "0 to 7, or emerg, alert, crit, err, warning, notice, info, debug",
+	.syntax = "[FACILITY.]LEVEL, which is 0 to 7, or emerg, alert, crit, err, "
+		  "warning, notice, info, debug",
 	.help = "How much is logged: up to 3 what somebody must act on, 4 also what is "
 		"degraded, 5 and 6 also the life cycle of every stream, 7 everything. A "
-		"facility in front (daemon.info) is ignored",
+		"facility in front (daemon.info) is for syslog",
     },
     {
 	.name = "output",
@@ -133,6 +164,35 @@ static const struct option rows[] = {
 	.offset = OPTION_AT(settings, output, char *),
 	.syntax = "file",
 	.help = "Append the log to this file, besides stderr",
+    },
+    {
+	.name = "log",
+	.type = OPTION_WORD,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, log_mode, enum log_mode),
+	.fallback = BOTH("append"),
+	.words = log_modes,
+	.help = "overwrite: empty that file at the start; a reload, or SIGUSR1, appends",
+    },
+    {
+	.name = "syslog",
+	.type = OPTION_YES_NO,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, syslog, bool),
+	.fallback_help = BOTH("yes with foreground = no, else no"),
+	.help =
+	    "Send the log to /dev/log too, with the facility that debug names (daemon "
+	    "unless it does). Nothing waits for it: what it does not take at once is "
+	    "lost there",
+    },
+    {
+	.name = "service",
+	.type = OPTION_TEXT,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, service, char *),
+	.fallback = {"routeport-client", "routeport-server"},
+	.syntax = "name",
+	.help = "The name that stands in the system's log",
     },
     {
 	.name = "foreground",
@@ -224,7 +284,8 @@ static const struct option rows[] = {
 	.max = 10000000,
 	.help = "Streams open at the same time; 0: as many as the limit of file "
 		"descriptors allows. Above it the client accepts no more until one ends, "
-		"and the server turns away so that another target is tried",
+		"and the server turns away so that another target is tried. In the "
+		"server there may be as many carriers besides, or 64",
     },
     {
 	.name = "maxStreams",
@@ -312,16 +373,74 @@ static const struct option rows[] = {
 		"a failure, rr takes them in turn",
     },
     {
+	.name = "logId",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, log_id, enum log_id),
+	.fallback = BOTH("sequential"),
+	.words = log_ids,
+	.help =
+	    "What stands behind stream= in the log: a number that counts up, one that is "
+	    "unique among all programs and hosts, that of the thread or of the process, "
+	    "or 0",
+    },
+    {
+	.name = "local",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, local, char *),
+	.fallback_help = BOTH("the system's choice"),
+	.syntax = "address of this host, or localhost",
+	.help = "Dial from this address; what has no address of its family is not tried",
+    },
+    {
+	.name = "socket",
+	.type = OPTION_SOCKETS,
+	.offset = OPTION_AT(service_settings, socket, struct socket_option_list),
+	.fallback_help = BOTH("r and l:TCP_NODELAY=yes, a:SO_REUSEADDR=yes; towards "
+			      "programs SO_KEEPALIVE=yes"),
+	.help = "An option of setsockopt(2) for sockets that listen (a), were accepted "
+		"(l), or dial (r), such as l:TCP_KEEPIDLE=60. Lines of a section add to "
+		"those before the first section; those of a take a restart",
+    },
+    {
+	.name = "retry",
+	.type = OPTION_NOTHING,
+	.words = yes_no,
+	.max = 86400000,
+	.syntax = "yes, no, or milliseconds",
+	.help = "No effect: in stunnel it concerns programs that exec starts",
+    },
+    {
+	.name = "reset",
+	.type = OPTION_NOTHING,
+	.words = yes_no,
+	.fallback_help = BOTH("yes"),
+	.syntax = "yes, no",
+	.help = "No effect: an abort is always told from an end",
+    },
+    {
 	.name = "sni",
 	.type = OPTION_TEXT,
-	.roles = OPTION_CLIENT,
 	.offset = OPTION_AT(service_settings, sni, char *),
-	.fallback_help = BOTH("host of connect"),
+	.fallback_help = {"host of connect", "none"},
 	.may_be_empty = true,
-	.syntax = "host name",
+	.syntax = "host name; in a server SERVICE:PATTERN, repeatable",
 	.help =
-	    "The name sent in the TLS handshake, by which the router finds the route; "
-	    "empty: none",
+	    "In the client: the name sent in the TLS handshake, by which the router "
+	    "finds the route; empty: none. In the server: who dials the section SERVICE "
+	    "and asks for a name that fits PATTERN (*.example.com fits any name that "
+	    "ends so) is served by this section, which has no accept then; the first "
+	    "that fits is taken, and SERVICE itself where none does",
+    },
+    {
+	.name = "sniStrict",
+	.type = OPTION_YES_NO,
+	.roles = OPTION_SERVER,
+	.offset = OPTION_AT(service_settings, sni_strict, bool),
+	.fallback = {NULL, "no"},
+	.help =
+	    "In a section that others name by sni, yes: refuse who asks for a name that "
+	    "fits none of them, with the alert unrecognized_name. The section may name "
+	    "itself by sni, for names of its own",
     },
     {
 	.name = "cert",

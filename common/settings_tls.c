@@ -30,7 +30,7 @@ check_secret(const struct draft *d, const char *option, const char *digits, stru
 	    "%s is 32 or 64 hexadecimal digits, of 16 or 32 bytes: openssl rand -hex 32 "
 	    "makes them",
 	    option);
-	return settings_blame(d, NULL, e);
+	return settings_blame(d, settings_given(d, option), e);
 }
 
 /* Either alone would look like protection. */

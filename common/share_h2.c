@@ -65,7 +65,7 @@ share_h2_next(struct carrier_h2 *c)
 void
 share_h2_note(struct channel_h2 *ch, size_t n)
 {
-	ch->last_given = n;
+	ch->last_given = (uint32_t)n; /* of one batch */
 	if (n < H2_SMALL)
 		ch->carrier->small_given += n;
 }

@@ -128,7 +128,7 @@ ask(struct kept *k)
 	const struct service_settings *s = k->service->settings;
 	struct ocsp_matter matter = matter_of(k);
 	struct ocsp_way way = {
-	    .url = s->ocsp_url, .aia = true, .seconds = s->timeout_ocsp};
+	    .settings = s, .url = s->ocsp_url, .aia = true, .seconds = s->timeout_ocsp};
 	struct err e;
 
 	if (k->staples->resolver == NULL)

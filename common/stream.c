@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct stream {
 	struct flow_stream common; /* number and reason */
@@ -100,7 +101,7 @@ reap(struct stream *s)
 	if (s->channel != NULL)
 		channel_release(s->channel);
 	LIST_REMOVE(s, entry);
-	atomic_fetch_sub_explicit(&s->service->streams, 1, memory_order_relaxed);
+	counters_end_stream(s->service->counters);
 	service_release(s->service);
 	free(s);
 	set->count--;
@@ -350,6 +351,28 @@ static const struct opening_events opening_events = {
     .failed = on_failed,
 };
 
+/* What logs call it. */
+static unsigned long
+new_id(struct stream_set *set, enum log_id kind)
+{
+	unsigned long id = set->next_id;
+
+	switch (kind) {
+	case LOG_ID_SEQUENTIAL:
+		set->next_id += set->id_step;
+		return id;
+	case LOG_ID_UNIQUE:
+		return set->unique_id++;
+	case LOG_ID_THREAD:
+		return (unsigned long)gettid();
+	case LOG_ID_PROCESS:
+		return (unsigned long)getpid();
+	case LOG_ID_NONE:
+		break;
+	}
+	return 0;
+}
+
 static struct stream *
 stream_new(struct stream_set *set, struct service *service, const char *peer)
 {
@@ -367,9 +390,8 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 	memcpy(s->peer, peer, room);
 	s->set = set;
 	s->service = service_hold(service);
-	atomic_fetch_add_explicit(&service->streams, 1, memory_order_relaxed);
-	s->common.id = set->next_id;
-	set->next_id += set->id_step;
+	counters_begin_stream(service->counters);
+	s->common.id = new_id(set, service->settings->log_id);
 	s->plain.fd = -1;
 	flow_init(&s->out, client, &s->common);
 	flow_init(&s->in, !client, &s->common);

@@ -22,6 +22,7 @@ struct stream_set {
 	LIST_HEAD(, stream) streams;
 	size_t count;
 	unsigned long next_id, id_step; /* ids are unique among workers */
+	unsigned long unique_id;        /* no other process has begun there */
 	void (*ended)(void *owner);     /* one is gone; called from the loop */
 	void *owner;
 };

@@ -29,6 +29,17 @@ target_clear(struct target *target)
 	pthread_mutex_destroy(&target->lock);
 }
 
+void
+target_succeed(struct target *target, struct target *before)
+{
+	pthread_mutex_lock(&before->lock);
+	target->raw_until = before->raw_until;
+	target->rest = before->rest;
+	target->due = before->due;
+	pthread_mutex_unlock(&before->lock);
+	atomic_store(&target->overrun, atomic_load(&before->overrun));
+}
+
 bool
 target_may_h2(struct target *target)
 {

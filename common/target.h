@@ -36,6 +36,11 @@ struct target {
 void target_init(struct target *target, const struct net_name *name, bool multiplex);
 void target_clear(struct target *target);
 
+/** Remember what was known of the same target before: whether it rests, and what it can.
+ * The session stays, for it may be of another certificate.  Before anybody else knows
+ * @target. */
+void target_succeed(struct target *target, struct target *before);
+
 /** Does the target take h2 carriers, as far as is known? */
 bool target_may_h2(struct target *target);
 

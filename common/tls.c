@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 enum {
@@ -92,12 +93,18 @@ tls_flush(struct tls *t)
 
 /* ---- life ----------------------------------------------------------------------- */
 
+static struct tls *
+tls_of(struct tls_observer *observer)
+{
+	return (struct tls *)((char *)observer - offsetof(struct tls, observer));
+}
+
 /* A session of a peer that the wildcard rule refuses must never be resumed; in TLS 1.2 it
  * comes before that is judged. */
 static bool
 on_session(struct tls_observer *observer, SSL_SESSION *session)
 {
-	struct tls *t = (struct tls *)((char *)observer - offsetof(struct tls, observer));
+	struct tls *t = tls_of(observer);
 	const struct tls_verdict *v = observer->verdict;
 	SSL_SESSION *copy;
 	bool wildcard = t->wildcard || (v != NULL && v->wildcard);
@@ -111,27 +118,75 @@ on_session(struct tls_observer *observer, SSL_SESSION *session)
 	return false;
 }
 
+/* One that follows a HelloRetryRequest is for the same name (RFC 8446, 4.1.2). */
+static enum tls_hello
+on_second_hello(struct tls *t, const char *name)
+{
+	if (t->asked == NULL || strcasecmp(t->asked, name) == 0)
+		return TLS_HELLO_GOOD;
+	tls_blame(t, REASON_TLS_FAILED, "the second ClientHello is for another name");
+	return TLS_HELLO_UNKNOWN_NAME;
+}
+
+/* Which context is it for? */
+static enum tls_hello
+on_hello(struct tls_observer *observer, const char *name)
+{
+	struct tls *t = tls_of(observer);
+	enum reason reason = REASON_NONE;
+	SSL_CTX *chosen;
+
+	if (t->choose == NULL)
+		return on_second_hello(t, name);
+	t->asked = strdup(name);
+	chosen = t->choose(t->chooser, name, &reason);
+	t->choose = NULL;
+	if (chosen == SSL_get_SSL_CTX(t->ssl))
+		return TLS_HELLO_GOOD;
+	if (chosen == NULL && reason == REASON_SNI_UNKNOWN) {
+		tls_blame(t, reason, "no service is for %s",
+		    name[0] != '\0' ? name : "a client without SNI");
+		return TLS_HELLO_UNKNOWN_NAME;
+	}
+	if (chosen == NULL) {
+		tls_blame(t, reason, "%s",
+		    reason == REASON_FULL ? "maxStreams is reached"
+					  : reason_text(reason));
+		t->state = TLS_BROKEN;
+	}
+	t->chosen = chosen;
+	return TLS_HELLO_PAUSE;
+}
+
+static SSL *
+new_ssl(struct tls *t, SSL_CTX *context)
+{
+	SSL *ssl = SSL_new(context);
+	BIO *bio = ssl != NULL ? tls_bio_new(t) : NULL;
+
+	if (bio == NULL) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	SSL_set_bio(ssl, bio, bio);
+	tls_context_attach(ssl, &t->observer);
+	tls_update_watch(t, ssl);
+	if (tls_context_settings(context)->role == ROLE_SERVER)
+		SSL_set_accept_state(ssl);
+	else
+		SSL_set_connect_state(ssl);
+	return ssl;
+}
+
 bool
 tls_init(struct tls *t, struct reactor *r, SSL_CTX *context, int fd)
 {
-	bool server = tls_context_settings(context)->role == ROLE_SERVER;
-	BIO *bio;
-
-	*t = (struct tls){.reactor = r, .observer.on_session = on_session, .fd = fd};
-	if ((t->ssl = SSL_new(context)) == NULL)
-		return false;
-	if ((bio = tls_bio_new(t)) == NULL) {
-		SSL_free(t->ssl);
-		return false;
-	}
-	SSL_set_bio(t->ssl, bio, bio);
-	tls_context_attach(t->ssl, &t->observer);
-	tls_update_watch(t);
-	if (server)
-		SSL_set_accept_state(t->ssl);
-	else
-		SSL_set_connect_state(t->ssl);
-	return true;
+	*t = (struct tls){
+	    .reactor = r,
+	    .observer = {.on_session = on_session, .on_hello = on_hello},
+	    .fd = fd,
+	};
+	return (t->ssl = new_ssl(t, context)) != NULL;
 }
 
 void
@@ -144,6 +199,8 @@ tls_clear(struct tls *t)
 	buf_clear(&t->in);
 	buf_clear(&t->out);
 	free(t->psk);
+	buf_clear(&t->hello);
+	free(t->asked);
 	free(t->detail);
 	*t = (struct tls){.fd = -1};
 }
@@ -222,7 +279,13 @@ judge(struct tls *t, int result)
 		}
 		break;
 	case SSL_ERROR_ZERO_RETURN:
-		t->state = TLS_FINISHED;
+		if (t->state == TLS_HANDSHAKE) { /* anybody may have written that one */
+			tls_blame(t, REASON_TLS_FAILED,
+			    "closed by close_notify in the middle of the handshake");
+			t->state = TLS_BROKEN;
+		} else {
+			t->state = TLS_FINISHED;
+		}
 		break;
 	default:
 		tls_blame_openssl(t);
@@ -287,6 +350,8 @@ complete(struct tls *t)
 {
 	t->state = TLS_OPEN;
 	t->opened = reactor_now();
+	free(t->asked);
+	t->asked = NULL;
 	if (tls_is_resumed(t))
 		check_resumed(t);
 	if (t->state == TLS_OPEN && !SSL_is_server(t->ssl))
@@ -309,6 +374,62 @@ take_verdict(struct tls *t, const struct tls_verdict *v)
 	t->psk_known = v->psk_known;
 }
 
+/*
+ * The ClientHello asks for a name of another context.  An SSL keeps much of the context
+ * that it was made from, sessions above all; so another SSL begins anew and reads the
+ * same bytes.  Nothing was written yet.
+ */
+static bool
+begin_anew(struct tls *t, const uint8_t *bytes, size_t length)
+{
+	SSL *ssl = new_ssl(t, t->chosen);
+
+	t->chosen = NULL;
+	if (ssl == NULL || !buf_append(&t->hello, bytes, length)) {
+		SSL_free(ssl);
+		t->state = TLS_BROKEN;
+		tls_blame(t, REASON_NO_MEMORY, "out of memory");
+		return false;
+	}
+	SSL_free(t->ssl);
+	t->ssl = ssl;
+	buf_clear(&t->in);
+	t->in = t->hello;
+	t->hello = (struct buf){0};
+	t->input = buf_bytes(&t->in);
+	t->input_left = buf_length(&t->in);
+	return true;
+}
+
+/* Keep what OpenSSL has read, as long as it may have to be read again. */
+static void
+keep_hello(struct tls *t, const uint8_t *bytes, size_t length)
+{
+	if (t->choose == NULL) {
+		buf_clear(&t->hello);
+	} else if (buf_length(&t->hello) + length > HANDSHAKE_BATCH ||
+		   !buf_append(&t->hello, bytes, length)) {
+		t->state = TLS_BROKEN;
+		tls_blame(t, REASON_TLS_FAILED, "the ClientHello is too large");
+	}
+}
+
+static int
+shake(struct tls *t)
+{
+	const uint8_t *bytes = t->input;
+	size_t length = t->input_left;
+	int result = SSL_do_handshake(t->ssl);
+
+	if (t->chosen != NULL && begin_anew(t, bytes, length)) {
+		ERR_clear_error();
+		result = SSL_do_handshake(t->ssl);
+	} else if (result != 1) {
+		keep_hello(t, bytes, length - t->input_left);
+	}
+	return result;
+}
+
 enum tls_state
 tls_handshake(struct tls *t)
 {
@@ -323,12 +444,12 @@ tls_handshake(struct tls *t)
 	}
 	t->observer.verdict = &verdict;
 	ERR_clear_error();
-	result = SSL_do_handshake(t->ssl);
+	result = shake(t);
 	t->observer.verdict = NULL;
 	take_verdict(t, &verdict);
 	if (result == 1) {
 		complete(t);
-	} else {
+	} else if (t->state == TLS_HANDSHAKE) {
 		if (verdict.verify_error != X509_V_OK && verdict.text[0] != '\0')
 			tls_blame_certificate(t, &verdict);
 		judge(t, result);

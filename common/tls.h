@@ -44,6 +44,16 @@ struct tls {
 	/** Client: keep a session for later; NULL: none is kept.  The callee frees it. */
 	void (*keep_session)(void *keeper, SSL_SESSION *session);
 	void *keeper;
+	/** Server: the context for a client that asks for @name ("": for none), which may
+	 * be another than this began with.  NULL: none, for @reason; SNI_UNKNOWN is told
+	 * to the client, else it sees an end before ServerHello.  NULL: the one it began
+	 * with. */
+	SSL_CTX *(*choose)(void *chooser, const char *name, enum reason *reason);
+	void *chooser;
+	char *asked;     /* the name, until the handshake is done */
+	SSL_CTX *chosen; /* not the one it began with, which is to be left now */
+	struct buf
+	    hello; /* what OpenSSL has read, until there is nothing to choose any more */
 
 	struct buf in;        /* ciphertext that came too early to be read */
 	struct buf out;       /* ciphertext that the socket did not take */

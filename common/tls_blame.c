@@ -109,6 +109,9 @@ blame_alert(struct tls *t, int alert)
 		    "the far end refuses our certificate: %s", text);
 	else if (t->state == TLS_HANDSHAKE && alert == SSL_AD_NO_APPLICATION_PROTOCOL)
 		tls_blame(t, REASON_NO_PROTOCOL, "the far end refuses " TLS_PROTOCOL_H2);
+	else if (t->state == TLS_HANDSHAKE && alert == SSL_AD_UNRECOGNIZED_NAME)
+		tls_blame(t, REASON_SNI_UNKNOWN, "the far end has no service for %s",
+		    tls_sni(t));
 	else if (t->state == TLS_HANDSHAKE)
 		tls_blame(
 		    t, REASON_TLS_FAILED, "the far end refused the handshake: %s", text);
@@ -182,6 +185,17 @@ tls_sni(const struct tls *t)
 	return sni != NULL ? sni : "no SNI";
 }
 
+/* Where the file does not say whom to trust, somebody may not know that it matters. */
+static const char *
+advice(const struct tls *t, enum reason reason)
+{
+	if (reason != REASON_UNKNOWN_CA ||
+	    !tls_context_settings(SSL_get_SSL_CTX(t->ssl))->system_ca)
+		return "";
+	return "; if it is the app's, add \"CAfile = FILE\" with its issuer, or "
+	       "\"verifyChain = no\" to take any server, as stunnel does";
+}
+
 /* Chain or names were refused inside the handshake. */
 void
 tls_blame_certificate(struct tls *t, const struct tls_verdict *v)
@@ -204,9 +218,8 @@ tls_blame_certificate(struct tls *t, const struct tls_verdict *v)
 	else
 		tls_blame(t, reason,
 		    "%s; if this is the router's own certificate, it knows no "
-		    "passthrough "
-		    "route for %s",
-		    v->text, tls_sni(t));
+		    "passthrough route for %s%s",
+		    v->text, tls_sni(t), advice(t, reason));
 }
 
 /*

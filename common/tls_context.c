@@ -1,5 +1,6 @@
 #include "common/tls_context_inside.h"
 
+#include "common/server_name.h"
 #include "common/tls_keys.h"
 
 #include <openssl/err.h>
@@ -100,6 +101,33 @@ on_new_session(SSL *ssl, SSL_SESSION *session)
 	       observer->on_session(observer, session);
 }
 
+/* The first that happens to a ClientHello: no version, session or certificate is chosen
+ * yet. */
+static int
+on_client_hello(SSL *ssl, int *alert, void *unused)
+{
+	struct tls_observer *observer = SSL_get_app_data(ssl);
+	char name[SERVER_NAME_SIZE] = "";
+	const unsigned char *extension;
+	size_t length;
+
+	(void)unused;
+	if (!observer || !observer->on_hello)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	if (SSL_client_hello_get0_ext(
+		ssl, TLSEXT_TYPE_server_name, &extension, &length) == 1)
+		(void)server_name_read(extension, length, name);
+	*alert = SSL_AD_UNRECOGNIZED_NAME;
+	switch (observer->on_hello(observer, name)) {
+	case TLS_HELLO_GOOD:
+		return SSL_CLIENT_HELLO_SUCCESS;
+	case TLS_HELLO_PAUSE:
+		return SSL_CLIENT_HELLO_RETRY;
+	default:
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+}
+
 /*
  * A resumed session keeps its ticket: another one would cost a write, a place in the
  * cache and work at both ends.  This callback is the only one that runs, with or without
@@ -178,6 +206,7 @@ set_server_sessions(
 	SSL_CTX_sess_set_cache_size(context, s->session_cache_size);
 	SSL_CTX_set_timeout(context, s->session_cache_timeout);
 	SSL_CTX_set_num_tickets(context, resume ? 1 : 0);
+	SSL_CTX_set_client_hello_cb(context, on_client_hello, NULL);
 	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
 	tls_staple_show(context, s, secrets);
 	if (s->multiplex != MULTIPLEX_NO)

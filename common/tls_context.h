@@ -66,6 +66,13 @@ struct tls_verdict {
 	char text[TLS_VERDICT_TEXT_SIZE];
 };
 
+/** What is to be done about a ClientHello. */
+enum tls_hello {
+	TLS_HELLO_GOOD,
+	TLS_HELLO_PAUSE, /* return from SSL_do_handshake() before anything is said */
+	TLS_HELLO_UNKNOWN_NAME, /* refuse it by the alert unrecognized_name */
+};
+
 /**
  * Where the callbacks of a context report to.  It is the SSL's app data (so nobody else
  * uses that), belongs to whoever owns the SSL, and must live as long.  A connection
@@ -78,6 +85,9 @@ struct tls_observer {
 	 * handshake, inside some SSL_read(), and may come more than once.  True: the
 	 * reference is the callee's, who frees it.  NULL: none is kept. */
 	bool (*on_session)(struct tls_observer *observer, SSL_SESSION *session);
+	/** Server: the client asks for @name ("": for none).  Comes before anything else
+	 * is looked at, and again with a second ClientHello.  NULL: any name is good. */
+	enum tls_hello (*on_hello)(struct tls_observer *observer, const char *name);
 };
 
 /**

@@ -22,8 +22,9 @@ bool tls_bio_put_aside(struct tls *t);
 
 /* ---- tls_update.c ---------------------------------------------------------------- */
 
-/** Count the peer's KeyUpdates; `flooded` when it sends too many. */
-void tls_update_watch(struct tls *t);
+/** Count the peer's KeyUpdates on @ssl, which is to be t->ssl; `flooded` when it sends
+ * too many. */
+void tls_update_watch(struct tls *t, SSL *ssl);
 
 /** The peer asked for a KeyUpdate: send one, unless it must wait for kept bytes. */
 void tls_update_answer(struct tls *t);

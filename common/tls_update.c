@@ -47,10 +47,10 @@ on_message(int ours, int version, int type, const void *bytes, size_t length, SS
 }
 
 void
-tls_update_watch(struct tls *t)
+tls_update_watch(struct tls *t, SSL *ssl)
 {
-	SSL_set_msg_callback(t->ssl, on_message);
-	SSL_set_msg_callback_arg(t->ssl, t);
+	SSL_set_msg_callback(ssl, on_message);
+	SSL_set_msg_callback_arg(ssl, t);
 }
 
 bool

@@ -2,6 +2,8 @@
 
 #include "common/listener.h"
 #include "common/log.h"
+#include "common/mailbox.h"
+#include "common/machine.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -13,24 +15,12 @@ enum {
 	/* Connections that a worker may have more than the idlest before that one gets
 	 * the next. */
 	SKEW = 16,
+	/* Carriers of many streams that may be open whatever maxConnections is. */
+	LEAST_CARRIERS = 64,
 };
 
 /* Seconds for alerts to be heard, once streams were cut off. */
 static const double farewell = 1;
-
-enum order {
-	ORDER_NONE,
-	ORDER_DRAIN,
-	ORDER_STOP
-};
-
-/* A connection on its way from the worker that accepted it. */
-struct parcel {
-	struct parcel *next;
-	struct service *service;
-	int fd;
-	struct net_address peer;
-};
 
 struct worker {
 	pthread_t thread;
@@ -52,11 +42,7 @@ struct worker {
 
 	atomic_bool over;
 	atomic_long load;
-	ev_async mail;        /* other threads' only call into the loop */
-	pthread_mutex_t lock; /* of the inbox */
-	struct parcel *inbox, **inbox_end;
-	struct plan *next_plan; /* NULL: none came */
-	enum order ordered;
+	struct mailbox mailbox; /* other threads' only way into the loop */
 };
 
 static void
@@ -189,57 +175,20 @@ follow(struct worker *w, struct plan *plan)
 	keep_carriers(w);
 }
 
-static struct parcel *
-empty_inbox(struct worker *w)
-{
-	struct parcel *first = w->inbox;
-
-	w->inbox = NULL;
-	w->inbox_end = &w->inbox;
-	return first;
-}
-
 static void
-on_mail(struct ev_loop *loop, ev_async *mail, int events)
+on_mail(void *owner)
 {
-	struct worker *w = mail->data;
-	struct parcel *parcel, *next;
-	struct plan *plan;
-	enum order order;
+	struct worker *w = owner;
+	struct mail mail = mailbox_empty(&w->mailbox);
+	struct parcel *parcel;
 
-	(void)loop;
-	(void)events;
-	turn_note(&w->reactor.turn, "its inbox");
-	pthread_mutex_lock(&w->lock);
-	parcel = empty_inbox(w);
-	plan = w->next_plan;
-	w->next_plan = NULL;
-	order = w->ordered;
-	pthread_mutex_unlock(&w->lock);
-	for (; parcel != NULL; parcel = next) {
-		next = parcel->next;
+	turn_note(&w->reactor.turn, "its mailbox");
+	for (parcel = mail.parcels; parcel != NULL; parcel = parcel_free(parcel))
 		w->setup->arrival(w, parcel->service, parcel->fd, &parcel->peer);
-		service_release(parcel->service);
-		free(parcel);
-	}
-	if (plan != NULL)
-		follow(w, plan);
-	obey(w, order);
+	if (mail.plan != NULL)
+		follow(w, mail.plan);
+	obey(w, mail.order);
 	leave_when_empty(w);
-}
-
-static void
-post(struct worker *w, struct parcel *parcel, enum order order)
-{
-	pthread_mutex_lock(&w->lock);
-	if (parcel != NULL) {
-		*w->inbox_end = parcel;
-		w->inbox_end = &parcel->next;
-	}
-	if (order > w->ordered)
-		w->ordered = order;
-	pthread_mutex_unlock(&w->lock);
-	ev_async_send(w->loop, &w->mail);
 }
 
 /* ---- connections ----------------------------------------------------------------- */
@@ -297,22 +246,25 @@ turn_away(struct worker *w, struct service *service, int fd)
 	w->setup->turn_away(fd);
 }
 
+/* Where services are chosen by name it is not known yet whose limit holds. */
+static bool
+is_turned_away(const struct worker *w, struct service *service)
+{
+	return !w->setup->waits_when_full && service_is_full(service) &&
+	       !plan_has_names(w->plan, service);
+}
+
 static void
 on_accepted(void *owner, struct service *service, int fd, const struct net_address *peer)
 {
 	struct worker *w = owner, *to = choose(w);
-	struct parcel *parcel;
 
 	turn_note(&w->reactor.turn, "a new connection");
-	if ((!w->setup->waits_when_full && service_is_full(service)) || !charge(to)) {
+	if (is_turned_away(w, service) || !charge(to)) {
 		turn_away(w, service, fd);
 	} else if (to == w) {
 		w->setup->arrival(w, service, fd, peer);
-	} else if ((parcel = malloc(sizeof(*parcel))) != NULL) {
-		*parcel = (struct parcel){
-		    .service = service_hold(service), .fd = fd, .peer = *peer};
-		post(to, parcel, ORDER_NONE);
-	} else {
+	} else if (!mailbox_post_connection(&to->mailbox, service, fd, peer)) {
 		discharge(to);
 		w->setup->turn_away(fd);
 	}
@@ -357,15 +309,14 @@ run(void *arg)
 static void
 return_mail(struct worker *w)
 {
-	struct parcel *parcel, *next;
+	struct mail mail = mailbox_empty(&w->mailbox);
+	struct parcel *parcel;
 
-	for (parcel = empty_inbox(w); parcel != NULL; parcel = next) {
-		next = parcel->next;
+	for (parcel = mail.parcels; parcel != NULL; parcel = parcel_free(parcel)) {
 		w->setup->turn_away(parcel->fd);
-		service_release(parcel->service);
 		discharge(w);
-		free(parcel);
 	}
+	plan_release(mail.plan);
 }
 
 void
@@ -373,21 +324,19 @@ worker_free(struct worker *w)
 {
 	if (w == NULL)
 		return;
-	return_mail(w);
 	listener_list_clear(&w->listeners);
-	plan_release(w->next_plan);
 	plan_release(w->plan);
 	if (w->resolver != NULL)
 		resolver_free(w->resolver);
 	if (w->loop != NULL) {
-		ev_async_stop(w->loop, &w->mail);
+		return_mail(w);
+		mailbox_clear(&w->mailbox);
 		ev_timer_stop(w->loop, &w->farewell);
 		ev_check_stop(w->loop, &w->turn_begins);
 		ev_prepare_stop(w->loop, &w->turn_ends);
 		reactor_clear(&w->reactor);
 		ev_loop_destroy(w->loop);
 	}
-	pthread_mutex_destroy(&w->lock);
 	free(w);
 }
 
@@ -413,12 +362,10 @@ connect_rooms(struct worker *w, unsigned long index)
 		},
 	    .next_id = index + 1,
 	    .id_step = w->setup->count,
+	    .unique_id = machine_random(),
 	    .ended = on_stream_ended,
 	    .owner = w,
 	};
-	ev_async_init(&w->mail, on_mail);
-	w->mail.data = w;
-	ev_async_start(w->loop, &w->mail);
 	ev_init(&w->farewell, on_farewell);
 	watch_turns(w);
 }
@@ -447,8 +394,6 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 		err_set(e, "out of memory");
 		return NULL;
 	}
-	pthread_mutex_init(&w->lock, NULL);
-	w->inbox_end = &w->inbox;
 	w->setup = setup;
 	w->index = index;
 	w->plan = plan_hold(setup->plan);
@@ -457,6 +402,7 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 		err_set(e, "libev finds no way to wait for events");
 		goto fail;
 	}
+	mailbox_init(&w->mailbox, w->loop, on_mail, w);
 	if (!reactor_init(&w->reactor, w->loop, e))
 		goto fail;
 	w->reactor.index = index;
@@ -477,26 +423,19 @@ fail:
 void
 worker_follow(struct worker *w, struct plan *plan)
 {
-	struct plan *missed;
-
-	pthread_mutex_lock(&w->lock);
-	missed = w->next_plan;
-	w->next_plan = plan_hold(plan);
-	pthread_mutex_unlock(&w->lock);
-	plan_release(missed);
-	ev_async_send(w->loop, &w->mail);
+	mailbox_post_plan(&w->mailbox, plan);
 }
 
 void
 worker_drain(struct worker *w)
 {
-	post(w, NULL, ORDER_DRAIN);
+	mailbox_post_order(&w->mailbox, ORDER_DRAIN);
 }
 
 void
 worker_stop(struct worker *w)
 {
-	post(w, NULL, ORDER_STOP);
+	mailbox_post_order(&w->mailbox, ORDER_STOP);
 }
 
 const struct turn *
@@ -529,6 +468,31 @@ bool
 worker_is_draining(const struct worker *w)
 {
 	return w->order != ORDER_NONE;
+}
+
+const struct plan *
+worker_plan(const struct worker *w)
+{
+	return w->plan;
+}
+
+bool
+worker_charge_carrier(struct worker *w)
+{
+	long most = atomic_load(&w->setup->most);
+
+	if (most < LEAST_CARRIERS)
+		most = LEAST_CARRIERS;
+	if (atomic_fetch_add(&w->setup->carriers, 1) < most)
+		return true;
+	worker_release_carrier(w);
+	return false;
+}
+
+void
+worker_release_carrier(struct worker *w)
+{
+	atomic_fetch_sub(&w->setup->carriers, 1);
 }
 
 bool

@@ -28,6 +28,8 @@ struct worker_setup {
 	struct plan *plan; /* the first one; those that follow come by worker_follow() */
 	atomic_long most;  /* connections that all workers may have */
 	atomic_long total; /* how many they have */
+	atomic_long
+	    carriers; /* of the server, with many streams; as many at most again */
 	struct budget *windows; /* of their h2 carriers */
 	/** A connection goes to the worker whose turn it is, for it may stand for many
 	 * streams; else it stays with the one that accepted it. */
@@ -76,8 +78,16 @@ void worker_free(struct worker *worker);
 /** Where its streams are, with all that they need. */
 struct stream_set *worker_streams(struct worker *worker);
 
+/** What it follows now. */
+const struct plan *worker_plan(const struct worker *worker);
+
 /** It takes nothing new any more. */
 bool worker_is_draining(const struct worker *worker);
+
+/** Count a carrier of many streams, apart from them: silent ones should not keep streams
+ * out.  False: too many. */
+bool worker_charge_carrier(struct worker *worker);
+void worker_release_carrier(struct worker *worker);
 
 /** Count a stream that came on a carrier; worker_release() follows.  False: too many. */
 bool worker_charge(struct worker *worker);

@@ -15,6 +15,26 @@ struct incoming {
 	struct net_address peer;
 };
 
+/* The service whose name the client asks for, at the doors of the one that it came to. */
+static struct service *
+choose(void *owner, const char *name, enum reason *reason)
+{
+	struct incoming *in = owner;
+	struct service *service =
+	    plan_service_for(worker_plan(in->worker), in->service, name);
+
+	*reason = REASON_SNI_UNKNOWN;
+	if (service == NULL && in->service->settings->sni_strict)
+		return NULL;
+	if (service != NULL) {
+		service_hold(service);
+		service_release(in->service);
+		in->service = service;
+	}
+	*reason = REASON_FULL;
+	return service_is_full(in->service) ? NULL : in->service;
+}
+
 static void
 incoming_free(struct incoming *in)
 {
@@ -66,8 +86,11 @@ on_asked(void *owner, struct channel *channel, const char *forwarded)
 static void
 on_carrier_ended(void *owner, enum reason reason)
 {
+	struct incoming *in = owner;
+
 	(void)reason;
-	incoming_free(owner);
+	worker_release_carrier(in->worker);
+	incoming_free(in);
 }
 
 static const struct carrier_h2_events carrier_events = {
@@ -75,14 +98,24 @@ static const struct carrier_h2_events carrier_events = {
     .ended = on_carrier_ended,
 };
 
+static void on_failed(void *owner, enum reason reason, const char *detail);
+
 static void
 begin_h2(struct incoming *in, struct link *link)
 {
 	const struct service_settings *settings = in->service->settings;
-	struct carrier_h2 *carrier = carrier_h2_new(link, &carrier_events, in);
+	struct carrier_h2 *carrier;
 
+	if (!worker_charge_carrier(in->worker)) {
+		link_close(link, true);
+		on_failed(
+		    in, REASON_FULL, "too many carriers: maxConnections is for them too");
+		return;
+	}
+	carrier = carrier_h2_new(link, &carrier_events, in);
 	worker_release(in->worker); /* its streams are what counts */
 	if (carrier == NULL) {
+		worker_release_carrier(in->worker);
 		incoming_free(in);
 		return;
 	}
@@ -91,8 +124,6 @@ begin_h2(struct incoming *in, struct link *link)
 	if (worker_is_draining(in->worker))
 		carrier_h2_drain(carrier);
 }
-
-static void on_failed(void *owner, enum reason reason, const char *detail);
 
 static void
 on_opened(void *owner, struct link *link)
@@ -145,6 +176,7 @@ on_failed(void *owner, enum reason reason, const char *detail)
 }
 
 static const struct link_events events = {
+    .choose = choose,
     .opened = on_opened,
     .failed = on_failed,
 };

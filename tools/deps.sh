@@ -29,6 +29,7 @@ packages() {
 		python3-h2          | python3-h2          | a peer in tests: HTTP/2 that is not ours
 		tshark              | wireshark-cli       | a judge in tests: names the frames
 		python3-prometheus-client | python3-prometheus_client | reads /metrics in the tests
+		libfaketime         | libfaketime         | steps the clock in the tests
 		curl                | curl                | asks the status port in the tests
 		openssl             | openssl             | certificates; s_client and s_server as peers
 		haproxy             | haproxy             | stands in for the OpenShift router
@@ -48,10 +49,14 @@ packages() {
 		binutils            | binutils            | readelf
 		clang               | clang               | lint: the second compiler; make fuzz
 		libclang-rt-dev     | compiler-rt         | make fuzz: libFuzzer, sanitizers
+		valgrind            | valgrind            | make valgrind
+		llvm                | llvm                | make coverage
 		clang-format        | clang-tools-extra   | lint: how the code looks
 		clang-tidy          | clang-tools-extra   | lint
 		cppcheck            | cppcheck            | lint
 		shellcheck          | ShellCheck          | lint: scripts
+		mandoc              | mandoc              | lint: manual pages
+		zsh                 | zsh                 | its completion in the tests
 		-                   | glibc-static        | make static
 		-                   | libasan             | make asan
 		-                   | libubsan            | make asan

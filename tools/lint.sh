@@ -1,7 +1,7 @@
 #!/bin/sh
 # Everything that can be said against the code without running it.  All checks run; the
 # first words of each that fails stand above its "no".  LINT=name runs one of them alone:
-# format, tidy, cppcheck, shell, rooms, gcc, clang, globals, table.
+# format, tidy, cppcheck, shell, rooms, gcc, clang, globals, generated, man.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -50,7 +50,15 @@ shell() {
 	{
 		find certs tools tests examples -name '*.sh'
 		echo .ci/run
-	} | sort | xargs shellcheck
+	} | sort | xargs shellcheck && shellcheck --shell=bash completion/routeport.bash
+}
+
+# They see each other as if they were installed.
+man_pages() {
+	for section in 5 8; do
+		mkdir -p "$scratch/man/man$section" && cp man/*."$section" "$scratch/man/man$section" || return 1
+	done
+	MANPATH=$scratch/man mandoc -T lint -W style man/*.[58]
 }
 
 # build COMPILER FOLDER: both programs, the unit tests and what is fuzzed, warnings being errors.
@@ -86,7 +94,8 @@ step cppcheck cppcheck_all
 step gcc build gcc "$gcc_build"
 step clang build clang "$clang_build"
 step globals sh tools/lint-globals.sh "$gcc_build"
-step table sh tools/readme-table.sh --check "$gcc_build"
+step generated /usr/bin/python3 tools/generated.py --check "$gcc_build"
+step man man_pages
 step tidy tidy
 if [ "$failed" -ne 0 ]; then
 	echo "lint: $failed of $((passed + failed)) checks say no"

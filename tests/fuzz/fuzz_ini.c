@@ -11,10 +11,10 @@
 static void
 check_lines(const char *file)
 {
-	struct err e = {""};
-	struct ini *ini = ini_read(file, &e);
+	struct faults faults = {0};
+	struct ini *ini = ini_read(file, &faults);
 
-	MUST((ini == NULL) == (e.text[0] != '\0'));
+	MUST((ini == NULL) == (faults.count == 1));
 	if (ini == NULL)
 		return;
 	MUST(ini->count >= 1);
@@ -22,7 +22,7 @@ check_lines(const char *file)
 		for (size_t k = 0; k < ini->sections[i].count; k++) {
 			const struct ini_entry *entry = &ini->sections[i].entries[k];
 
-			MUST(entry->line > 0 && entry->name[0] != '\0');
+			MUST(entry->at.line > 0 && entry->name[0] != '\0');
 			MUST(strlen(entry->text) <= INI_LINE_MAX);
 			MUST(strlen(entry->name) + strlen(entry->value) <
 			     strlen(entry->text) + 1);
@@ -31,14 +31,26 @@ check_lines(const char *file)
 }
 
 static void
+tell(void *owner, const char *text)
+{
+	(void)owner;
+	MUST(text[0] != '\0');
+}
+
+/* Who looks for all faults finds some exactly where there is a first one. */
+static void
 check_settings(const char *file, enum role role)
 {
 	struct err e = {""};
 	struct settings *settings = settings_load(file, role, &e);
+	struct faults faults = {.tell = tell};
 
 	MUST((settings == NULL) == (e.text[0] != '\0'));
 	MUST(settings == NULL || settings->service_count >= 1);
 	settings_release(settings);
+	settings_release(settings_load_all(file, role, &faults));
+	MUST((faults.count > 0) == (e.text[0] != '\0'));
+	MUST(strcmp(faults.first.text, e.text) == 0);
 }
 
 int

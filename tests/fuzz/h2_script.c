@@ -3,6 +3,7 @@
 #include "common/carrier_h2.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/plain_ssl.h"
+#include "tests/fuzz/script.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -41,8 +42,7 @@ struct play {
 	int peer;       /* its end of the socket; -1: closed */
 	bool peer_is_deaf;
 	struct owner owners[OWNERS];
-	const uint8_t *data; /* of the script, what is left */
-	size_t left;
+	struct script script;
 };
 
 /* For all plays: making these is dear. */
@@ -314,27 +314,6 @@ peer_ends(struct play *p, bool in_good_order)
 
 /* ---- the script ------------------------------------------------------------------- */
 
-static uint8_t
-next(struct play *p)
-{
-	if (p->left == 0)
-		return 0;
-	p->left--;
-	return *p->data++;
-}
-
-/* The next bytes, as many as there are. */
-static const uint8_t *
-next_bytes(struct play *p, size_t *n)
-{
-	const uint8_t *bytes = p->data;
-
-	*n = *n < p->left ? *n : p->left;
-	p->data += *n;
-	p->left -= *n;
-	return bytes;
-}
-
 static void
 begin(struct play *p, struct owner *o, size_t early)
 {
@@ -399,9 +378,10 @@ sleep_for(struct play *p, unsigned seconds)
 static void
 play_frame(struct play *p, unsigned doublings)
 {
-	uint8_t head[] = {next(p), next(p), next(p)};
-	size_t n = next(p);
-	const uint8_t *payload = next_bytes(p, &n);
+	uint8_t head[] = {
+	    script_next(&p->script), script_next(&p->script), script_next(&p->script)};
+	size_t n = script_next(&p->script);
+	const uint8_t *payload = script_bytes(&p->script, n, &n);
 
 	peer_frame(p, head, payload, n, (size_t)1 << doublings);
 }
@@ -410,19 +390,20 @@ static void
 play_fill(struct play *p)
 {
 	static const uint8_t zeros[255 * UNIT];
-	uint8_t head[] = {next(p), next(p), next(p)};
+	uint8_t head[] = {
+	    script_next(&p->script), script_next(&p->script), script_next(&p->script)};
 
-	peer_frame(p, head, zeros, next(p) * (size_t)UNIT, 1);
+	peer_frame(p, head, zeros, script_next(&p->script) * (size_t)UNIT, 1);
 }
 
 static void
 play_bytes(struct play *p)
 {
-	size_t n = next(p) * 256U;
+	size_t n = script_next(&p->script) * 256U;
 	const uint8_t *bytes;
 
-	n += next(p);
-	bytes = next_bytes(p, &n);
+	n += script_next(&p->script);
+	bytes = script_bytes(&p->script, n, &n);
 	peer_sends(p, bytes, n);
 }
 
@@ -431,13 +412,13 @@ play_owner(struct play *p, struct owner *o, unsigned step)
 {
 	switch (step) {
 	case 4:
-		begin(p, o, next(p));
+		begin(p, o, script_next(&p->script));
 		break;
 	case 5:
-		refuse(p, o, next(p));
+		refuse(p, o, script_next(&p->script));
 		break;
 	case 6:
-		o->to_give += o->fin ? 0 : next(p) * (size_t)UNIT;
+		o->to_give += o->fin ? 0 : script_next(&p->script) * (size_t)UNIT;
 		move(o);
 		break;
 	case 7:
@@ -461,7 +442,7 @@ play_owner(struct play *p, struct owner *o, unsigned step)
 static void
 play_step(struct play *p)
 {
-	uint8_t step = next(p);
+	uint8_t step = script_next(&p->script);
 
 	switch (step % 16) {
 	case 0:
@@ -474,7 +455,7 @@ play_step(struct play *p)
 		turn(p);
 		break;
 	case 3:
-		sleep_for(p, next(p));
+		sleep_for(p, script_next(&p->script));
 		break;
 	case 11:
 		link_set_drain(&p->links, NULL, NULL);
@@ -587,10 +568,10 @@ h2_script_play(enum role role, const uint8_t *data, size_t size)
 	    .sni = sni,
 	    .timeout_close = 60,
 	    .stream_window = 1};
-	struct play p = {.data = data, .left = size, .is_abrupt = size % 2 == 1};
+	struct play p = {.script = {data, size}, .is_abrupt = size % 2 == 1};
 
 	play_begin(&p, &s);
-	while (p.left > 0 && p.carrier != NULL)
+	while (p.script.left > 0 && p.carrier != NULL)
 		play_step(&p);
 	play_end(&p);
 }

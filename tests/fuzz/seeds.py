@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes the scripts from which fuzzing of the h2 carrier starts: corpus/h2_server, corpus/h2_client.
+"""Writes what fuzzing starts from, but for the settings and addresses, which are files of their own.
 
-The steps are those of h2_script.h; what stands here are lives of a carrier, honest and not.
+The steps of the h2 carrier are those of h2_script.h, of which lives of a carrier stand here, honest
+and not; those of the others are told in fuzz_endings.c, fuzz_tls.c and fuzz_http_proxy.c.
 """
 
 import pathlib
@@ -167,9 +168,172 @@ CLIENT = {name: OPEN + script for name, script in EITHER.items()} | {
     "no-answer": ASKED + frame(DATA, 0, 1, b"not yet") + TURN,
 }
 
+# Endings: two ends, `far` is the other one.
+
+NEAR_END, FAR_END = 0, 8
+
+
+def come(units, end=NEAR_END):
+    return bytes([0 + end + units * 16])
+
+
+def fin(end=NEAR_END):
+    return bytes([1 + end])
+
+
+def broken(end=NEAR_END):
+    return bytes([2 + end])
+
+
+def room(units, end=NEAR_END):
+    return bytes([3 + end + units * 16])
+
+
+def window(end=NEAR_END):
+    return bytes([4 + end])
+
+
+def breaks(end=NEAR_END):
+    return bytes([5 + end])
+
+
+def delay(calls, end=NEAR_END):
+    return bytes([6 + end + calls * 16])
+
+
+STEP = bytes([7])
+ROOMS = room(15) + room(15, FAR_END)
+
+ENDINGS = {
+    "both": ROOMS + come(3) + come(2, FAR_END) + STEP + fin() + STEP + fin(FAR_END) + STEP,
+    "fin-behind-kept": come(9) + fin() + STEP + room(1, FAR_END) + STEP + room(15, FAR_END) + STEP,
+    "half-closed": ROOMS + fin() + STEP + come(5, FAR_END) + STEP + fin(FAR_END) + STEP,
+    "reset": ROOMS + come(3) + broken() + STEP + STEP,
+    "reset-behind-kept": come(9) + broken() + delay(3, FAR_END) + STEP + room(15, FAR_END) + STEP * 5,
+    "reset-after-fin": ROOMS + fin() + STEP + breaks() + come(2, FAR_END) + STEP + fin(FAR_END) + STEP,
+    "deaf": ROOMS + breaks(FAR_END) + come(2) + STEP + come(2, FAR_END) + STEP,
+    "deaf-with-kept": come(9) + STEP + breaks(FAR_END) + STEP + broken(FAR_END) + STEP,
+    "window": window(FAR_END) + come(9) + STEP + room(2, FAR_END) + STEP + fin() + STEP + room(15, FAR_END) + STEP,
+    "delayed": ROOMS + broken() + broken(FAR_END) + delay(5) + delay(9, FAR_END) + STEP * 12,
+}
+
+# A proxy's answer, cut into pieces.
+
+
+def answer(*pieces, how=0):
+    return bytes([how]) + b"".join(bytes([len(piece) - 1]) + piece for piece in pieces)
+
+
+PROXY_ANSWERS = {
+    "agrees": answer(b"HTTP/1.1 200 OK\r\n\r\n"),
+    "agrees-in-pieces": answer(b"HT", b"TP/1.1 200 ", b"Connection established\r\nVia: x\r", b"\n\r", b"\n"),
+    "speaks-behind-it": answer(b"HTTP/1.0 200 OK\n\n\x16\x03\x03\0\x02ab", b"more"),
+    "informs-first": answer(b"HTTP/1.1 100 Wait\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", b"rest"),
+    "forbids": answer(b"HTTP/1.1 403 Forbidden by rule 7\r\nA: b\r\n\r\n<html>", how=2),
+    "wants-another": answer(b"HTTP/1.1 407 Who\r\nproxy-authenticate: NTLM\r\nProxy-Authenticate: Negotiate\r\n\r\n", how=1),
+    "wants-basic": answer(b"HTTP/1.1 407 Who\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate:  BASIC realm=x\r\n\r\n"),
+    "bad-gateway": answer(b"HTTP/1.1 502\r\n\r\n"),
+    "redirects": answer(b"HTTP/1.1 302 Found\r\nLocation: http://x/\r\n\r\n"),
+    "switches": answer(b"HTTP/1.1 101 Switching\r\n\r\n"),
+    "is-none": answer(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "says-nothing": answer(how=4),
+    "zeros": answer(b"HTTP/1.1 200 \0\0\0\r\n\0\r\n\r\n"),
+    "long": answer(*[b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200] + [b"x" * 256] * 33),
+    "negative": answer(b"HTTP/1.1 -200 OK\r\n\r\n"),
+}
+
+REQUESTS = {
+    "get": b"GET /metrics HTTP/1.1\r\nHost: a\r\nUser-Agent: b\r\n\r\n",
+    "head": b"HEAD /livez?x=1 HTTP/1.0\r\n\r\n",
+    "bare": b"GET /readyz HTTP/1.1\nHost: a\n\n",
+    "absolute": b"GET http://a:80/livez HTTP/1.1\r\nHost: a\r\n\r\n",
+    "post": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
+    "no-host": b"GET / HTTP/1.1\r\n\r\n",
+    "two-hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "version": b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+    "folded": b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+    "empty-lines": b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "long-path": b"GET /" + b"x" * 100 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    "tls": b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",
+    "zero": b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+PROXY_FACTS = {
+    "ipv4": b"\0\x50\xc0\0\x02\x01\0\x51\xc0\0\x02\x02\x07" + (b"\0orders.apps.example" + b"x") * 4,
+    "ipv6": b"\x01\x50 \x01\r\xb8" + bytes(11) + b"\x01\x01\x51" + bytes(16) + b"\x03" + b"\x30" + b"y" * 100,
+    "mapped": b"\x02\xc0\0\x02\x01\0\x50\x7f\0\0\x01\0",
+    "unix": b"\x03\x03\x01" + b"\xff" + b"z" * 300,
+    "address-4": b"192.0.2.1:80",
+    "address-6": b"[2001:db8::1%eth0]:80",
+    "address-bare": b"::ffff:192.0.2.1",
+}
+
+# TLS: a peer's first bytes, in pieces of 8 times and one; and somebody in the middle.
+
+HELLO_RECORD = (
+    b"\x16\x03\x01\0\x9b\x01\0\0\x97\x03\x03" + bytes(range(32)) + b"\0\0\x04\x13\x01\xc0\x2b\x01\0\0\x6a"
+    b"\0\0\0\x18\0\x16\0\0\x13orders.apps.example\0\x2b\0\x03\x02\x03\x04\0\x0a\0\x04\0\x02\0\x1d"
+    b"\0\x0d\0\x04\0\x02\x04\x03\0\x33\0\x26\0\x24\0\x1d\0\x20" + bytes(range(32)) + b"\0\x10\0\x0e\0\x0c\x0brouteport/1"
+)
+
+
+def pieces(data, size=8):
+    return b"".join(bytes([size]) + data[at : at + size * 8 + 1] for at in range(0, len(data), size * 8 + 1))
+
+
+UP, DOWN = 0, 8
+
+
+def middle(what, way=UP, amount=0):
+    return bytes([what + way + amount * 16])
+
+
+PASS, FLIP, DROP, INSERT, GIVE, FINISH, ABORT, REPEAT = range(8)
+SHAKE = (middle(PASS) + middle(PASS, DOWN)) * 4
+MEET = b"\1" + SHAKE
+TALK = MEET + middle(GIVE, UP, 9) + middle(GIVE, DOWN, 5)
+
+TLS = {
+    "hello": b"\0" + pieces(HELLO_RECORD),
+    "hello-byte-by-byte": b"\0" + pieces(HELLO_RECORD, 0),
+    "hello-twice": b"\0" + pieces(HELLO_RECORD * 2, 30),
+    "http": b"\0" + pieces(b"GET / HTTP/1.1\r\n\r\n"),
+    "alert": b"\0" + pieces(b"\x15\x03\x01\0\x02\x02\x28"),
+    "close-notify": b"\0" + pieces(b"\x15\x03\x01\0\x02\x01\0"),
+    "sslv2": b"\0" + pieces(b"\x80\x2e\x01\0\x02\0\x15\0\0\0\x10"),
+    "large": b"\0" + pieces(b"\x16\x03\x01\x40\0\x01\x0f\xff\xff" + bytes(3000), 255),
+    "server-alert": b"\2" + pieces(b"\x15\x03\x03\0\x02\x02\x70"),
+    "server-http": b"\2" + pieces(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "server-hello": b"\2" + pieces(
+        b"\x16\x03\x03\0\x5a\x02\0\0\x56\x03\x03" + bytes(32) + b"\x20" + bytes(32) + b"\x13\x01\0\0\x0e"
+        b"\0\x2b\0\x02\x03\x04\0\x33\0\x04\0\x1d\0\0"
+    ),
+    "meet": TALK + middle(PASS) + middle(PASS, DOWN) + middle(FINISH) + middle(FINISH, DOWN) + SHAKE,
+    "half-closed": TALK + middle(FINISH) + SHAKE + middle(GIVE, DOWN, 15) + middle(PASS, DOWN) + middle(FINISH, DOWN) + SHAKE,
+    "aborted": TALK + middle(ABORT) + SHAKE,
+    "cut-before-the-end": TALK + middle(FINISH) + middle(PASS, UP, 2),
+    "flipped": TALK + middle(PASS, UP, 3) + middle(FLIP, UP, 3) + middle(PASS),
+    "flipped-hello": b"\1" + middle(PASS, UP, 1) + middle(FLIP, UP, 2) + SHAKE,
+    "dropped": TALK + middle(DROP, UP, 15) + middle(PASS),
+    "repeated": TALK + middle(REPEAT, DOWN, 15) + middle(PASS, DOWN),
+    "inserted": TALK + middle(INSERT, UP, 6) + b"\x15\x03\x03\0\x02\x01\0" + middle(PASS),
+    "inserted-early": b"\1" + middle(PASS) + middle(INSERT, DOWN, 6) + b"\x15\x03\x03\0\x02\x01\0" + SHAKE,
+    "slow": b"\1" + (middle(PASS, UP, 1) * 20 + middle(PASS, DOWN, 15) * 9) * 2,
+}
+
+FOLDERS = {
+    "h2_server": SERVER,
+    "h2_client": CLIENT,
+    "endings": ENDINGS,
+    "http_proxy": PROXY_ANSWERS,
+    "request": REQUESTS,
+    "proxy_header": PROXY_FACTS,
+    "tls": TLS,
+}
+
 
 def main():
-    for folder, scripts in (("h2_server", SERVER), ("h2_client", CLIENT)):
+    for folder, scripts in FOLDERS.items():
         (CORPUS / folder).mkdir(parents=True, exist_ok=True)
         for name, script in scripts.items():
             (CORPUS / folder / name).write_bytes(script)

@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from harness import pairs, programs, waiting
+from harness import fault_table, faults, pairs, programs, waiting
 from harness.certificates import HOST, Certificates
 from harness.namespaces import TwoHosts
 from harness.ports import Ports
@@ -32,10 +32,15 @@ def pytest_addoption(parser):
     )
     parser.addoption("--kills-seed", type=int, default=1, help="what the random kills begin with")
     parser.addoption("--kills-seconds", type=float, default=16, help="how long they last in all")
+    parser.addoption("--faults-sample", type=int, default=2, help="how many cells for each fault; 0: all")
+    parser.addoption("--faults-seed", type=int, default=1, help="what the sample is drawn with")
+    parser.addoption("--faults-table", action="store_true", help="write the README's table if all cells pass")
     parser.addoption("--kinds", default="raw,h2", help="carriers to test: raw, h2 or raw,h2")
 
 
 def pytest_configure(config):
+    if config.getoption("--faults-table") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FaultTable())
     raise_descriptor_limit(4096)  # a thousand streams have two thousand ends here
     if config.getoption("--pair") == "stunnel":
         waiting.LIMIT = 5  # its failures are expected, and some of them are waits
@@ -61,6 +66,10 @@ def pytest_generate_tests(metafunc):
         first = metafunc.config.getoption("--kills-seed")
         rounds = max(1, round(metafunc.config.getoption("--kills-seconds") / 4 / KILLS_SECONDS))
         metafunc.parametrize("kills_seed", range(first, first + rounds), ids=lambda seed: f"seed-{seed}")
+    if "cell" in metafunc.fixturenames:
+        option = metafunc.config.getoption
+        chosen = faults.cells(option("--kinds").split(","), option("--faults-sample"), option("--faults-seed"))
+        metafunc.parametrize("cell", chosen, ids=str)
     if "kind" in metafunc.fixturenames:
         asked = ["raw"] if stunnel else metafunc.config.getoption("--kinds").split(",")
         metafunc.parametrize("kind", [kind for kind in getattr(metafunc.module, "KINDS", asked) if kind in asked])
@@ -74,6 +83,26 @@ def pytest_runtest_makereport(item):
     if place and report.failed:
         for process in place.processes.all:
             report.sections.append((f"log of {process.name}", "\n".join(process.lines[-60:])))
+
+
+class FaultTable:
+    """Fills the README's table in once every cell has passed; where the tests are run, not in xdist's
+    workers."""
+
+    def __init__(self):
+        self._seen = set()
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" and report.passed:
+            self._seen |= {value for name, value in report.user_properties if name == "cell"}
+
+    def pytest_terminal_summary(self, terminalreporter):
+        missing = fault_table.write(self._seen)
+        terminalreporter.write_line(
+            f"the README's table stays as it is: {len(missing)} cells did not pass, {missing[0]} among them"
+            if missing
+            else "the README's table is of this run"
+        )
 
 
 @pytest.fixture(scope="session")

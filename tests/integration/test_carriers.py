@@ -1,24 +1,20 @@
 """h2 carriers as a program meets them: who waits for one, when another is opened, what becomes of
 the old one when it is renewed, or when its pod drains."""
 
+import contextlib
+
 import pytest
 
 from harness.certificates import HOST
 from harness.pairs import Pair, openssl_server, routeport_server
-from harness.programs import Ending, legacy_program, random_bytes
+from harness.programs import Ending, legacy_program, listen
+from harness.relay import Relay
+from harness.talks import WORDS, echo
 
 KINDS = ["h2"]
 WORKERS = [1]
 
-WORDS = random_bytes(5000)
 CROWD = 300  # more than may be asked for before the far end's SETTINGS are here
-
-
-def echo(stream, words=WORDS):
-    stream.one.send(words)
-    assert stream.other.receive(len(words)) == words
-    stream.other.send(words)
-    assert stream.one.receive(len(words)) == words
 
 
 def carriers(client):
@@ -37,6 +33,19 @@ def test_crowd_that_waits_for_the_first_carrier_goes_on(make_pair, app):
         visitor = app.accept()
         assert visitor.receive(len(WORDS)) == WORDS
     assert carriers(pair.client) == 1
+
+
+def test_dial_that_hangs_holds_nobody_up(place, router, start_client, start_server, app, pod_port):
+    """Such as one to a pod that stands still."""
+    port = place.ports.reserve()
+    start_server(app.address, port=pod_port)
+    client = start_client(port, delay="yes", carriers=1, TIMEOUTconnect=600)
+    with listen(port) as listener:
+        program = legacy_program(client.port)
+        program.send(WORDS)
+        hung, _ = listener.accept()
+    with hung, contextlib.closing(Relay(port, router.port)):
+        assert app.accept().receive(len(WORDS)) == WORDS
 
 
 def test_one_is_open_before_the_first_stream(make_pair):

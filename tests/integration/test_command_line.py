@@ -1,5 +1,6 @@
 """What the two programs say to whoever calls them by hand."""
 
+import re
 import subprocess
 
 import pytest
@@ -116,3 +117,41 @@ def test_server_that_would_let_anyone_in_does_not_start(place):
         [pairs.routeport("server"), "--check", path], capture_output=True, text=True, timeout=10, check=False
     )
     expect_error(result, "CAfile")
+
+
+def test_check_tells_all_that_is_wrong_and_running_the_first(place, call, role):
+    other = {"client": "no", "server": "yes"}[role]
+    path = place.folder / "wrong.ini"
+    path.write_text(
+        f"conect = 1\n[one]\naccept = 127.0.0.1:1\nconnect = 1\ncert = /nowhere/a.crt\nCAfile = /nowhere/ca.crt\n"
+        f"[two]\nno equals sign\nverifyChain = maybe\n[three]\nclient = {other}\nexec = sh\n"
+    )
+    checked = call("--check", path)
+    expect_error(checked, "/nowhere/a.crt")
+    numbers = [int(number) for number in re.findall(rf"^{path}:(\d+): ", checked.stderr, re.MULTILINE)]
+    # [two] lacks accept, and in the server a certificate too.
+    assert numbers == [8, 1, 9, *([7] if role == "client" else [7, 7]), 12, 2], checked.stderr
+    ran = call(path)
+    expect_error(ran, f"{path}:8: ")
+    assert f"{path}:1: " not in ran.stderr and f"{path}:9: " not in ran.stderr
+
+
+def test_parts_of_a_file_may_be_in_a_folder(place, call, good_file):
+    parts = place.folder / "conf.d"
+    parts.mkdir()
+    text = good_file.read_text(encoding="utf-8")
+    (parts / "10-service.conf").write_text(text, encoding="utf-8")
+    (parts / "00-global.conf").write_text("debug = 6\n", encoding="utf-8")
+    good_file.write_text(f"include = {parts}\n", encoding="utf-8")
+    assert call("--check", good_file).returncode == 0
+    (parts / "20-wrong.conf").write_text("\nconect = 1\n", encoding="utf-8")
+    expect_error(call("--check", good_file), f'{parts}/20-wrong.conf:2: "conect = 1": ', "nearest one is connect")
+
+
+def test_check_notes_what_stunnel_would_not_verify(call, good_file, role):
+    result = call("--check", good_file)
+    assert result.returncode == 0
+    assert f"note: {good_file}:1: \"[svc]\": stunnel would " in result.stderr
+    assert "verifyChain = yes" in result.stderr
+    good_file.write_text("verifyChain = yes\n" + good_file.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "note: " not in call("--check", good_file).stderr

@@ -15,14 +15,15 @@ from harness import pairs
 from harness.h2_meeting import Meeting, Pod, meet_client, meet_server, start_client, start_server
 from harness.h2_peer import ACK, ALPN, CANCEL, CONNECT, CONTINUATION, DATA, END_HEADERS, HEADERS, PING, PREFACE
 from harness.h2_peer import PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE
-from harness.h2_peer import frame, literal, number, setting
+from harness.h2_peer import frame, h2_client, literal, number, setting
 from harness.pairs import Stream
-from harness.programs import Ending, legacy_program, random_bytes
+from harness.programs import Ending, legacy_program
 from harness.tls_peer import tls_client
+from harness.talks import WORDS, echo
 
-WORDS = random_bytes(5000)
 MOST_GROWTH = 32 * 1024 * 1024  # bytes that a process may keep of an attack
 OK = b"\x88"
+MOST_CARRIERS = 64  # whatever maxConnections is
 
 
 def for_ever(piece):
@@ -33,13 +34,6 @@ def for_ever(piece):
 def streams(first, frames):
     """The same on one stream of a client after the other; `frames` makes them for a number."""
     return (b"".join(map(frames, range(at, at + 200, 2))) for at in range(first, 2**30, 200))
-
-
-def echo(stream):
-    """A neighbour's bytes pass both ways."""
-    for one, other in ((stream.one, stream.other), (stream.other, stream.one)):
-        one.send(WORDS)
-        assert other.receive(len(WORDS)) == WORDS
 
 
 @dataclasses.dataclass
@@ -149,6 +143,21 @@ GET = b"\x82\x86\x84" + literal(b":authority", b"app")
 # A header of 400 bytes is remembered, and then named by one byte again and again.
 GROWING = b"\x40\x01x\x7f\x91\x02" + b"y" * 400 + b"\xbe" * 15_000
 MANY = b"".join(literal(b"x-%d" % i, b"") for i in range(1500))
+
+
+def test_carriers_without_a_stream_are_not_endless(place, router, app, pod_port):
+    server = start_server(place, app, pod_port, maxConnections=1)
+    peers = [h2_client(place.certificates, router.port) for _ in range(MOST_CARRIERS)]
+    for peer in peers:
+        peer.ping()
+    too_many = h2_client(place.certificates, router.port)
+    too_many.wait_lost()
+    server.process.wait_line("event=failed why=full .*too many carriers")
+    stream = peers[0].connect()
+    program = app.accept()
+    assert stream.wait_answer() == {":status": "200"}
+    program.send(WORDS)
+    assert stream.receive(len(WORDS)) == WORDS
 
 
 def test_rapid_reset(server_siege):

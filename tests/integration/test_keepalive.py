@@ -9,23 +9,16 @@ import pytest
 from harness import pairs
 from harness.certificates import HOST
 from harness.pairs import Pair, parse_line
-from harness.programs import App, Ending, random_bytes
+from harness.programs import App, Ending
+from harness.talks import WORDS, echo
 
 KINDS = ["h2"]
 WORKERS = [1]
 
-WORDS = random_bytes(5000)
 
 # Seconds of silence, and the router's limit, which is much shorter.
 SILENCE = 65 if os.environ.get("ROUTEPORT_SLOW") else 20
 LIMIT = "3s"
-
-
-def both_say(stream):
-    stream.one.send(WORDS)
-    assert stream.other.receive(len(WORDS)) == WORDS
-    stream.other.send(WORDS)
-    assert stream.one.receive(len(WORDS)) == WORDS
 
 
 def expect_silence(streams, seconds):
@@ -61,7 +54,7 @@ def test_silent_streams_outlive_the_router_s_limit(make_silent_pair):
     ]
     streams = [pair.open() for pair in (raw, *others)]
     for stream in streams:
-        both_say(stream)
+        echo(stream)
     # The one that has finished cannot send heartbeats any more; the other one does.
     halves = [raw.open("legacy program"), raw.open("app")]
     for half in halves:
@@ -70,7 +63,7 @@ def test_silent_streams_outlive_the_router_s_limit(make_silent_pair):
         assert half.other.receive_to_end() == (WORDS, Ending.FIN)
     expect_silence(streams, SILENCE)
     for stream in streams:
-        both_say(stream)
+        echo(stream)
     for half in halves:
         assert half.one.is_silent_for(0)
         half.other.send(WORDS)
@@ -81,7 +74,7 @@ def test_silent_streams_outlive_the_router_s_limit(make_silent_pair):
 def test_silent_stream_without_heartbeats_is_cut_by_the_router(make_silent_pair):
     """So it is they that keep the others."""
     stream = make_silent_pair(pairs.stunnel_client, pairs.stunnel_server).open()
-    both_say(stream)
+    echo(stream)
     assert stream.one.is_silent_for(1)
     assert stream.one.receive_to_end()[0] == b""
 
@@ -91,7 +84,7 @@ def test_heartbeats_do_not_count_for_the_idle_limit(place, router, app, pod_port
     options = {"multiplex": multiplex, "keepalive": 1}
     server = pairs.routeport_server(place, app.address, port=pod_port, TIMEOUTidle=3, **options)
     stream = Pair(pairs.routeport_client(place, router.port, **options), server, app).open()
-    both_say(stream)
+    echo(stream)
     assert stream.one.receive_to_end() == (b"", Ending.RST)
     assert stream.other.receive_to_end() == (b"", Ending.RST)
     server.expect_close("idle")
@@ -121,7 +114,7 @@ def expect_dead_path(end):
 
 def test_silent_stream_finds_a_dead_path_out(apart, two_hosts):
     stream = apart.open()
-    both_say(stream)
+    echo(stream)
     assert stream.one.is_silent_for(4)
     two_hosts.cut()
     for end in apart.ends():
@@ -130,7 +123,7 @@ def test_silent_stream_finds_a_dead_path_out(apart, two_hosts):
 
 def test_stream_that_sends_finds_a_dead_path_out(apart, two_hosts):
     stream = apart.open()
-    both_say(stream)
+    echo(stream)
     two_hosts.cut()
     stream.one.send_until_blocked()
     expect_dead_path(apart.client)
@@ -142,7 +135,7 @@ def test_reader_that_takes_nothing_is_no_dead_path(apart, two_hosts):
     sent = stream.one.send_until_blocked()
     assert stream.one.is_silent_for(8)
     assert len(stream.other.receive(sent)) == sent
-    both_say(stream)
+    echo(stream)
     stream.one.send_until_blocked()
     two_hosts.cut()
     expect_dead_path(apart.client)
@@ -168,7 +161,7 @@ def test_tls_1_2_is_said_to_have_no_heartbeat_once(place, router, app, pod_port)
     server = pairs.routeport_server(place, app.address, port=pod_port, workers=3, **options)
     pair = Pair(pairs.routeport_client(place, router.port, workers=3, **options), server, app)
     for _ in range(4):
-        both_say(pair.open())
+        echo(pair.open())
     for end in pair.ends():
         (line,) = end.complaints()
         fields = parse_line(line)

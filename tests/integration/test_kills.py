@@ -13,15 +13,16 @@ import os
 import random
 import signal
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 
 import pytest
 
 from harness import pairs, ports, waiting
+from harness.accounts import faults_of_bytes, faults_of_logs
 from harness.certificates import HOST
 from harness.relay import DOWN, UP, Relay
 from harness.router import Router
-from harness.traffic import NUMBER, Traffic
+from harness.traffic import Traffic
 
 PODS = 2
 LIMITS = {"TIMEOUTconnect": 3, "TIMEOUTclose": 2, "keepalive": 1, "keepaliveTimeout": 1}
@@ -174,57 +175,6 @@ class Schedule:
             time.sleep(max(0, begin + event.when - time.monotonic()))  # the schedule is in seconds
             event.done = time.monotonic() - begin
             event.act()
-
-
-# What must be true of every stream
-
-
-def faults_of_bytes(traffic):
-    """No byte of a stream twice, none that was not said, no end that was not said."""
-    visits = defaultdict(list)
-    for visit in traffic.visits:
-        if visit.wrong:
-            yield "the app got other bytes", visit
-        if visit.heard < NUMBER:
-            if visit.heard or visit.end == "FIN":
-                yield "the app got no first line, but something", visit
-            continue
-        number = visit.plan.number
-        visits[number].append(visit)
-        program = traffic.programs[number]
-        whole = visit.heard == len(visit.plan.up)
-        if visit.end == "FIN" and not (program.finished and whole):
-            yield "the app saw a FIN too early", visit, program
-    for number, several in visits.items():
-        if len(several) > 1:
-            yield "the app got a stream more than once", *several, traffic.programs[number]
-    for program in traffic.programs:
-        if program.wrong:
-            yield "the program got other bytes", program, visits[program.plan.number]
-        whole = program.heard == len(program.plan.down)
-        finished = [visit.finished for visit in visits[program.plan.number]] == [True]
-        if program.end == "FIN" and not (whole and finished):
-            yield "the program saw a FIN too early", program, visits[program.plan.number]
-
-
-def faults_of_logs(traffic, client):
-    """Every stream has one close line with a reason."""
-    lines = defaultdict(list)
-    for line in client.process.lines_with("event=close"):
-        fields = pairs.parse_line(line)
-        lines[int(fields["peer"].rsplit(":", 1)[1])].append(fields)
-    programs = defaultdict(list)
-    for program in traffic.programs:
-        programs[program.port].append(program)
-    for port, several in programs.items():
-        if len(lines[port]) != len(several):
-            yield "not one close line for each", several, lines[port]
-    for port, several in lines.items():
-        for fields in several:
-            if fields["why"] == "none":
-                yield "no reason", fields
-            if fields["why"] == "finished" and [program.end for program in programs[port]] == ["RST"]:
-                yield "the log says finished, the program saw a reset", programs[port], fields
 
 
 def report(place, schedule, faults):

@@ -5,32 +5,20 @@ import contextlib
 import os
 import pathlib
 import socket
+import ssl
 import time
 
 import pytest
 
 from harness import pairs, waiting
+from harness.certificates import HOST
 from harness.pairs import Pair, routeport, server_options, write_ini
-from harness.programs import Ending, legacy_program, random_bytes
+from harness.programs import legacy_program, random_bytes
+from harness.talks import WORDS, echo, finish
 
 WORKERS = [1]
 
-WORDS = random_bytes(5000)
 FLOOD = 1500  # more unfinished handshakes than a worker bears
-
-
-def echo(stream, words=WORDS):
-    stream.one.send(words)
-    assert stream.other.receive(len(words)) == words
-    stream.other.send(words)
-    assert stream.one.receive(len(words)) == words
-
-
-def finish(stream):
-    stream.one.finish()
-    assert stream.other.receive_to_end() == (b"", Ending.FIN)
-    stream.other.finish()
-    assert stream.one.receive_to_end() == (b"", Ending.FIN)
 
 
 @contextlib.contextmanager
@@ -100,7 +88,8 @@ def test_garbage_is_named_once_and_keeps_nobody_out(pair):
                 while guest.recv(1000):
                     pass
         echo(stream)
-    assert 1 <= len(pair.server.process.lines_with("event=failed why=(not-tls|tls-failed)")) <= 10
+    pair.server.process.wait_line("event=failed why=(not-tls|tls-failed)")
+    assert len(pair.server.process.lines_with("event=failed why=(not-tls|tls-failed)")) <= 10
 
 
 def test_a_handshake_that_is_too_large_is_ended(pair):
@@ -113,7 +102,23 @@ def test_a_handshake_that_is_too_large_is_ended(pair):
             while guest.recv(1000):
                 pass
     echo(stream)
-    assert pair.server.process.lines_with("event=failed why=(not-tls|tls-failed)")
+    pair.server.process.wait_line("event=failed why=(not-tls|tls-failed)")
+
+
+def test_a_stranger_s_end_in_the_middle_of_the_handshake_opens_nothing(pair, app):
+    """A close_notify that nobody encrypted is no end in good order, and no stream."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=HOST)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    with strangers(pair.server.port, 1) as (guest,):
+        guest.sendall(outgoing.read())
+        guest.recv(1)  # the server's answer begins
+        guest.sendall(b"\x15\x03\x03\x00\x02\x01\x00")
+        pair.server.process.wait_line("event=failed why=tls-failed .*close_notify")
+    assert not app.has_visitor()
+    echo(pair.open())
 
 
 def test_a_handshake_of_a_byte_now_and_then_ends_in_time(make_pair):

@@ -8,19 +8,12 @@ import signal
 
 import pytest
 
-from harness.pairs import Pair, routeport_client, routeport_server
-from harness.programs import random_bytes
+from harness.changes import rewrite
+from harness.pairs import Pair, client_options, routeport, routeport_client, routeport_server, write_ini
+from harness.talks import echo
 
-WORDS = random_bytes(5000)
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-
-
-def echo(stream):
-    stream.one.send(WORDS)
-    assert stream.other.receive(len(WORDS)) == WORDS
-    stream.other.send(WORDS)
-    assert stream.one.receive(len(WORDS)) == WORDS
 
 
 def status(end, field):
@@ -39,13 +32,6 @@ def start_pair(place, router, pod_port, app):
         return Pair(routeport_client(place, router.port, **options), server, app)
 
     return start
-
-
-def rewrite(end, old, new):
-    path = pathlib.Path(end.process.argv[-1])
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_no_thread_gains_privileges_any_more(start_pair):
@@ -88,7 +74,11 @@ def test_without_the_sandbox_files_elsewhere_are_within_reach(start_pair, tmp_pa
 
 
 @root
-@pytest.mark.parametrize("names", [{"setuid": "nobody"}, {"setuid": "65534", "setgid": "65534"}], ids=["name", "number"])
+@pytest.mark.parametrize(
+    "names",
+    [{"setuid": "nobody"}, {"setuid": "nobody", "setgid": "nogroup"}, {"setuid": "65534", "setgid": "65534"}],
+    ids=["name", "names", "numbers"],
+)
 def test_it_becomes_the_user_asked_for(start_pair, names):
     pair = start_pair(**names)
     echo(pair.open())
@@ -120,14 +110,25 @@ def test_it_works_in_another_root(start_pair, place):
         assert os.readlink(f"/proc/{end.process.pid}/root") == str(folder)
 
 
-def test_an_unknown_user_is_named(place, router):
-    from harness.pairs import client_options, routeport, write_ini
-
+@pytest.mark.parametrize("option, what, name", [("setuid", "user", "nosuchuser"), ("setgid", "group", "nosuchgroup")])
+def test_one_that_is_unknown_is_named(place, router, option, what, name):
     service = {"accept": f"127.0.0.1:{place.ports.reserve()}", **client_options(place, router.port)}
-    path = write_ini(place.folder / "client.ini", {"setuid": "nosuchuser"}, service)
+    path = write_ini(place.folder / "client.ini", {option: name}, service)
     process = place.processes.start([routeport("client"), path])
-    assert "has no user nosuchuser" in process.wait_line("event=exit")
+    assert f"has no {what} {name}" in process.wait_line("event=exit")
     assert process.wait_exit() == 1
+
+
+def test_the_system_s_store_is_within_reach(place, router, pod_port, app, certificates):
+    """It is read again by a reload."""
+    server = routeport_server(place, app.address, port=pod_port, sandbox="yes")
+    store = ["env", f"SSL_CERT_FILE={certificates.authority}"]
+    pair = Pair(routeport_client(place, router.port, CAfile=None, inside=store, sandbox="yes"), server, app)
+    echo(pair.open())
+    rewrite(pair.client, "[svc]", "[svc]\nTIMEOUTidle = 77")
+    pair.client.process.send_signal(signal.SIGHUP)
+    pair.client.process.wait_line("event=reloaded")
+    echo(pair.open())
 
 
 def test_a_key_that_everybody_reads_is_warned_about(place, router, certificates):

@@ -1,6 +1,7 @@
 """Change without a drop: SIGHUP reads the settings again, certificates are taken up as they change,
 and SIGTERM lets the router hear of it first.  What runs goes on in the way it began."""
 
+import datetime
 import os
 import pathlib
 import shutil
@@ -9,41 +10,12 @@ import signal
 import pytest
 
 from harness import ports, waiting
-from harness.pairs import Pair, routeport_client
-from harness.programs import App, Ending, random_bytes
+from harness.changes import reload, rewrite
+from harness.pairs import Pair, routeport_client, routeport_server
+from harness.programs import App, Ending
+from harness.talks import WORDS, echo, finish
 
 WORKERS = [3]
-
-WORDS = random_bytes(5000)
-
-
-def echo(stream, words=WORDS):
-    stream.one.send(words)
-    assert stream.other.receive(len(words)) == words
-    stream.other.send(words)
-    assert stream.one.receive(len(words)) == words
-
-
-def finish(stream):
-    stream.one.finish()
-    assert stream.other.receive_to_end() == (b"", Ending.FIN)
-    stream.other.finish()
-    assert stream.one.receive_to_end() == (b"", Ending.FIN)
-
-
-def rewrite(end, old, new):
-    """Replace a line of its file; an editor writes a new one and renames it."""
-    path = pathlib.Path(end.process.argv[-1])
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    beside = path.with_suffix(".new")
-    beside.write_text(text.replace(old, new), encoding="utf-8")
-    beside.rename(path)
-
-
-def reload(end, number=1):
-    end.process.send_signal(signal.SIGHUP)
-    end.process.wait_line("event=reloaded", number)
 
 
 def test_new_streams_use_the_new_settings_and_old_ones_go_on(pair, place, app):
@@ -84,6 +56,21 @@ def test_a_section_that_stays_keeps_its_carriers_and_its_sockets(pair, kind):
         assert len(pair.client.process.lines_with("event=carrier-open")) <= before + 2  # another worker's
 
 
+def test_streams_of_before_a_reload_count_for_max_streams(make_pair, app):
+    pair = make_pair(client={"maxStreams": 2, "delay": "yes"})
+    first, second = pair.open(), pair.open()
+    echo(first)
+    rewrite(pair.client, "maxStreams = 2", "maxStreams = 2\nTIMEOUTidle = 1234")
+    reload(pair.client)
+    third = pair.dial()
+    third.send(WORDS)
+    pair.client.process.wait_line("event=pause .*maxConnections or maxStreams is reached")
+    assert not app.has_visitor()
+    finish(second)
+    assert app.accept().receive(len(WORDS)) == WORDS
+    echo(first)
+
+
 def test_no_connection_is_refused_while_files_are_read_again(pair):
     """The client's address stays, so whoever connects meanwhile is served."""
     for number in range(1, 6):
@@ -106,6 +93,29 @@ def test_an_address_may_come_and_go(place, pair):
     reload(pair.client, 2)
 
     waiting.until(lambda: not ports.is_listening(old), "the old address is closed")
+    echo(pair.open())
+
+
+def test_parts_in_a_folder_are_read_again(pair, place, app):
+    """Although the program has given up to read anything else by then."""
+    parts = place.folder / "conf.d"
+    parts.mkdir()
+    rewrite(pair.server, "[svc]", f"include = {parts}\n[svc]")
+    place.processes.all.remove(pair.server.process)
+    pair.server.process.stop()
+    pair.server.process = place.processes.start(pair.server.process.argv, name="routeport-server")
+    pair.server.process.wait_line("event=ready")
+    echo(pair.open())
+    (parts / "10-other.conf").write_text(
+        f"[other]\naccept = 127.0.0.1:{place.ports.reserve()}\nconnect = 1\n"
+        f"cert = {place.certificates.server.certificate}\nkey = {place.certificates.server.key}\nrequireCert = no\n",
+        encoding="ascii",
+    )
+    pair.server.process.send_signal(signal.SIGHUP)
+    assert "services=2" in pair.server.process.wait_line("event=reloaded")
+    (parts / "20-wrong.conf").write_text("acept = 1\n", encoding="ascii")
+    pair.server.process.send_signal(signal.SIGHUP)
+    assert "20-wrong.conf:1: " in pair.server.process.wait_line("error event=reload-failed")
     echo(pair.open())
 
 
@@ -208,6 +218,14 @@ def test_a_certificate_that_is_gone_leaves_the_old_one_in_use(rotating):
     finish(pair.open())
 
 
+def test_a_certificate_that_soon_expires_is_warned_about(place, router, app, certificates):
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=10, hours=1)
+    identity = certificates.issue_server(end=soon.strftime("%Y%m%d%H%M%SZ"))
+    server = routeport_server(place, app.address, cert=identity.certificate, key=identity.key)
+    assert "days=10" in server.process.wait_line("warning event=cert-expires service=svc")
+    assert not routeport_client(place, router.port).process.lines_with("event=cert-expires")
+
+
 # The end
 
 
@@ -223,6 +241,19 @@ def test_a_server_that_is_told_to_stop_goes_on_accepting_for_a_while(make_pair):
     finish(old)
     finish(young)
     assert pair.server.process.wait_exit() == 0
+
+
+def test_as_process_1_of_a_container_too(place, router, app, pod_port):
+    inside = ["unshare", "--pid", "--fork", "--kill-child"]
+    server = routeport_server(place, app.address, port=pod_port, inside=inside)
+    pair = Pair(routeport_client(place, router.port), server, app)
+    stream = pair.open()
+    children = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    os.kill(int(children.read_text(encoding="ascii")), signal.SIGTERM)
+    server.process.wait_line("event=drain")
+    echo(stream)
+    finish(stream)
+    assert server.process.wait_exit() == 0
 
 
 def test_a_second_signal_does_not_wait(make_pair):

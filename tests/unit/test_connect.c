@@ -152,7 +152,7 @@ begin(const struct net_name *name, double seconds, struct heard *heard)
 	struct connect *attempt;
 
 	memset(heard, 0, sizeof(*heard));
-	attempt = connect_start(loop, resolver, name, seconds, hear, heard);
+	attempt = connect_start(loop, resolver, name, NULL, seconds, hear, heard);
 	ck_assert_ptr_nonnull(attempt);
 	ck_assert_int_eq(heard->calls, 0);
 	return attempt;
@@ -537,7 +537,7 @@ dial_and_free(const char *host, struct heard *heard)
 	*holder =
 	    (struct holder){.heard = heard, .name = {.host = strdup(host), .port = port}};
 	ck_assert_ptr_nonnull(
-	    connect_start(loop, resolver, &holder->name, LONG, free_all, holder));
+	    connect_start(loop, resolver, &holder->name, NULL, LONG, free_all, holder));
 	wait_for(heard);
 }
 
@@ -569,7 +569,7 @@ dial_again(
 	(void)reason;
 	(void)why;
 	ck_assert_int_lt(fd, 0);
-	connect_start(loop, resolver, &again, LONG, hear, heard);
+	connect_start(loop, resolver, &again, NULL, LONG, hear, heard);
 	ck_assert_int_eq(heard->calls, 0);
 }
 
@@ -581,7 +581,7 @@ START_TEST(done_may_start_the_next_attempt)
 	start();
 	refused.port = port;
 	again = (struct net_name){.host = "127.0.0.1", .port = port};
-	connect_start(loop, resolver, &refused, LONG, dial_again, &heard);
+	connect_start(loop, resolver, &refused, NULL, LONG, dial_again, &heard);
 	wait_for(&heard);
 	expect_connected(&heard, 1);
 	stop();
@@ -606,7 +606,91 @@ START_TEST(many_attempts_run_side_by_side)
 }
 END_TEST
 
-UNIT_MAIN("connect", a_literal_address_is_connected, a_name_is_looked_up_and_connected,
+/* Settings with `local` and `socket` as lines of a file say them. */
+static struct service_settings
+settings_of(char *local, const char *option)
+{
+	struct service_settings s = {.local = local};
+	const struct net_name name = {.host = local};
+	struct err e = {.text = ""};
+
+	s.local_count = net_name_addresses(&name, s.local_addresses);
+	ck_assert_msg(
+	    option == NULL || socket_option_add(&s.socket, option, &e), "%s", e.text);
+	return s;
+}
+
+static void
+dial_with(const struct service_settings *s, char *host, struct heard *heard)
+{
+	struct net_name name = {.host = host, .port = port};
+
+	*heard = (struct heard){0};
+	ck_assert_ptr_nonnull(connect_start(loop, resolver, &name, s, LONG, hear, heard));
+	wait_for(heard);
+}
+
+START_TEST(the_source_address_is_the_settings)
+{
+	struct service_settings s = settings_of("127.0.0.9", NULL);
+	struct net_address ours, peers;
+	struct heard heard;
+	char text[NET_TEXT_SIZE];
+
+	start();
+	for (int i = 0; i < 2; i++) {
+		dial_with(&s, i == 0 ? "127.0.0.1" : "localhost", &heard);
+		net_ends(heard.fd, &ours, &peers);
+		ck_assert_mem_eq(
+		    net_address_format(&ours, text, sizeof(text)), "127.0.0.9:", 10);
+		expect_connected(&heard, 1);
+	}
+	stop();
+}
+END_TEST
+
+START_TEST(a_source_address_that_does_not_fit_is_told)
+{
+	struct service_settings elsewhere = settings_of("192.0.2.1", NULL);
+	struct service_settings six = settings_of("::1", NULL);
+	struct heard heard;
+
+	start();
+	dial_with(&elsewhere, "127.0.0.1", &heard);
+	ck_assert_int_eq(heard.reason, REASON_CONNECT_FAILED);
+	ck_assert_str_eq(heard.text,
+	    words("connect ", 1, ": no local address or port to connect from"));
+	dial_with(&six, "127.0.0.1", &heard);
+	ck_assert_str_eq(
+	    heard.text, words("connect ", 1, ": local is an address of another family"));
+	stop();
+}
+END_TEST
+
+START_TEST(socket_options_are_set_before_it_dials)
+{
+	struct service_settings s = settings_of("127.0.0.1", "r:IP_TTL=42");
+	socklen_t length = sizeof(int);
+	struct heard heard;
+	int ttl = 0;
+
+	start();
+	dial_with(&s, "127.0.0.1", &heard);
+	ck_assert_int_eq(getsockopt(heard.fd, IPPROTO_IP, IP_TTL, &ttl, &length), 0);
+	ck_assert_int_eq(ttl, 42);
+	expect_connected(&heard, 1);
+	socket_option_clear(&s.socket);
+	s = settings_of("127.0.0.1", "r:SO_BINDTODEVICE=no-such-one");
+	dial_with(&s, "127.0.0.1", &heard);
+	ck_assert_int_eq(heard.reason, REASON_CONNECT_FAILED);
+	socket_option_clear(&s.socket);
+	stop();
+}
+END_TEST
+
+UNIT_MAIN("connect", the_source_address_is_the_settings,
+    a_source_address_that_does_not_fit_is_told, socket_options_are_set_before_it_dials,
+    a_literal_address_is_connected, a_name_is_looked_up_and_connected,
     localhost_is_reached_where_only_ipv4_listens,
     a_refused_address_is_told_with_its_words, all_that_failed_is_listed,
     a_refused_address_is_followed_at_once_by_the_next,

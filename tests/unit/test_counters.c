@@ -51,6 +51,19 @@ START_TEST(what_is_open_began_and_did_not_end)
 }
 END_TEST
 
+START_TEST(what_is_open_is_known_at_any_time)
+{
+	struct counters *c = counters_new();
+
+	ck_assert_int_eq(counters_open_streams(c), 0);
+	counters_begin_stream(c);
+	counters_begin_stream(c);
+	counters_end_stream(c);
+	ck_assert_int_eq(counters_open_streams(c), 1);
+	counters_release(c);
+}
+END_TEST
+
 START_TEST(the_latest_answer_of_the_app_counts)
 {
 	struct counters *c = counters_new();
@@ -125,6 +138,7 @@ START_TEST(no_count_is_lost_while_others_read)
 }
 END_TEST
 
-UNIT_MAIN("counters", shares_of_all_workers_add_up, a_worker_keeps_its_share,
-    what_is_open_began_and_did_not_end, the_latest_answer_of_the_app_counts,
-    they_live_as_long_as_somebody_holds_them, no_count_is_lost_while_others_read)
+UNIT_MAIN("counters", what_is_open_is_known_at_any_time, shares_of_all_workers_add_up,
+    a_worker_keeps_its_share, what_is_open_began_and_did_not_end,
+    the_latest_answer_of_the_app_counts, they_live_as_long_as_somebody_holds_them,
+    no_count_is_lost_while_others_read)

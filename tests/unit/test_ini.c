@@ -11,10 +11,10 @@ static struct ini *
 read_bytes(const char *bytes, size_t length)
 {
 	struct memory_file file = memory_file(bytes, length);
-	struct err e = {.text = ""};
-	struct ini *ini = ini_read(file.path, &e);
+	struct faults faults = {0};
+	struct ini *ini = ini_read(file.path, &faults);
 
-	ck_assert_msg(ini != NULL, "%s", e.text);
+	ck_assert_msg(ini != NULL, "%s", faults.first.text);
 	return ini;
 }
 
@@ -28,12 +28,12 @@ static void
 refuses_bytes(const char *bytes, size_t length, const char *why)
 {
 	struct memory_file file = memory_file(bytes, length);
-	struct err e = {.text = ""};
+	struct faults faults = {0};
 
-	ck_assert_ptr_null(ini_read(file.path, &e));
-	ck_assert_uint_gt(strlen(e.text), strlen(file.path));
-	ck_assert_mem_eq(e.text, file.path, strlen(file.path));
-	ck_assert_str_eq(e.text + strlen(file.path), why);
+	ck_assert_ptr_null(ini_read(file.path, &faults));
+	ck_assert_uint_gt(strlen(faults.first.text), strlen(file.path));
+	ck_assert_mem_eq(faults.first.text, file.path, strlen(file.path));
+	ck_assert_str_eq(faults.first.text + strlen(file.path), why);
 }
 
 static void
@@ -84,10 +84,10 @@ START_TEST(entries_belong_to_the_section_above_them_and_know_their_lines)
 	has_entry(ini, 1, 0, "b", "2");
 	ck_assert_uint_eq(ini->sections[2].count, 0);
 	has_entry(ini, 3, 0, "d", "4");
-	ck_assert_int_eq(ini->sections[0].entries[0].line, 1);
-	ck_assert_int_eq(ini->sections[1].line, 3);
-	ck_assert_int_eq(ini->sections[1].entries[0].line, 4);
-	ck_assert_int_eq(ini->sections[3].entries[0].line, 8);
+	ck_assert_int_eq(ini->sections[0].entries[0].at.line, 1);
+	ck_assert_int_eq(ini->sections[1].at.line, 3);
+	ck_assert_int_eq(ini->sections[1].entries[0].at.line, 4);
+	ck_assert_int_eq(ini->sections[3].entries[0].at.line, 8);
 	ck_assert_str_eq(ini->sections[3].name, "z");
 	ini_free(ini);
 }
@@ -126,16 +126,16 @@ START_TEST(a_line_longer_than_4_kib_is_an_error)
 {
 	char text[INI_LINE_MAX + 20];
 	struct memory_file file;
-	struct err e = {.text = ""};
+	struct faults faults = {0};
 
 	memset(text, 'v', sizeof(text));
 	memcpy(text, "a = b\nname = ", 13);
 	text[6 + INI_LINE_MAX + 1] = '\n';
 	file = memory_file(text, sizeof(text));
-	ck_assert_ptr_null(ini_read(file.path, &e));
-	ck_assert_ptr_nonnull(strstr(e.text, ":2: \"name = vvvv"));
+	ck_assert_ptr_null(ini_read(file.path, &faults));
+	ck_assert_ptr_nonnull(strstr(faults.first.text, ":2: \"name = vvvv"));
 	ck_assert_ptr_nonnull(
-	    strstr(e.text, "...\": the line is longer than 4096 bytes"));
+	    strstr(faults.first.text, "...\": the line is longer than 4096 bytes"));
 }
 END_TEST
 
@@ -272,12 +272,14 @@ END_TEST
 
 START_TEST(a_file_that_cannot_be_read_is_an_error)
 {
-	struct err e = {.text = ""};
+	struct faults faults = {0};
 
-	ck_assert_ptr_null(ini_read("/nowhere/at/all", &e));
-	ck_assert_str_eq(e.text, "read /nowhere/at/all: No such file or directory");
-	ck_assert_ptr_null(ini_read("/tmp", &e));
-	ck_assert_str_eq(e.text, "read /tmp: Is a directory");
+	ck_assert_ptr_null(ini_read("/nowhere/at/all", &faults));
+	ck_assert_str_eq(
+	    faults.first.text, "read /nowhere/at/all: No such file or directory");
+	faults = (struct faults){0};
+	ck_assert_ptr_null(ini_read("/tmp", &faults));
+	ck_assert_str_eq(faults.first.text, "read /tmp: Is a directory");
 }
 END_TEST
 
@@ -292,7 +294,7 @@ START_TEST(ten_thousand_lines_are_read)
 	ini = read_text(text);
 	ck_assert_uint_eq(ini->count, 5001);
 	has_entry(ini, 5000, 0, "n", "4999");
-	ck_assert_int_eq(ini->sections[5000].entries[0].line, 10000);
+	ck_assert_int_eq(ini->sections[5000].entries[0].at.line, 10000);
 	ini_free(ini);
 }
 END_TEST

@@ -179,6 +179,26 @@ START_TEST(a_log_that_cannot_be_written_is_no_reason_to_stop)
 }
 END_TEST
 
+START_TEST(stderr_is_told_once_that_the_file_takes_nothing_and_both_when_it_does_again)
+{
+	struct memory_file stderr_file = catch_stderr(), file;
+	struct err e = {.text = ""};
+
+	ck_assert(log_open("/dev/full", false, &e));
+	log_info("event=first");
+	log_info("event=second");
+	ck_assert(matches(memory_file_text(&stderr_file),
+	    "^[^\n]* error event=log-failed detail=\"[^\n]*No space left on device\"\n"
+	    "[^\n]* event=first\n[^\n]* event=second\n$"));
+	file = memory_file("", 0);
+	ck_assert(log_open(file.path, false, &e));
+	log_info("event=third");
+	ck_assert(matches(memory_file_text(&file),
+	    "^[^\n]* event=third\n[^\n]* warning event=log-back lost=2\n$"));
+	ck_assert(matches(memory_file_text(&stderr_file), "event=log-back lost=2\n"));
+}
+END_TEST
+
 START_TEST(an_event_is_one_line_whatever_is_in_it)
 {
 	struct memory_file file = open_log();
@@ -339,6 +359,7 @@ UNIT_MAIN("log", a_line_has_its_time_its_level_and_one_newline,
     a_file_that_cannot_be_opened_is_an_error_and_changes_nothing,
     opened_again_the_log_goes_to_the_new_file,
     a_log_that_cannot_be_written_is_no_reason_to_stop,
+    stderr_is_told_once_that_the_file_takes_nothing_and_both_when_it_does_again,
     an_event_is_one_line_whatever_is_in_it, a_line_too_long_is_cut_at_4_kib_and_says_so,
     lines_of_several_threads_stay_whole,
     a_cause_is_written_once_a_minute_and_counted_between,

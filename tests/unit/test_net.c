@@ -246,7 +246,7 @@ START_TEST(a_listening_socket_neither_blocks_nor_leaks_into_children)
 {
 	struct net_address a = loopback(0);
 	struct err e = {.text = ""};
-	int fd = net_listen(&a, &e);
+	int fd = net_listen(&a, NULL, &e);
 
 	ck_assert_msg(fd != -1, "%s", e.text);
 	ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
@@ -261,12 +261,12 @@ START_TEST(a_port_that_is_taken_is_named_in_the_error)
 {
 	struct net_address a = loopback(0);
 	struct err e = {.text = ""};
-	int fd = net_listen(&a, &e);
+	int fd = net_listen(&a, NULL, &e);
 	char expected[128];
 
 	ck_assert_int_ne(fd, -1);
 	a = local_address(fd);
-	ck_assert_int_eq(net_listen(&a, &e), -1);
+	ck_assert_int_eq(net_listen(&a, NULL, &e), -1);
 	snprintf(expected, sizeof(expected),
 	    "listen on 127.0.0.1:%u: Address already in use", ntohs(a.in.sin_port));
 	ck_assert_str_eq(e.text, expected);
@@ -297,16 +297,16 @@ START_TEST(a_port_is_shared_with_whom_we_let_and_with_no_other_program)
 {
 	struct net_address a = loopback(0);
 	struct err e = {.text = ""};
-	int fd = net_listen(&a, &e), beside;
+	int fd = net_listen(&a, NULL, &e), beside;
 
 	ck_assert_int_ne(fd, -1);
-	ck_assert_msg((beside = net_listen_beside(fd, &e)) != -1, "%s", e.text);
+	ck_assert_msg((beside = net_listen_beside(fd, NULL, &e)) != -1, "%s", e.text);
 	ck_assert_int_ne(fcntl(beside, F_GETFL) & O_NONBLOCK, 0);
 	ck_assert_int_ne(fcntl(beside, F_GETFD) & FD_CLOEXEC, 0);
 	ck_assert(is_shared(fd, beside));
 	ck_assert(is_shared(beside, fd));
 	a = local_address(fd);
-	ck_assert_int_eq(net_listen(&a, &e), -1);
+	ck_assert_int_eq(net_listen(&a, NULL, &e), -1);
 	close(fd);
 	close(beside);
 }
@@ -319,14 +319,14 @@ START_TEST(an_ipv6_socket_takes_ipv6_alone_unless_it_is_the_any_address)
 	    .in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT},
 	};
 	struct err e = {.text = ""};
-	int fd = net_listen(&a, &e);
+	int fd = net_listen(&a, NULL, &e);
 
 	if (fd == -1) /* a host without IPv6 */
 		return;
 	ck_assert_int_eq(option_of(fd, IPPROTO_IPV6, IPV6_V6ONLY), 1);
 	close(fd);
 	a.in6.sin6_addr = in6addr_any;
-	fd = net_listen(&a, &e);
+	fd = net_listen(&a, NULL, &e);
 	ck_assert_msg(fd != -1, "%s", e.text);
 	ck_assert_int_eq(option_of(fd, IPPROTO_IPV6, IPV6_V6ONLY), 0);
 	close(fd);
@@ -351,11 +351,11 @@ START_TEST(a_unix_socket_left_behind_is_replaced)
 	char folder[32];
 	struct net_address a = socket_in_folder(folder);
 	struct err e = {.text = ""};
-	int first = net_listen(&a, &e), second, client;
+	int first = net_listen(&a, NULL, &e), second, client;
 
 	ck_assert_msg(first != -1, "%s", e.text);
 	close(first);
-	second = net_listen(&a, &e);
+	second = net_listen(&a, NULL, &e);
 	client = net_socket(&a);
 	unlink(a.un.sun_path);
 	rmdir(folder);
@@ -370,10 +370,10 @@ START_TEST(a_unix_socket_is_shared_as_a_duplicate)
 	char folder[32];
 	struct net_address a = socket_in_folder(folder);
 	struct err e = {.text = ""};
-	int fd = net_listen(&a, &e), beside;
+	int fd = net_listen(&a, NULL, &e), beside;
 
 	ck_assert_int_ne(fd, -1);
-	ck_assert_msg((beside = net_listen_beside(fd, &e)) != -1, "%s", e.text);
+	ck_assert_msg((beside = net_listen_beside(fd, NULL, &e)) != -1, "%s", e.text);
 	ck_assert_int_ne(fcntl(beside, F_GETFD) & FD_CLOEXEC, 0);
 	ck_assert(is_shared(fd, beside));
 	close(fd);
@@ -388,7 +388,7 @@ START_TEST(a_unix_socket_that_answers_is_not_replaced)
 	char folder[32];
 	struct net_address a = socket_in_folder(folder);
 	struct err e = {.text = ""};
-	int first = net_listen(&a, &e), second = net_listen(&a, &e);
+	int first = net_listen(&a, NULL, &e), second = net_listen(&a, NULL, &e);
 	int client = net_socket(&a), reached = connect(client, &a.any, a.length);
 
 	unlink(a.un.sun_path);
@@ -408,7 +408,7 @@ START_TEST(a_file_that_is_no_socket_is_not_replaced)
 	struct net_address a = socket_in_folder(folder);
 	struct err e = {.text = ""};
 	int file = open(a.un.sun_path, O_CREAT | O_WRONLY, 0600);
-	int fd = net_listen(&a, &e), left = unlink(a.un.sun_path);
+	int fd = net_listen(&a, NULL, &e), left = unlink(a.un.sun_path);
 
 	rmdir(folder);
 	ck_assert_int_ne(file, -1);
@@ -425,7 +425,7 @@ connect_pair(int ends[2])
 {
 	struct net_address a = loopback(0);
 	struct err e = {.text = ""};
-	int listener = net_listen(&a, &e);
+	int listener = net_listen(&a, NULL, &e);
 
 	ck_assert_int_ne(listener, -1);
 	a = local_address(listener);

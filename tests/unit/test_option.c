@@ -106,6 +106,13 @@ static const struct option rows[] = {
 	.any_host = "localhost",
 	.help = "Several addresses",
     },
+    {
+	.name = "past",
+	.type = OPTION_NOTHING,
+	.words = colours,
+	.max = 9,
+	.help = "What had a meaning elsewhere",
+    },
 };
 
 static const struct option_refusal refusals[] = {
@@ -287,6 +294,38 @@ START_TEST(a_word_may_be_stored_in_two_places)
 }
 END_TEST
 
+START_TEST(a_word_that_is_nearly_right_is_told_the_right_one)
+{
+	refuses("flag", "yess", "flag takes yes, no; the nearest is yes");
+	refuses("flag", "n", "flag takes yes, no");
+	refuses("colour", "rde", "colour takes red, blue; the nearest is red");
+	refuses("colour", "Blu", "colour takes red, blue; the nearest is blue");
+	refuses("colour", "purple", "colour takes red, blue");
+}
+END_TEST
+
+START_TEST(what_has_no_effect_is_judged_all_the_same)
+{
+	struct place place = {0};
+	const struct place before = place;
+
+	set(&place, "past", "Blue");
+	set(&place, "past", "9");
+	ck_assert_mem_eq(&place, &before, sizeof(place));
+	refuses("past", "10", "past takes anything");
+	refuses("past", "bleu", "past takes anything");
+}
+END_TEST
+
+START_TEST(a_misspelt_name_is_near_enough_and_another_word_is_not)
+{
+	ck_assert_ptr_eq(option_nearest(&table, "secnods"), &rows[2]);
+	ck_assert_ptr_eq(option_nearest(&table, "FLAGS"), &rows[0]);
+	ck_assert_ptr_null(option_nearest(&table, "something"));
+	ck_assert_ptr_null(option_nearest(&table, "pty"));
+}
+END_TEST
+
 START_TEST(what_stands_before_the_cut_is_ignored)
 {
 	struct place place = {0};
@@ -445,12 +484,82 @@ START_TEST(the_markdown_has_a_row_for_every_option_of_both_roles)
 }
 END_TEST
 
-UNIT_MAIN("option", names_are_found_in_any_case_and_by_their_alias,
+START_TEST(the_manual_page_has_an_item_for_every_option)
+{
+	struct memory_file file = memory_file("", 0);
+	FILE *out = fopen(file.path, "w");
+	const char *text;
+
+	option_print_mdoc(&table, out);
+	fclose(out);
+	text = memory_file_text(&file);
+	ck_assert_ptr_nonnull(strstr(text, ".Ss Before the first section\n"
+					   ".Bl -tag -width Ds\n"
+					   ".It Ic number Li = Ar \"1 to 1000\"\n"
+					   "A number.\nDefault: 7.\n.El\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "A flag.\nDefault in the client: yes; in the server: no.\n"));
+	ck_assert_ptr_nonnull(strstr(text, "Also called\n.Ic color .\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "For the client alone, by default: as flag.\n"));
+	for (; *text != '\0'; text += strcspn(text, "\n") + 1)
+		ck_assert(*text == '.' || strcspn(text, "\n") <= 80);
+}
+END_TEST
+
+START_TEST(text_is_no_macro_in_the_manual_page)
+{
+	static const struct option row = {
+	    .name = "path",
+	    .type = OPTION_TEXT,
+	    .syntax = "a \"b\\c\"",
+	    .help = ".hidden\\files. Another sentence",
+	};
+	static const struct option_table one = {.rows = &row, .count = 1};
+	struct memory_file file = memory_file("", 0);
+	FILE *out = fopen(file.path, "w");
+
+	option_print_mdoc(&one, out);
+	fclose(out);
+	ck_assert_ptr_nonnull(
+	    strstr(memory_file_text(&file), ".It Ic path Li = Ar \"a \\(dqb\\ec\\(dq\"\n"
+					    "\\&.hidden\\efiles.\nAnother sentence.\n"));
+}
+END_TEST
+
+START_TEST(one_option_is_told_in_full)
+{
+	struct memory_file file = memory_file("", 0);
+	FILE *out = fopen(file.path, "w");
+
+	option_print_one(&rows[4], out);
+	option_print_one(&rows[5], out);
+	fclose(out);
+	ck_assert_str_eq(memory_file_text(&file),
+	    "colour (color) = red, blue\n"
+	    "  A colour, and this sentence goes on for so long that no line of a "
+	    "terminal\n"
+	    "  could ever hold it\n"
+	    "Default in the client: none\n"
+	    "Default in the server: none\n"
+	    "text = text\n"
+	    "  Some text\n"
+	    "Default in the client: as flag\n"
+	    "Default in the server: not for it\n");
+}
+END_TEST
+
+UNIT_MAIN("option", the_manual_page_has_an_item_for_every_option,
+    text_is_no_macro_in_the_manual_page, one_option_is_told_in_full,
+    names_are_found_in_any_case_and_by_their_alias,
     an_unknown_name_is_told_the_nearest_one, a_very_long_unknown_name_is_no_harm,
     a_name_on_the_list_of_refusals_is_refused_with_its_reason,
     flags_are_yes_or_no_and_nothing_else,
     numbers_are_whole_decimal_and_within_their_range, seconds_may_have_a_fraction,
     a_clamped_number_is_lowered_with_a_warning, a_word_may_be_stored_in_two_places,
+    a_word_that_is_nearly_right_is_told_the_right_one,
+    what_has_no_effect_is_judged_all_the_same,
+    a_misspelt_name_is_near_enough_and_another_word_is_not,
     what_stands_before_the_cut_is_ignored, a_text_replaces_the_one_before_it,
     an_empty_text_is_none_where_it_may_be_and_refused_elsewhere,
     repeated_texts_and_addresses_add_up_in_their_order, a_default_goes_by_the_role,

@@ -164,8 +164,7 @@ START_TEST(a_name_that_cannot_be_sent_as_sni_is_refused)
 	    ROLE_CLIENT, CLIENT "sni = .\n", "a part of the host name is empty");
 	settings_refused_with(
 	    ROLE_CLIENT, CLIENT "sni = a..\n", "a part of the host name is empty");
-	settings_refused_with(
-	    ROLE_CLIENT, CLIENT "sni = x:*.example\n", "letters, digits");
+	settings_refused_with(ROLE_CLIENT, CLIENT "sni = *.example\n", "letters, digits");
 	settings_refused_with(ROLE_CLIENT, CLIENT "sni = a b\n", "letters, digits");
 	memset(label, 'l', 64);
 	snprintf(text, sizeof(text), CLIENT "sni = %s.example\n", label);
@@ -330,19 +329,6 @@ START_TEST(a_server_that_would_let_anyone_in_does_not_start_by_itself)
 	settings_refused_with(ROLE_SERVER,
 	    SERVER "CAfile = ca\nverifyChain = no\nrequireCert = yes\n",
 	    "a certificate that is not verified keeps nobody out");
-}
-END_TEST
-
-START_TEST(sni_in_a_servers_section_is_refused_and_as_a_default_passed_over)
-{
-	struct settings *settings;
-
-	settings_refused(ROLE_SERVER, SERVER "CAfile = ca\nsni = x:y\n",
-	    ":6: \"sni = x:y\": sni is for services of routeport-client alone");
-	settings =
-	    settings_from(ROLE_SERVER, "sni = route.example\n" SERVER "CAfile = ca\n");
-	ck_assert_ptr_null(settings->services[0].sni);
-	settings_release(settings);
 }
 END_TEST
 
@@ -623,7 +609,6 @@ UNIT_MAIN("settings_check", a_small_client_gets_safe_defaults,
     a_server_lets_in_whom_its_file_says,
     verify_chain_written_out_implies_require_cert_unless_that_comes_later,
     a_server_that_would_let_anyone_in_does_not_start_by_itself,
-    sni_in_a_servers_section_is_refused_and_as_a_default_passed_over,
     versions_of_tls_are_as_written, the_later_of_two_version_lines_holds,
     a_least_version_that_is_too_old_is_raised_with_a_warning,
     exactly_an_old_version_is_refused, a_least_version_above_the_greatest_is_refused,

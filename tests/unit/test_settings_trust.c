@@ -314,7 +314,8 @@ START_TEST(secrets_of_tickets_are_judged_and_never_shown)
 		    WITH_CA "ticketKeySecret = %s\nticketMacSecret = " HEX16 "\n",
 		    bad[i]);
 		settings_refused(ROLE_SERVER, text,
-		    ":1: \"[orders]\": ticketKeySecret is 32 or 64 hexadecimal digits, "
+		    ":6: \"ticketKeySecret = (not shown)\": ticketKeySecret is 32 or 64 "
+		    "hexadecimal digits, "
 		    "of "
 		    "16 or 32 bytes: openssl rand -hex 32 makes them");
 	}

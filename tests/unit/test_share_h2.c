@@ -81,7 +81,7 @@ START_TEST(who_becomes_bulk_waits_like_bulk)
 END_TEST
 
 static struct channel_h2
-waiter(struct carrier_h2 *c, size_t last_given)
+waiter(struct carrier_h2 *c, uint32_t last_given)
 {
 	return (struct channel_h2){.carrier = c, .last_given = last_given};
 }

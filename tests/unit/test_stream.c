@@ -864,7 +864,7 @@ START_TEST(timeout_close_begins_when_both_sides_have_ended)
 
 	scene_init(&s);
 	s.small_program = s.small_send = true;
-	s.bench.client.timeout_close = 0.6;
+	s.bench.client.timeout_close = 2;
 	meet(&s);
 	sent = stuff(&s, s.app);
 	shutdown(s.app, SHUT_WR);
@@ -878,7 +878,7 @@ START_TEST(timeout_close_begins_when_both_sides_have_ended)
 		ck_assert_int_eq(h.end, -1);
 	}
 	ck_assert_int_eq(count_in_log(&s, "flow=down from=drain to=finished"), 1);
-	for (double end = ev_time() + 0.8; ev_time() < end;)
+	for (double end = ev_time() + 2.2; ev_time() < end;)
 		turn(&s);
 	shutdown(s.program, SHUT_WR);
 	turns(&s, 20);

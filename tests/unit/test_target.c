@@ -233,8 +233,27 @@ START_TEST(a_target_that_speaks_no_h2_is_not_asked_for_it)
 }
 END_TEST
 
-UNIT_MAIN("target", a_target_is_called_by_its_line, while_all_are_well_the_first_is_tried,
-    of_one_stream_no_target_is_tried_twice,
+START_TEST(a_reload_forgets_nothing_of_a_target_that_stays)
+{
+	struct target next_one;
+
+	setup();
+	fail_first();
+	target_set_raw(&targets[0]);
+	target_set_overrun(&targets[0], 17);
+	target_init(&next_one, &names[0], true);
+	target_succeed(&next_one, &targets[0]);
+	ck_assert(!target_may_h2(&next_one));
+	ck_assert(!target_bears(&next_one, 17));
+	ck_assert(target_answer(&next_one)); /* it was resting */
+	target_clear(&next_one);
+	teardown();
+}
+END_TEST
+
+UNIT_MAIN("target", a_target_is_called_by_its_line,
+    a_reload_forgets_nothing_of_a_target_that_stays,
+    while_all_are_well_the_first_is_tried, of_one_stream_no_target_is_tried_twice,
     a_target_that_failed_is_left_alone_until_it_is_due,
     only_one_stream_tries_a_target_whose_rest_is_over,
     a_target_that_answers_is_at_once_as_good_as_ever,

@@ -323,6 +323,29 @@ END_TEST
 
 /* ---- ends ----------------------------------------------------------------------- */
 
+/* In the handshake it is not encrypted: anybody on the way can write it. */
+START_TEST(close_notify_in_the_middle_of_the_handshake_is_no_end_in_good_order)
+{
+	static const char close_notify[] = {0x15, 3, 3, 0, 2, 1, 0};
+
+	for (int to = 0; to < 2; to++) {
+		struct scene s;
+		struct tls *victim;
+
+		scene_init(&s, TLS1_3_VERSION);
+		open_ends(&s, NULL);
+		victim = to == 0 ? &s.client : &s.server;
+		tls_handshake(&s.client);
+		ck_assert_int_eq(
+		    send(s.fds[1 - to], close_notify, sizeof(close_notify), MSG_NOSIGNAL),
+		    sizeof(close_notify));
+		ck_assert_int_eq(tls_handshake(victim), TLS_BROKEN);
+		expect_words(victim, REASON_TLS_FAILED, "close_notify");
+		scene_clear(&s);
+	}
+}
+END_TEST
+
 START_TEST(close_notify_is_a_half_close)
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -1473,8 +1496,9 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     a_mebibyte_passes_in_both_directions,
     what_a_full_socket_does_not_take_is_kept_and_sent_later,
     bytes_right_behind_the_handshake_are_not_lost,
-    a_record_that_came_in_part_waits_for_its_rest, close_notify_is_a_half_close,
-    nothing_behind_close_notify_is_taken,
+    a_record_that_came_in_part_waits_for_its_rest,
+    close_notify_in_the_middle_of_the_handshake_is_no_end_in_good_order,
+    close_notify_is_a_half_close, nothing_behind_close_notify_is_taken,
     an_abort_is_an_alert_behind_the_bytes_and_never_a_clean_end,
     an_abort_works_when_the_peer_has_finished, an_abort_works_in_the_middle_of_a_record,
     an_abort_waits_its_turn_behind_kept_bytes, after_close_notify_no_alert_can_be_sent,

@@ -150,6 +150,7 @@ class Certificates:
         ours = Authority(folder / "ours", "routeport test CA")
         theirs = Authority(folder / "theirs", "another CA")
         past = {"start": "20200101000000Z", "end": "20210101000000Z"}
+        self._ours = ours
         self.authority = ours.certificate
         self.revocations = ours.revocations
         self.answer = ours.answer
@@ -167,5 +168,10 @@ class Certificates:
         self.stranger_server = theirs.issue("stranger-server", HOST)
         self.client = ours.issue("client", "legacy.test")
         self.visitor = ours.issue("visitor", f"legacy.test,IP:192.0.2.7,email:ops@legacy.test,URI:{SPIFFE}")
+        self.renewed_client = ours.issue("renewed-client", "legacy.test,DNS:renewed.test")
         self.expired_client = ours.issue("expired-client", "legacy.test", **past)
         self.stranger_client = theirs.issue("stranger-client", "legacy.test")
+
+    def issue_server(self, **dates):
+        """One more for the server, with other dates."""
+        return self._ours.issue("dated-server", HOST, **dates)

@@ -11,7 +11,7 @@ A, IN, ANSWER, NO_SUCH_NAME = 1, 1, 0x8580, 0x8583
 
 
 class NameServer:
-    """Answers over UDP; a name that is not in `names` does not exist.
+    """Answers over UDP, unless it `is_silent`; a name that is not in `names` does not exist.
 
     resolv.conf knows no ports but 53, which is root's; so the address is one that nobody
     else has.  PermissionError: this user may not listen there.
@@ -19,6 +19,7 @@ class NameServer:
 
     def __init__(self, names):
         self._names = names
+        self.is_silent = False
         self.address = "127." + ".".join(str(random.randint(1, 254)) for _ in range(3))
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((self.address, 53))
@@ -30,7 +31,8 @@ class NameServer:
             query, asker = self._socket.recvfrom(4096)
             if not query:
                 return
-            self._socket.sendto(self._answer(query), asker)
+            if not self.is_silent:
+                self._socket.sendto(self._answer(query), asker)
 
     def _answer(self, query):
         number = HEADER.unpack_from(query)[0]

@@ -31,7 +31,7 @@ class Ports:
 
 
 def is_listening(port):
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"):
         with open(table, encoding="ascii") as rows:
             for row in rows:
                 local, _, state = row.split()[1:4]
@@ -47,7 +47,7 @@ def count_descriptors(pid, own=(), others=()):
     for name in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(OSError):  # it was closed meanwhile
             names.append(os.readlink(f"/proc/{pid}/fd/{name}"))
-    with open("/proc/net/tcp", encoding="ascii") as table:
+    with open("/proc/thread-self/net/tcp", encoding="ascii") as table:
         rows = [row.split() for row in table][1:]
     chosen = set()
     for row in rows:

@@ -27,7 +27,7 @@ defaults
 
 frontend public_ssl
     mode tcp
-    bind 127.0.0.1:{port}
+    bind {address}:{port}
     log-format "event=routed sni=%[var(sess.sni)] backend=%b end=%ts"
     tcp-request inspect-delay 5s
     tcp-request content set-var(sess.sni) req.ssl_sni
@@ -92,6 +92,7 @@ class Router:
         check="5000ms",
         hard_stop=None,
         decrypted_to=None,
+        address="127.0.0.1",
     ):
         self.port = port
         self._processes = processes
@@ -103,6 +104,7 @@ class Router:
         self._check = check
         self._hard_stop = hard_stop
         self._decrypted_to = decrypted_to
+        self._address = address
         self._generation = 0
         folder.mkdir()
         self.process = self._start()
@@ -138,6 +140,7 @@ class Router:
         return SETTINGS.format(
             folder=self._folder,
             port=self.port,
+            address=self._address,
             tunnel=self._tunnel,
             default=self._default.both,
             own=f"routeport_test_{self.port}_{self._generation}",

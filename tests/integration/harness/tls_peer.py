@@ -46,6 +46,11 @@ class TlsPeer:
         if self._outgoing.pending:
             self._socket.sendall(self._outgoing.read())
 
+    @property
+    def session(self):
+        """For another connection of the same context."""
+        return self._tls.session
+
     def send(self, data):
         self._run(self._tls.write, data)
 

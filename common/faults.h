@@ -1,0 +1,29 @@
+/*
+ * What is wrong with a file of settings.  A program that is to run stops at the first
+ * fault; who only checks a file wants to hear of all.  Used by one thread.
+ */
+#ifndef COMMON_FAULTS_H
+#define COMMON_FAULTS_H
+
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** All zero: looking ends with the first. */
+struct faults {
+	/** Told of each as it is found, which then goes on. */
+	void (*tell)(void *owner, const char *text);
+	/** Told of what is no fault, but perhaps not what was meant; NULL: nobody wants
+	 * to know. */
+	void (*remark)(void *owner, const char *text);
+	void *owner;
+
+	size_t count;
+	struct err first;
+};
+
+/** Note what @e says.  True: go on, there may be more. */
+bool faults_note(struct faults *faults, const struct err *e);
+
+#endif

@@ -1,0 +1,230 @@
+/*
+ * All that is wrong with a file, as --check tells it.
+ */
+#include "common/settings.h"
+#include "tests/unit/memory_file.h"
+#include "tests/unit/settings_file.h"
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+struct told {
+	const char *file;
+	char text[4096];
+};
+
+/* Each fault on a line of its own, without the file's name. */
+static void
+tell(void *owner, const char *text)
+{
+	struct told *told = owner;
+
+	if (strncmp(text, told->file, strlen(told->file)) == 0)
+		text += strlen(told->file);
+	strncat(told->text, text, sizeof(told->text) - strlen(told->text) - 2);
+	strcat(told->text, "\n");
+}
+
+/* These faults, one a line, and so many services with which nothing is wrong. */
+static void
+expect_faults(enum role role, const char *text, const char *faults, size_t good)
+{
+	struct memory_file file = memory_file(text, strlen(text));
+	struct told told = {.file = file.path};
+	struct faults all = {.tell = tell, .owner = &told};
+	struct settings *settings = settings_load_all(file.path, role, &all);
+
+	ck_assert_ptr_nonnull(settings);
+	ck_assert_str_eq(told.text, faults);
+	ck_assert_uint_eq(settings->service_count, good);
+	settings_release(settings);
+}
+
+START_TEST(the_first_fault_ends_the_look_unless_somebody_is_told)
+{
+	struct faults first = {0};
+	struct told told = {.file = "no file"};
+	struct faults all = {.tell = tell, .owner = &told};
+	struct err e = {.text = "one"};
+
+	ck_assert(!faults_note(&first, &e));
+	ck_assert(faults_note(&all, &e));
+	e = (struct err){.text = "two"};
+	ck_assert(faults_note(&all, &e));
+	ck_assert_str_eq(first.first.text, "one");
+	ck_assert_uint_eq(first.count, 1);
+	ck_assert_str_eq(all.first.text, "one");
+	ck_assert_uint_eq(all.count, 2);
+	ck_assert_str_eq(told.text, "one\ntwo\n");
+}
+END_TEST
+
+START_TEST(a_good_file_has_none)
+{
+	expect_faults(ROLE_CLIENT, CLIENT, "", 1);
+}
+END_TEST
+
+#define MISSING(section)                                                                 \
+	section                                                                          \
+	    "accept is missing: add \"accept = [HOST:]PORT\", where to listen\n" section \
+	    "connect is missing: add \"connect = [HOST:]PORT\", where to forward to\n"
+
+START_TEST(lines_that_are_none_are_all_told)
+{
+	expect_faults(ROLE_CLIENT, "one\n" CLIENT "two\n= 3\n[more\n[two] x\n[]\n",
+	    ":1: \"one\": there is no \"=\" in it: write NAME = VALUE\n"
+	    ":5: \"two\": there is no \"=\" in it: write NAME = VALUE\n"
+	    ":6: \"= 3\": no name stands before the \"=\"\n"
+	    ":7: \"[more\": \"]\" is missing\n"
+	    ":8: \"[two] x\": text stands behind \"]\"\n"
+	    ":9: \"[]\": a section needs a name\n" MISSING(":7: \"[more]\": ")
+		MISSING(":8: \"[two]\": ") MISSING(":9: \"[]\": "),
+	    1);
+}
+END_TEST
+
+START_TEST(faults_of_several_sections_are_all_told)
+{
+	expect_faults(ROLE_CLIENT,
+	    "debug = loud\nTIMEOUTidle = soon\nexec = sh\n"
+	    "[a]\naccept = 1x\nconnect = a.example:443\nverifyChain = maybe\n"
+	    "[b]\naccept = ::1:1\nconect = b.example:443\nfailover = r\n"
+	    "[c]\naccept = ::1:2\nconnect = c.example:443\n"
+	    "[c]\naccept = ::1:3\n"
+	    "[d]\nclient = no\ncert =\n",
+	    ":1: \"debug = loud\": debug takes [FACILITY.]LEVEL, which is 0 to 7, or "
+	    "emerg, alert, crit, err, "
+	    "warning, notice, info, debug\n"
+	    ":2: \"TIMEOUTidle = soon\": TIMEOUTidle takes 1 to 31536000 seconds\n"
+	    ":3: \"exec = sh\": exec is refused: routeport starts no programs; run the "
+	    "program as a TCP server and name it by connect\n"
+	    ":5: \"accept = 1x\": \"1x\" is no port: write its number (names of ports "
+	    "are "
+	    "not looked up)\n"
+	    ":7: \"verifyChain = maybe\": verifyChain takes yes, no\n"
+	    ":10: \"conect = b.example:443\": there is no such option; the nearest one "
+	    "is "
+	    "connect\n"
+	    ":11: \"failover = r\": failover takes prio, rr\n"
+	    ":15: \"[c]\": a section of this name stands on line 12 already\n"
+	    ":19: \"cert =\": cert needs a value\n",
+	    1);
+}
+END_TEST
+
+START_TEST(a_section_may_have_several)
+{
+	expect_faults(ROLE_CLIENT,
+	    "[a]\nconnect = a.example:443\nkey = k\nsslVersion = TLSv1.1\n"
+	    "sni = a b\nprotocolHost = p:1\n",
+	    ":1: \"[a]\": accept is missing: add \"accept = [HOST:]PORT\", where to "
+	    "listen\n"
+	    ":1: \"[a]\": there is a key but no cert: add \"cert = FILE\"\n"
+	    ":4: \"sslVersion = TLSv1.1\": routeport speaks TLS 1.2 and 1.3 alone, for "
+	    "what is older is broken: remove the line or write TLSv1.2\n"
+	    ":6: \"protocolHost = p:1\": protocolHost is for an HTTP proxy: add "
+	    "\"protocol = connect\" if connect is one\n"
+	    ":5: \"sni = a b\": a host name has letters, digits, \"-\", \"_\" and \".\" "
+	    "alone (write xn--... for others)\n",
+	    0);
+}
+END_TEST
+
+START_TEST(what_follows_from_a_fault_is_not_told)
+{
+	/* Neither is anything missing, nor does sni name nobody. */
+	expect_faults(ROLE_SERVER,
+	    "[a]\nacept = 8443\nconnect = 1x\ncert = c\nCAfle = d\n"
+	    "[b]\nsni = a:b.example\nconnect = 2\ncert = c\nCAfile = d\n"
+	    "[c]\nsni = a:..\nconnect = 2\ncert = c\nCAfile = d\n",
+	    ":2: \"acept = 8443\": there is no such option; the nearest one is accept\n"
+	    ":3: \"connect = 1x\": \"1x\" is no port: write its number (names of ports "
+	    "are not looked up)\n"
+	    ":5: \"CAfle = d\": there is no such option; the nearest one is CAfile\n"
+	    ":12: \"sni = a:..\": a part of the host name is empty\n",
+	    1);
+}
+END_TEST
+
+START_TEST(sections_that_do_not_go_together_are_all_told)
+{
+	expect_faults(ROLE_SERVER,
+	    SERVER "CAfile = d\nsniStrict = yes\n"
+		   "[b]\nsni = a:b.example\nconnect = 2\ncert = c\nCAfile = d\n",
+	    ":1: \"[orders]\": sniStrict = yes would refuse everybody, for no sni line "
+	    "names this section: remove it, or add \"sni = orders:NAME\"\n"
+	    ":7: \"[b]\": sni = a:b.example: no section [a] of routeport-server is in "
+	    "this file: write the name of the one that accepts\n",
+	    0);
+}
+END_TEST
+
+START_TEST(a_file_for_the_other_program_has_one)
+{
+	expect_faults(ROLE_SERVER, "client = yes\n" CLIENT,
+	    ": no section is for routeport-server: it runs those with \"client = no\", "
+	    "or without client; the sections here are for routeport-client\n",
+	    0);
+	expect_faults(ROLE_SERVER, "",
+	    ": there is no [section]: each service needs one, which begins with a line "
+	    "such as [orders]\n",
+	    0);
+}
+END_TEST
+
+/* What --check has to say of a good file. */
+static void
+expect_remarks(enum role role, const char *text, const char *part)
+{
+	struct memory_file file = memory_file(text, strlen(text));
+	struct told told = {.file = file.path};
+	struct faults all = {.tell = tell, .remark = tell, .owner = &told};
+
+	settings_release(settings_load_all(file.path, role, &all));
+	ck_assert_uint_eq(all.count, 0);
+	if (*part == '\0')
+		ck_assert_str_eq(told.text, "");
+	else
+		ck_assert_msg(strstr(told.text, part) != NULL, "%s", told.text);
+}
+
+START_TEST(what_stunnel_would_not_verify_is_remarked_on)
+{
+	expect_remarks(ROLE_CLIENT, CLIENT,
+	    ":1: \"[orders]\": stunnel would take any server here; routeport takes one "
+	    "whose certificate leads to the system's CAs");
+	expect_remarks(
+	    ROLE_CLIENT, "CAfile = ca\n" CLIENT, "add \"verifyChain = yes\" to have");
+	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\n",
+	    ":1: \"[orders]\": stunnel would let anyone in here");
+}
+END_TEST
+
+START_TEST(what_is_written_out_needs_no_remark)
+{
+	expect_remarks(ROLE_CLIENT, "verifyChain = yes\n" CLIENT, "");
+	expect_remarks(ROLE_CLIENT, CLIENT "verifyChain = no\n", "");
+	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\nverifyChain = yes\n", "");
+	expect_remarks(ROLE_SERVER, SERVER "requireCert = no\n", "");
+	expect_remarks(
+	    ROLE_CLIENT, "verifyChain = yes\n" CLIENT "[b]\nclient = no\n", "");
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_is_told_too)
+{
+	struct told told = {.file = "no file"};
+	struct faults all = {.tell = tell, .owner = &told};
+
+	ck_assert_ptr_null(settings_load_all("/nowhere", ROLE_CLIENT, &all));
+	ck_assert_str_eq(told.text, "read /nowhere: No such file or directory\n");
+}
+END_TEST
+
+UNIT_MAIN("faults", the_first_fault_ends_the_look_unless_somebody_is_told,
+    a_good_file_has_none, lines_that_are_none_are_all_told,
+    faults_of_several_sections_are_all_told, a_section_may_have_several,
+    what_follows_from_a_fault_is_not_told, sections_that_do_not_go_together_are_all_told,
+    a_file_for_the_other_program_has_one, what_stunnel_would_not_verify_is_remarked_on,
+    what_is_written_out_needs_no_remark, a_file_that_is_not_there_is_told_too)
