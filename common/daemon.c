@@ -217,6 +217,7 @@ static void
 daemon_clear(struct daemon *d)
 {
 	status_free(d->status);
+	staples_free(d->staples);
 	if (d->subject.descriptors != NULL)
 		closedir(d->subject.descriptors);
 	notify_close(&d->notify);
@@ -226,6 +227,7 @@ daemon_clear(struct daemon *d)
 	plan_release(d->plan);
 	pid_file_remove(&d->pid);
 	settings_release(d->settings);
+	pass_phrases_free(d->phrases);
 }
 
 /* ---- signals --------------------------------------------------------------------- */
@@ -291,6 +293,9 @@ load(struct daemon *d, const char *file, struct err *e)
 	d->settings = settings_load(file, d->program->role, e);
 	if (d->settings == NULL)
 		return false;
+	if ((d->phrases = pass_phrases_new(true)) == NULL)
+		return err_set(e, "out of memory");
+	settings_lend_phrases(d->settings, d->phrases);
 	log_set_level(d->settings->debug);
 	return (d->plan = plan_new(d->settings, 0, NULL, NULL, e)) != NULL;
 }
@@ -314,6 +319,7 @@ start(struct daemon *d, struct err *e)
 {
 	const struct settings *settings = d->settings;
 
+	pass_phrases_stop_asking(d->phrases);
 	/* Threads do not survive a fork, so this comes before the workers. */
 	if (settings->foreground == FOREGROUND_NO && !background_enter(&d->background, e))
 		return false;
@@ -325,6 +331,8 @@ start(struct daemon *d, struct err *e)
 	reactor_prepare();
 	if ((d->loop = ev_default_loop(EVFLAG_AUTO)) == NULL)
 		return err_set(e, "libev finds no way to wait for events");
+	if ((d->staples = staples_new(d->loop)) == NULL)
+		return err_set(e, "out of memory");
 	watch_signals(d);
 	reload_watch_files(d);
 	return listen_to_all(d, e) && make_workers(d, e) &&
@@ -336,12 +344,16 @@ void
 daemon_check(const struct program *program, const char *file, struct faults *faults)
 {
 	struct settings *settings = settings_load_all(file, program->role, faults);
+	struct pass_phrases *phrases;
 
 	if (settings == NULL)
 		return;
 	log_set_level(settings->debug);
+	phrases = pass_phrases_new(true); /* without, a locked key is told as such */
+	settings_lend_phrases(settings, phrases);
 	plan_check(settings, faults);
 	settings_release(settings);
+	pass_phrases_free(phrases);
 }
 
 /* For systemd's watchdog. */

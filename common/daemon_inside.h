@@ -11,6 +11,7 @@
 #include "common/daemon.h"
 #include "common/notify.h"
 #include "common/pid_file.h"
+#include "common/staples.h"
 #include "common/status.h"
 #include "common/watchdog.h"
 
@@ -25,7 +26,8 @@ struct daemon {
 	const struct program *program;
 	struct settings *settings; /* these two are held */
 	struct plan *plan;
-	struct inherited inherited; /* until the first plan has them */
+	struct pass_phrases *phrases; /* of the settings' keys */
+	struct inherited inherited;   /* until the first plan has them */
 	enum daemon_state state;
 	struct ev_loop *loop;
 	struct worker **workers;
@@ -33,8 +35,9 @@ struct daemon {
 	struct worker_setup setup;
 	struct budget windows;
 	ev_signal term, interrupt, hangup, user1;
-	ev_timer limit;         /* of lingering, then of draining */
-	ev_timer look;          /* at files */
+	ev_timer limit; /* of lingering, then of draining */
+	ev_timer look;  /* at files */
+	struct staples *staples;
 	double looked_at_dates; /* by reactor_now(); 0: never */
 	ev_async worker_ended;
 	struct watchdog *watchdog;

@@ -1,17 +1,14 @@
 #include "common/identity.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
+#include "common/settings_identity.h"
+
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/x509v3.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-enum {
-	/** The smallest room that holds a few words and "...". */
-	IDENTITY_NAMES_LEAST = 16,
-};
 
 /*
  * X509_check_host() gives a name that begins with a dot a meaning of its own (any name
@@ -24,208 +21,207 @@ host_is_exact(X509 *certificate, const char *host)
 				     X509_CHECK_FLAG_NO_WILDCARDS, NULL) == 1;
 }
 
-static bool
-host_fits(X509 *certificate, const char *host)
+static enum identity_match
+match_host(X509 *certificate, const char *host)
 {
-	return X509_check_host(
-		   certificate, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1;
+	if (host_is_exact(certificate, host))
+		return IDENTITY_EXACT;
+	if (X509_check_host(
+		certificate, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1)
+		return IDENTITY_WILDCARD;
+	return IDENTITY_REFUSED;
 }
 
 static enum identity_match
-match_rules(X509 *certificate, const struct service_settings *rules)
+exact(bool fits)
 {
-	enum identity_match best = IDENTITY_REFUSED;
+	return fits ? IDENTITY_EXACT : IDENTITY_REFUSED;
+}
 
-	for (size_t i = 0; i < rules->check_ip.count; i++)
-		if (X509_check_ip_asc(certificate, rules->check_ip.items[i], 0) == 1)
-			return IDENTITY_EXACT;
-	for (size_t i = 0; i < rules->check_host.count; i++) {
-		if (host_is_exact(certificate, rules->check_host.items[i]))
-			return IDENTITY_EXACT;
-		if (host_fits(certificate, rules->check_host.items[i]))
-			best = IDENTITY_WILDCARD;
+static enum identity_match
+match_ip(X509 *certificate, const char *address)
+{
+	return exact(X509_check_ip_asc(certificate, address, 0) == 1);
+}
+
+static enum identity_match
+match_email(X509 *certificate, const char *email)
+{
+	return exact(X509_check_email(certificate, email, 0, 0) == 1);
+}
+
+/* To the letter, or up to the "*" that ends the rule. */
+static bool
+uri_fits(const ASN1_STRING *uri, const char *rule)
+{
+	const unsigned char *bytes = ASN1_STRING_get0_data(uri);
+	size_t n = (size_t)ASN1_STRING_length(uri);
+	size_t length = strlen(rule);
+
+	if (identity_has_control(bytes, n))
+		return false;
+	if (rule[length - 1] == '*')
+		return n >= length - 1 && memcmp(bytes, rule, length - 1) == 0;
+	return n == length && memcmp(bytes, rule, length) == 0;
+}
+
+static enum identity_match
+match_uri(X509 *certificate, const char *rule)
+{
+	GENERAL_NAMES *names =
+	    X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	bool fits = false;
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		fits = fits || (name->type == GEN_URI &&
+				   uri_fits(name->d.uniformResourceIdentifier, rule));
 	}
-	return best;
+	GENERAL_NAMES_free(names);
+	return exact(fits);
+}
+
+/* "*" is any number of bytes, and there may be several.  What is left over behind a star
+ * is looked for again one byte later, for the last star alone: an earlier one has nothing
+ * to gain from that. */
+static bool
+pattern_fits(
+    const char *pattern, size_t length, const unsigned char *text, size_t text_length)
+{
+	size_t p = 0, t = 0, star = length, from = 0;
+
+	while (t < text_length) {
+		if (p < length && pattern[p] == '*') {
+			star = p++;
+			from = t;
+		} else if (p < length && (unsigned char)pattern[p] == text[t]) {
+			p++;
+			t++;
+		} else if (star < length) {
+			p = star + 1;
+			t = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (p < length && pattern[p] == '*')
+		p++;
+	return p == length;
+}
+
+/* Does one of the subject's entries of this kind fit? */
+static bool
+subject_has(const X509_NAME *subject, const struct subject_part *part)
+{
+	bool fits = false;
+
+	for (int i = -1; !fits && (i = X509_NAME_get_index_by_NID(
+				       subject, part->attribute, i)) >= 0;) {
+		unsigned char *utf8 = NULL;
+		int n = ASN1_STRING_to_UTF8(
+		    &utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)));
+
+		fits = n > 0 && !identity_has_control(utf8, (size_t)n) &&
+		       pattern_fits(part->pattern, part->length, utf8, (size_t)n);
+		OPENSSL_free(utf8);
+	}
+	return fits;
+}
+
+/* All parts of the rule have to fit. */
+static enum identity_match
+match_subject(X509 *certificate, const char *rule)
+{
+	const X509_NAME *subject = X509_get_subject_name(certificate);
+	struct subject_part part;
+
+	while (subject_part_next(&rule, &part))
+		if (!subject_has(subject, &part))
+			return IDENTITY_REFUSED;
+	return IDENTITY_EXACT;
+}
+
+static enum identity_match
+match_fingerprint(X509 *certificate, const char *rule)
+{
+	char own[IDENTITY_FINGERPRINT_SIZE];
+
+	return exact(identity_fingerprint(certificate, own) && strcmp(own, rule) == 0);
+}
+
+/* What a kind of rule is called, where it stands, and how it judges. */
+static const struct {
+	const char *option;
+	size_t offset;
+	enum identity_match (*match)(X509 *certificate, const char *rule);
+} kinds[] = {
+    {"checkHost", offsetof(struct service_settings, check_host), match_host},
+    {"checkIP", offsetof(struct service_settings, check_ip), match_ip},
+    {"checkEmail", offsetof(struct service_settings, check_email), match_email},
+    {"checkURI", offsetof(struct service_settings, check_uri), match_uri},
+    {"checkSubject", offsetof(struct service_settings, check_subject), match_subject},
+    {"checkFingerprint", offsetof(struct service_settings, check_fingerprint),
+	match_fingerprint},
+};
+
+const struct text_list *
+identity_rules(const struct service_settings *rules, size_t kind, const char **option)
+{
+	if (kind >= sizeof(kinds) / sizeof(kinds[0]))
+		return NULL;
+	*option = kinds[kind].option;
+	return (const struct text_list *)((const char *)rules + kinds[kind].offset);
+}
+
+bool
+identity_has_rules(const struct service_settings *rules)
+{
+	const struct text_list *list;
+	const char *option;
+
+	for (size_t i = 0; (list = identity_rules(rules, i, &option)) != NULL; i++)
+		if (list->count > 0)
+			return true;
+	return false;
 }
 
 enum identity_match
 identity_match(X509 *certificate, const struct service_settings *rules)
 {
-	enum identity_match match;
+	enum identity_match best =
+	    identity_has_rules(rules) ? IDENTITY_REFUSED : IDENTITY_EXACT;
+	const struct text_list *list;
+	const char *option;
 
-	if (rules->check_host.count == 0 && rules->check_ip.count == 0)
-		return IDENTITY_EXACT;
-	match = match_rules(certificate, rules);
+	for (size_t i = 0; (list = identity_rules(rules, i, &option)) != NULL; i++)
+		for (size_t j = 0; j < list->count && best != IDENTITY_EXACT; j++) {
+			enum identity_match match =
+			    kinds[i].match(certificate, list->items[j]);
+
+			if (match > best)
+				best = match;
+		}
 	/* An unreadable extension leaves errors behind, which the next SSL call, judged
 	 * by the queue, would take for its own. */
 	ERR_clear_error();
-	return match;
+	return best;
 }
 
-/* Text that grows in the caller's storage, and stops at its end. */
-struct text {
-	char *out;
-	size_t size;
-	size_t length;
-	bool cut;
-};
-
-/* All of @piece or nothing: a \xNN is never cut in two. */
-static void
-text_add(struct text *t, const char *piece)
+bool
+identity_fingerprint(X509 *certificate, char text[IDENTITY_FINGERPRINT_SIZE])
 {
-	size_t length = strlen(piece);
+	unsigned char *der = NULL, digest[EVP_MAX_MD_SIZE];
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+	unsigned int length = 0;
+	bool ok =
+	    n > 0 && EVP_Digest(der, (size_t)n, digest, &length, EVP_sha256(), NULL) == 1;
 
-	if (t->cut || length >= t->size - t->length) {
-		t->cut = true;
-		return;
-	}
-	memcpy(t->out + t->length, piece, length + 1);
-	t->length += length;
-}
-
-/* What a certificate says comes from outside: without commas, quotes and backslashes of
- * its own it can neither invent a second name nor leave its quotes in the log. */
-static void
-text_add_untrusted(struct text *t, const unsigned char *bytes, size_t n, bool spaces)
-{
-	for (size_t i = 0; i < n && !t->cut; i++) {
-		unsigned char c = bytes[i];
-		char piece[8];
-
-		if ((c > ' ' && c < 127 && !strchr(",\"\\", c)) || (c == ' ' && spaces))
-			snprintf(piece, sizeof(piece), "%c", c);
-		else
-			snprintf(piece, sizeof(piece), "\\x%02x", c);
-		text_add(t, piece);
-	}
-}
-
-static void
-text_add_name(struct text *t, const char *kind, const unsigned char *bytes, int n)
-{
-	if (t->length > 0)
-		text_add(t, ", ");
-	text_add(t, kind);
-	text_add_untrusted(t, bytes, n > 0 ? (size_t)n : 0, strcmp(kind, "CN:") == 0);
-}
-
-static void
-text_add_address(struct text *t, const ASN1_OCTET_STRING *address)
-{
-	int n = ASN1_STRING_length(address);
-	char readable[INET6_ADDRSTRLEN] = "?";
-
-	if (n == 4)
-		inet_ntop(
-		    AF_INET, ASN1_STRING_get0_data(address), readable, sizeof(readable));
-	else if (n == 16)
-		inet_ntop(
-		    AF_INET6, ASN1_STRING_get0_data(address), readable, sizeof(readable));
-	text_add_name(t, "IP:", (unsigned char *)readable, (int)strlen(readable));
-}
-
-static void
-text_add_general(struct text *t, const GENERAL_NAME *name)
-{
-	const char *kind;
-
-	switch (name->type) {
-	case GEN_DNS:
-		kind = "DNS:";
-		break;
-	case GEN_URI:
-		kind = "URI:";
-		break;
-	case GEN_EMAIL:
-		kind = "email:";
-		break;
-	case GEN_IPADD:
-		text_add_address(t, name->d.iPAddress);
-		return;
-	default:
-		return;
-	}
-	text_add_name(
-	    t, kind, ASN1_STRING_get0_data(name->d.ia5), ASN1_STRING_length(name->d.ia5));
-}
-
-/* The first one, in UTF-8; at most 0 is none.  The caller calls OPENSSL_free(). */
-static int
-common_name(X509 *certificate, unsigned char **utf8)
-{
-	const X509_NAME *subject = X509_get_subject_name(certificate);
-	int i = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-
-	*utf8 = NULL;
-	if (i < 0)
-		return 0;
-	return ASN1_STRING_to_UTF8(
-	    utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, i)));
-}
-
-static void
-text_add_common_name(struct text *t, X509 *certificate)
-{
-	unsigned char *utf8;
-	int n = common_name(certificate, &utf8);
-
-	if (n > 0)
-		text_add_name(t, "CN:", utf8, n);
-	OPENSSL_free(utf8);
-}
-
-const char *
-identity_names(X509 *certificate, char *text, size_t size)
-{
-	/* The last three bytes are kept for "...". */
-	struct text t = {.out = text, .size = size - 3};
-	bool has_host = false;
-	GENERAL_NAMES *names;
-
-	assert(size >= IDENTITY_NAMES_LEAST);
+	OPENSSL_free(der);
 	text[0] = '\0';
-	names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-
-		has_host = has_host || name->type == GEN_DNS;
-		text_add_general(&t, name);
-	}
-	GENERAL_NAMES_free(names);
-	if (!has_host) /* only then the CN counts */
-		text_add_common_name(&t, certificate);
-	if (t.length == 0)
-		text_add(&t, "no names");
-	if (t.cut)
-		memcpy(text + t.length, "...", 4);
-	ERR_clear_error();
-	return text;
-}
-
-static bool
-has_control(const unsigned char *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (bytes[i] < ' ' || bytes[i] == 127)
-			return true;
-	return false;
-}
-
-const char *
-identity_common_name(X509 *certificate, char *text, size_t size)
-{
-	unsigned char *utf8;
-	int n = common_name(certificate, &utf8);
-
-	text[0] = '\0';
-	if (n > 0 && (size_t)n < size && !has_control(utf8, (size_t)n)) {
-		memcpy(text, utf8, (size_t)n);
-		text[n] = '\0';
-	}
-	OPENSSL_free(utf8);
-	ERR_clear_error();
-	return text;
+	for (unsigned int i = 0; ok && i < length; i++)
+		snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
+	return ok;
 }
 
 /* "expired on " and a day. */

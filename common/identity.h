@@ -15,9 +15,12 @@
 enum {
 	/** Room for identity_names(). */
 	IDENTITY_NAMES_SIZE = 512,
+	/** Room for identity_fingerprint(): SHA-256 in hexadecimal digits. */
+	IDENTITY_FINGERPRINT_SIZE = 65,
 };
 
-/** How a certificate answers the rules checkHost and checkIP. */
+/** How a certificate answers the rules: checkHost, checkIP, checkEmail, checkURI,
+ * checkSubject, checkFingerprint. */
 enum identity_match {
 	IDENTITY_REFUSED,  /* there are rules, and none fits */
 	IDENTITY_WILDCARD, /* fits only through a wildcard of the certificate, which no
@@ -25,10 +28,33 @@ enum identity_match {
 	IDENTITY_EXACT,    /* a rule fits to the letter, or there is no rule */
 };
 
-/** Apply the rules to the peer's own certificate (RFC 9525; a certificate without any DNS
- * name in subjectAltName is taken by its CN, as stunnel does). */
+/** The rules of one kind, and the option they are written by; @kind counts from 0.  NULL:
+ * there are no more kinds. */
+const struct text_list *
+identity_rules(const struct service_settings *rules, size_t kind, const char **option);
+
+/** Is there any rule? */
+bool identity_has_rules(const struct service_settings *rules);
+
+/** Apply the rules to the peer's own certificate: one that fits is enough, and the best
+ * one counts (RFC 9525; a certificate without any DNS name in subjectAltName is taken by
+ * its CN, as stunnel does). */
 enum identity_match
 identity_match(X509 *certificate, const struct service_settings *rules);
+
+/** SHA-256 of the DER form of the public key (SubjectPublicKeyInfo), as hexadecimal
+ * digits in lower case.  It stays when a certificate is renewed for the same key. */
+bool identity_fingerprint(X509 *certificate, char text[IDENTITY_FINGERPRINT_SIZE]);
+
+/** Why the rules refuse it, in a sentence: "the certificate (DNS:a.example) does not fit
+ * checkHost = b.example or checkIP = 192.0.2.1".  It shows what the rules are about.  Cut
+ * as by identity_names(), and as safe for the log.  Returns @text. */
+const char *identity_refusal(
+    X509 *certificate, const struct service_settings *rules, char *text, size_t size);
+
+/** A control character is among the bytes, or a NUL, behind which everything would be
+ * another name. */
+bool identity_has_control(const unsigned char *bytes, size_t n);
 
 /** The names a certificate has: "DNS:a.example, DNS:*.b.example, IP:192.0.2.1"; its
  * "CN:x" only where no DNS name is among them, for only then it counts.  Cut to @size (at

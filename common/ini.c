@@ -66,22 +66,34 @@ show_line(const char *text, char out[SHOWN_MAX + sizeof("...")])
 	snprintf(out + n, sizeof("..."), "%s", text[n] == '\0' ? "" : "...");
 }
 
-/* A password is nobody's to read, even if its line is misspelt. */
-static bool
-has_secret(const char *text)
+/* What is nobody's to read, even if its line is misspelt: the option, or NULL. */
+static const char *
+secret_of(const char *text)
 {
-	static const char name[] = "protocolPass";
+	static const struct {
+		const char *begin, *option;
+	} secrets[] = {
+	    {"protocolPass", "protocolPassword"},
+	    {"ticketKey", "ticketKeySecret"},
+	    {"ticketMac", "ticketMacSecret"},
+	};
 
-	return strncasecmp(text + strspn(text, " \t"), name, sizeof(name) - 1) == 0;
+	text += strspn(text, " \t");
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+		if (strncasecmp(text, secrets[i].begin, strlen(secrets[i].begin)) == 0)
+			return secrets[i].option;
+	return NULL;
 }
 
 bool
 ini_blame(const struct ini_place *at, const char *text, struct err *e)
 {
+	const char *secret = secret_of(text);
 	char shown[SHOWN_MAX + sizeof("...")];
 
-	show_line(has_secret(text) ? "protocolPassword = (not shown)" : text, shown);
-	return err_prefix(e, "%s:%d: \"%s\"", at->file, at->line, shown);
+	show_line(secret != NULL ? "" : text, shown);
+	return err_prefix(e, "%s:%d: \"%s%s\"", at->file, at->line,
+	    secret != NULL ? secret : shown, secret != NULL ? " = (not shown)" : "");
 }
 
 /* Note it.  Always returns false; the next line follows unless `ended`. */

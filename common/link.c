@@ -1,9 +1,11 @@
 #include "common/link.h"
 
+#include "common/log.h"
 #include "common/net.h"
 
 #include <assert.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -79,6 +81,7 @@ reap(struct link *l, bool reset)
 	int fd = l->tls.fd;
 
 	leave_open(l);
+	ocsp_ask_cancel(l->ask);
 	watch_stop(&l->watch);
 	ev_timer_stop(loop_of(l), &l->timer);
 	tls_clear(&l->tls);
@@ -167,6 +170,8 @@ static void
 refuse(struct link *l, enum reason reason, const char *detail)
 {
 	l->refused = true;
+	ocsp_ask_cancel(l->ask);
+	l->ask = NULL;
 	leave_handshakes(l);
 	count_add(&l->counts->failures[reason], 1);
 	l->events->failed(l->owner, reason, detail);
@@ -206,10 +211,73 @@ enter_open(struct link *l)
 	leave_handshakes(l);
 	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
 	count_add(&l->counts->carriers[l->kind], 1);
-	count_add(
-	    SSL_session_reused(l->tls.ssl) ? &l->counts->resumed : &l->counts->full, 1);
+	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
 	link_set_timer(l, 0);
 	l->events->opened(l->owner, l);
+}
+
+/* What the responders say of the peer. */
+static void
+on_answer(void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const char *why)
+{
+	struct link *l = arg;
+	const struct service_settings *s = l->service->settings;
+	char detail[TLS_DETAIL_SIZE], text[LOG_QUOTE_SIZE], names[IDENTITY_NAMES_SIZE];
+
+	(void)response;
+	l->ask = NULL;
+	identity_names(SSL_get0_peer_certificate(l->tls.ssl), names, sizeof(names));
+	snprintf(detail, sizeof(detail), "OCSP on the certificate (%s): %s", names, why);
+	if (answer == OCSP_GOOD) {
+		enter_open(l);
+	} else if (answer == OCSP_REVOKED || s->ocsp_require) {
+		(void)tls_abort(&l->tls);
+		refuse(l,
+		    answer == OCSP_REVOKED ? REASON_CERT_REVOKED : REASON_OCSP_SILENT,
+		    detail);
+	} else {
+		log_cause(LOG_LEVEL_WARNING, s->name, "event=ocsp-silent detail=%s",
+		    log_quote(detail, text));
+		enter_open(l);
+	}
+}
+
+/* Has the peer to wait until a responder has spoken?  A session is that of a peer about
+ * whom one has. */
+static bool
+must_ask(const struct link *l)
+{
+	const struct service_settings *s = l->service->settings;
+
+	return (s->ocsp_aia || s->ocsp_url != NULL) && l->set->resolver != NULL &&
+	       !tls_is_resumed(&l->tls) && !l->tls.stapled &&
+	       sk_X509_num(SSL_get0_verified_chain(l->tls.ssl)) > 1;
+}
+
+static void
+ask(struct link *l)
+{
+	const struct service_settings *s = l->service->settings;
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(l->tls.ssl);
+	const struct ocsp_matter matter = {
+	    .certificate = sk_X509_value(chain, 0),
+	    .issuer = sk_X509_value(chain, 1),
+	    .store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(l->tls.ssl)),
+	    .chain = chain,
+	    .flags = s->ocsp_flags,
+	};
+	const struct ocsp_way way = {.settings = s,
+	    .url = s->ocsp_url,
+	    .aia = s->ocsp_aia,
+	    .nonce = s->ocsp_nonce,
+	    .seconds = s->timeout_ocsp};
+
+	l->ask =
+	    ocsp_ask_start(loop_of(l), l->set->resolver, &matter, &way, on_answer, l);
+	if (l->ask == NULL)
+		refuse(l, REASON_NO_MEMORY, "out of memory");
+	else
+		link_wait(l, false);
 }
 
 static void
@@ -217,12 +285,16 @@ handshake_step(struct link *l)
 {
 	struct tls *t = &l->tls;
 
+	if (l->ask != NULL)
+		return;
 	if (t->state == TLS_HANDSHAKE)
 		tls_handshake(t);
 	if (t->state == TLS_HANDSHAKE) {
 		link_wait(l, true);
 	} else if (t->state == TLS_BROKEN) {
 		refuse(l, t->reason, t->detail);
+	} else if (must_ask(l)) {
+		ask(l);
 	} else {
 		enter_open(l);
 	}
@@ -251,15 +323,18 @@ link_facts(const struct link *l, struct link_facts *facts)
 			      ? l->service->settings->sni
 			      : SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	X509 *certificate = SSL_get0_peer_certificate(ssl);
+	const char *psk;
 
 	*facts = (struct link_facts){
 	    .tls = SSL_get_version(ssl),
-	    .resumed = SSL_session_reused(ssl),
+	    .resumed = tls_is_resumed(&l->tls),
 	};
 	if (sni != NULL)
 		strncat(facts->sni, sni, sizeof(facts->sni) - 1);
 	if (certificate != NULL)
 		identity_names(certificate, facts->names, sizeof(facts->names));
+	else if ((psk = tls_psk_identity(&l->tls)) != NULL)
+		snprintf(facts->names, sizeof(facts->names), "PSK:%s", psk);
 	if (l->service->settings->protocol == PROTOCOL_PROXY)
 		add_proof(l, certificate, facts);
 }
@@ -332,7 +407,9 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	note(l);
 	switch (l->state) {
 	case LINK_HANDSHAKE:
-		refuse(l, REASON_OPEN_TIMEOUT, "no answer to the TLS handshake in time");
+		refuse(l, REASON_OPEN_TIMEOUT,
+		    l->ask != NULL ? "no OCSP responder answers in time"
+				   : "no answer to the TLS handshake in time");
 		break;
 	case LINK_OPEN:
 		l->carrier->timer(l->owner);

@@ -20,6 +20,7 @@
 #define COMMON_LINK_H
 
 #include "common/budget.h"
+#include "common/ocsp_ask.h"
 #include "common/proxy_header.h"
 #include "common/service.h"
 #include "common/tls.h"
@@ -31,7 +32,8 @@ struct link;
 /** All links of a worker, so that it can wait for them and end them. */
 struct link_set {
 	struct reactor *reactor;
-	struct budget *windows; /* of h2 carriers; shared by all workers */
+	struct resolver *resolver; /* to ask OCSP responders; NULL: none is asked */
+	struct budget *windows;    /* of h2 carriers; shared by all workers */
 	LIST_HEAD(, link) links;
 	size_t count; /* of them, and of those who hold the set */
 	TAILQ_HEAD(link_queue, link) handshakes; /* unfinished, the oldest first */
@@ -86,6 +88,7 @@ struct link {
 	struct counts *counts;   /* of the service, for this worker */
 	struct target *target;   /* the client's; NULL in the server */
 	bool offers_h2;          /* the client offered it */
+	struct ocsp_ask *ask;    /* about the peer, while that is waited for */
 
 	const struct link_events *events; /* of the handshake */
 	const struct link_carrier *carrier;

@@ -227,7 +227,7 @@ static void
 put_expiry(const struct scrape *s, const char *name, const struct service *service,
     const struct counts *sum)
 {
-	time_t expiry = service_expiry(service);
+	time_t expiry = service->expiry;
 
 	(void)sum;
 	if (expiry > 0)

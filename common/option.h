@@ -71,6 +71,7 @@ struct option {
 	/** In place of the fallback for the reader, where a default depends on others. */
 	const char *fallback_help[2];
 	double min, max; /* of numbers, both included */
+	bool anew;       /* of a list: a section's lines replace those before it */
 	bool clamped;    /* what is above max is taken as max, with a warning */
 	bool may_be_empty;
 	const struct option_word *words;

@@ -129,7 +129,7 @@ add_service(struct plan *p, struct service *service)
 static struct service *
 find_service(const struct plan *plan, const struct service_settings *s)
 {
-	struct file_stamp now[SERVICE_FILES];
+	struct file_stamp now[SETTINGS_FILES];
 
 	for (size_t i = 0; plan != NULL && i < plan->service_count; i++) {
 		const struct service_settings *old = plan->services[i]->settings;

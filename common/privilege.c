@@ -127,23 +127,32 @@ warn_if_unreadable(const char *path)
 {
 	char text[LOG_QUOTE_SIZE];
 
-	if (path != NULL && access(path, R_OK) != 0 && errno == EACCES)
+	if (access(path, R_OK) != 0 && errno == EACCES)
 		log_warning("event=unreadable file=%s detail=\"with the rights given up "
 			    "it cannot be read again: its renewal takes a restart\"",
 		    log_quote(path, text));
+}
+
+/* A key is often in its certificate's file. */
+static bool
+is_among(const char *const *paths, size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(paths[i], path) == 0)
+			return true;
+	return false;
 }
 
 static void
 warn_of_unreadable(const struct settings *settings)
 {
 	for (size_t i = 0; i < settings->service_count; i++) {
-		const struct service_settings *s = &settings->services[i];
+		const char *paths[SETTINGS_FILES];
+		size_t count = settings_files(&settings->services[i], paths);
 
-		warn_if_unreadable(s->cert);
-		if (s->key != NULL && s->cert != NULL && strcmp(s->key, s->cert) != 0)
-			warn_if_unreadable(s->key);
-		warn_if_unreadable(s->ca_file);
-		warn_if_unreadable(s->ca_path);
+		for (size_t j = 0; j < count; j++)
+			if (!is_among(paths, j, paths[j]))
+				warn_if_unreadable(paths[j]);
 	}
 }
 

@@ -33,8 +33,13 @@
 	ROW(NAME_MISMATCH, "name-mismatch", "the certificate names somebody else") \
 	ROW(UNKNOWN_CA, "unknown-ca", "the certificate's issuer is not trusted") \
 	ROW(CERT_EXPIRED, "cert-expired", "the certificate is not valid at this date") \
+	ROW(CERT_REVOKED, "cert-revoked", "the certificate was revoked") \
+	ROW(STAPLE_MISSING, "staple-missing", "the certificate demands an OCSP answer along with it") \
+	ROW(OCSP_SILENT, "ocsp-silent", "no OCSP responder says that the certificate is good") \
+	ROW(CERT_UNKNOWN, "cert-unknown", "the certificate is none of those that verifyPeer knows") \
 	ROW(CERT_MISSING, "cert-missing", "the client showed no certificate") \
 	ROW(CERT_REFUSED, "cert-refused", "the far end refuses our certificate") \
+	ROW(PSK_REFUSED, "psk-refused", "the pre-shared key is not known, or another one") \
 	ROW(NOT_TLS, "not-tls", "the far end does not speak TLS") \
 	ROW(NO_PROTOCOL, "no-protocol", "the far end speaks no h2 carrier") \
 	ROW(TLS_FAILED, "tls-failed", "the TLS handshake failed") \

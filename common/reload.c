@@ -69,11 +69,13 @@ reload_settings(struct daemon *d)
 	struct err e = {.text = ""};
 	struct settings *settings =
 	    settings_load(d->settings->file, d->program->role, &e);
-	struct plan *plan = settings != NULL
-				? plan_new(settings, d->worker_count, d->plan, NULL, &e)
-				: NULL;
+	struct plan *plan = NULL;
 	char text[LOG_QUOTE_SIZE];
 
+	if (settings != NULL) {
+		settings_lend_phrases(settings, d->phrases);
+		plan = plan_new(settings, d->worker_count, d->plan, NULL, &e);
+	}
 	if (plan != NULL && daemon_open_log(settings, &e)) {
 		take_over(d, settings, plan);
 		return;
@@ -116,9 +118,9 @@ renew(struct daemon *d, struct service *service)
 static bool
 is_due(struct service *service)
 {
-	struct file_stamp now[SERVICE_FILES];
+	struct file_stamp now[SETTINGS_FILES];
 	bool changed = service_look(service, now);
-	bool rests = file_stamps_equal(now, service->seen, SERVICE_FILES);
+	bool rests = file_stamps_equal(now, service->seen, SETTINGS_FILES);
 
 	memcpy(service->seen, now, sizeof(now));
 	if (!rests)
@@ -132,7 +134,7 @@ is_due(struct service *service)
 static void
 warn_of_expiry(const struct service *service)
 {
-	time_t expiry = service_expiry(service);
+	time_t expiry = service->expiry;
 	double left = (double)(expiry - time(NULL)) / day;
 	char name[LOG_QUOTE_SIZE];
 
@@ -153,6 +155,7 @@ on_look(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	staples_look(d->staples, d->plan);
 	for (size_t i = 0; i < d->plan->service_count; i++)
 		if (is_due(d->plan->services[i]))
 			renew(d, d->plan->services[i]);

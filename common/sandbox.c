@@ -78,6 +78,15 @@ allow_folder_of(int rules, const char *path, uint64_t access)
 	allow(rules, dirname(copy), access);
 }
 
+/* A folder stands for itself. */
+static bool
+is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* Behind its links, too: a file of another folder, which is replaced there. */
 static void
 allow_real(int rules, const char *path, uint64_t access)
@@ -101,13 +110,17 @@ allow_sockets(int rules, const struct name_list *names)
 static void
 allow_service(int rules, const struct service_settings *s)
 {
-	const char *const files[] = {s->cert, s->key, s->ca_file};
+	const char *paths[SETTINGS_FILES];
+	size_t count = settings_files(s, paths);
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		allow_folder_of(rules, files[i], reading);
-		allow_real(rules, files[i], reading);
+	for (size_t i = 0; i < count; i++) {
+		if (is_folder(paths[i])) {
+			allow(rules, paths[i], reading);
+			continue;
+		}
+		allow_folder_of(rules, paths[i], reading);
+		allow_real(rules, paths[i], reading);
 	}
-	allow(rules, s->ca_path, reading);
 	allow_sockets(rules, &s->accept);
 }
 

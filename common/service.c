@@ -5,23 +5,50 @@
 #include "common/tls_context.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A file that may not be looked at any more (@before, perhaps NULL) is as it was. */
 static void
-look(const struct service_settings *s, struct file_stamp stamps[SERVICE_FILES],
+look(const struct service_settings *s, struct file_stamp stamps[SETTINGS_FILES],
     const struct file_stamp *before)
 {
-	const char *const paths[SERVICE_FILES] = {
-	    s->cert, s->key, s->ca_file, s->ca_path};
+	const char *paths[SETTINGS_FILES] = {NULL};
 
-	for (size_t i = 0; i < SERVICE_FILES; i++) {
+	(void)settings_files(s, paths);
+	for (size_t i = 0; i < SETTINGS_FILES; i++) {
 		errno = 0;
 		stamps[i] = file_stamp(paths[i]);
 		if (errno == EACCES && before != NULL)
 			stamps[i] = before[i];
 	}
+}
+
+static time_t
+earlier(time_t first, const X509 *certificate)
+{
+	time_t next = certificate != NULL ? identity_expiry(certificate) : 0;
+
+	return next != 0 && (first == 0 || next < first) ? next : first;
+}
+
+/* Of all certificates that the context may show. */
+static time_t
+first_expiry(SSL_CTX *context)
+{
+	long more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST);
+	STACK_OF(X509) *chain = NULL;
+	time_t first = 0;
+
+	for (; more == 1; more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {
+		first = earlier(first, SSL_CTX_get0_certificate(context));
+		SSL_CTX_get0_chain_certs(context, &chain);
+		for (int i = 0; i < sk_X509_num(chain); i++)
+			first = earlier(first, sk_X509_value(chain, i));
+	}
+	SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST);
+	return first;
 }
 
 struct service *
@@ -49,6 +76,7 @@ service_new(
 	    NULL); /* first: what changes meanwhile is seen later */
 	if ((service->context = tls_context_new(settings, e)) == NULL)
 		goto fail;
+	service->expiry = first_expiry(service->context);
 	return service;
 no_memory:
 	err_set(e, "out of memory");
@@ -101,30 +129,10 @@ service_is_full(struct service *service)
 }
 
 bool
-service_look(const struct service *service, struct file_stamp now[SERVICE_FILES])
+service_look(const struct service *service, struct file_stamp now[SETTINGS_FILES])
 {
 	look(service->settings, now, service->stamps);
-	return !file_stamps_equal(now, service->stamps, SERVICE_FILES);
-}
-
-static time_t
-earlier(time_t first, const X509 *certificate)
-{
-	time_t next = certificate != NULL ? identity_expiry(certificate) : 0;
-
-	return next != 0 && (first == 0 || next < first) ? next : first;
-}
-
-time_t
-service_expiry(const struct service *service)
-{
-	STACK_OF(X509) *chain = NULL;
-	time_t first = earlier(0, SSL_CTX_get0_certificate(service->context));
-
-	SSL_CTX_get0_chain_certs(service->context, &chain);
-	for (int i = 0; i < sk_X509_num(chain); i++)
-		first = earlier(first, sk_X509_value(chain, i));
-	return first;
+	return !file_stamps_equal(now, service->stamps, SETTINGS_FILES);
 }
 
 bool

@@ -13,27 +13,25 @@
 #include "common/target.h"
 
 #include <stdatomic.h>
-
-enum {
-	/** cert, key, CAfile, CApath. */
-	SERVICE_FILES = 4,
-};
+#include <time.h>
 
 struct service {
 	atomic_int holders;
 	struct settings *whole; /* that `settings` is a part of; held */
 	const struct service_settings *settings;
 	SSL_CTX *context;
+	time_t expiry; /* of the first of its own certificates, or of their CAs, by the
+			  wall clock; 0: it has none */
 	struct counters *counters; /* held; shared with the service before it */
 	struct target *targets;
 	size_t target_count;
 	atomic_bool told;   /* that there is TLS without heartbeats */
 	atomic_size_t turn; /* of failover = rr: whose it is */
 	/** What the files it was made from looked like just before. */
-	struct file_stamp stamps[SERVICE_FILES];
+	struct file_stamp stamps[SETTINGS_FILES];
 
 	/* the main thread's */
-	struct file_stamp seen[SERVICE_FILES]; /* at its last look */
+	struct file_stamp seen[SETTINGS_FILES]; /* at its last look */
 	bool tried; /* to make another service of what it saw */
 };
 
@@ -53,12 +51,7 @@ struct service *service_hold(struct service *service);
 void service_release(struct service *service);
 
 /** What its files look like now.  True: not as when it was made. */
-bool service_look(const struct service *service, struct file_stamp now[SERVICE_FILES]);
-
-/** When the first certificate of its own chain expires, by the wall clock; 0: it has
- * none.
- */
-time_t service_expiry(const struct service *service);
+bool service_look(const struct service *service, struct file_stamp now[SETTINGS_FILES]);
 
 /** True at the first call: what is said once for each service is to be said now. */
 bool service_tells_once(struct service *service);

@@ -26,13 +26,48 @@ static void
 clear_service(struct service_settings *s)
 {
 	clear_rows(OPTION_SERVICE, s);
-	text_list_clear(&s->check_ip);
 	settings_clear_sni(s);
 	net_name_clear(&s->route);
 	free(s->name);
 	free(s->text);
 	free(s->file);
 	*s = (struct service_settings){0};
+}
+
+void
+settings_lend_phrases(struct settings *settings, struct pass_phrases *phrases)
+{
+	for (size_t i = 0; i < settings->service_count; i++)
+		settings->services[i].phrases = phrases;
+}
+
+/* A store may be a file, too. */
+static const char *
+path_of(const char *uri)
+{
+	if (uri == NULL || uri[0] == '/')
+		return uri;
+	if (strncmp(uri, "file:", 5) != 0)
+		return NULL;
+	uri += 5;
+	return strncmp(uri, "///", 3) == 0 ? uri + 2 : uri;
+}
+
+size_t
+settings_files(const struct service_settings *s, const char *paths[SETTINGS_FILES])
+{
+	const char *const single[] = {s->ca_file, s->ca_path, path_of(s->ca_store),
+	    s->crl_file, s->crl_path, s->key_pass_file, s->psk_secrets};
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->cert.count; i++)
+		paths[count++] = s->cert.items[i];
+	for (size_t i = 0; i < s->key.count; i++)
+		paths[count++] = s->key.items[i];
+	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
+		if (single[i] != NULL)
+			paths[count++] = single[i];
+	return count;
 }
 
 struct settings *
@@ -139,6 +174,17 @@ excuse(struct draft *d, const struct ini_entry *entry, const struct option *know
 		d->given[o - settings_rows.rows] = entry;
 }
 
+/* Of a list that is written anew in a section, what the defaults said is forgotten. */
+static void
+forget_defaults(const struct draft *d, const struct option *o)
+{
+	const struct ini_section *head = d->ini->sections;
+	const struct ini_entry *last = d->given[o - settings_rows.rows];
+
+	if (o->anew && last >= head->entries && last < head->entries + head->count)
+		option_clear(o, d->s);
+}
+
 /* A line of the section, or one before the first, which was judged already. */
 static bool
 take_entry(struct draft *d, const struct ini_entry *entry, bool is_default, struct err *e)
@@ -151,6 +197,8 @@ take_entry(struct draft *d, const struct ini_entry *entry, bool is_default, stru
 		return err_set(e,
 		    "%s holds for all services: write it before the first [section]",
 		    o->name);
+	if (o != NULL && !is_default)
+		forget_defaults(d, o);
 	if (o != NULL && option_set(o, d->s, entry->value, e)) {
 		d->given[o - settings_rows.rows] = entry;
 		return true;

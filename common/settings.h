@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/net.h"
 #include "common/option.h"
+#include "common/pass_phrase.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -44,6 +45,15 @@ enum protocol {
 enum authentication {
 	AUTHENTICATION_BASIC,
 	AUTHENTICATION_NTLM
+};
+
+/** The obsolete `verify`. */
+enum verify_level {
+	VERIFY_IGNORE,
+	VERIFY_IF_SHOWN,
+	VERIFY_CHAIN,
+	VERIFY_CHAIN_AND_PEER,
+	VERIFY_PEER
 };
 
 /** `log`: what becomes of an output file at the start. */
@@ -100,28 +110,63 @@ struct service_settings {
 	size_t local_count;
 	enum failover failover;
 
-	char *cert;     /* NULL: none */
-	char *key;      /* the same file as cert unless given */
-	char *ca_file;  /* NULL: none */
-	char *ca_path;  /* NULL: none */
+	struct text_list cert; /* at most SETTINGS_CERTIFICATES, of different kinds */
+	struct text_list key;  /* one for each of them, the same file unless given */
+	char *key_pass_file;   /* NULL: none */
+	struct pass_phrases *phrases; /* that open the others; NULL: none does */
+	char *psk_secrets;            /* a file; NULL: none */
+	char *psk_identity;           /* client; NULL: the first in the file */
+	char *ca_file;                /* NULL: none */
+	char *ca_path;                /* NULL: none */
+	char *ca_store;               /* NULL: none */
 	bool system_ca; /* trust the system's store: a client that verifies, without
-			   CAfile, CApath */
+			   CAfile, CApath, CAstore */
+	char *crl_file; /* NULL: none */
+	char *crl_path; /* NULL: none */
 	bool verify_chain;
+	bool verify_peer; /* the peer's own certificate must be among the trusted ones;
+			     without verify_chain that is enough */
+	enum verify_level
+	    verify_level;  /* of the obsolete option; only while settings are read */
 	bool require_cert; /* a client always verifies a server that shows one */
 	bool ask_cert;     /* server: send a CertificateRequest */
-	struct text_list check_host; /* any that matches lets the peer in; empty with
-					check_ip: no rule */
+	/* Rules: any one that fits lets the peer in; all empty: there is no rule. */
+	struct text_list check_host;
 	struct text_list check_ip;
-	char *sni; /* client: the name sent; NULL: none */
+	struct text_list check_email;
+	struct text_list check_uri;
+	struct text_list check_subject;
+	struct text_list check_fingerprint; /* 64 hexadecimal digits in lower case */
+	char *sni;                          /* client: the name sent; NULL: none */
 	/** Server, and the next.  If they name other sections `accept` is empty. */
 	struct sni_rule_list sni_rules;
 	bool sni_strict; /* refuse a name that no rule for these doors fits */
 
-	int tls_min;        /* TLS1_2_VERSION ... */
-	int tls_max;        /* 0: the newest that OpenSSL has */
-	char *ciphers;      /* NULL: OpenSSL's */
-	char *ciphersuites; /* NULL: OpenSSL's */
-	char *curves;       /* NULL: OpenSSL's */
+	int tls_min;              /* TLS1_2_VERSION ... */
+	int tls_max;              /* 0: the newest that OpenSSL has */
+	char *ciphers;            /* NULL: OpenSSL's */
+	char *ciphersuites;       /* NULL: OpenSSL's */
+	char *curves;             /* NULL: OpenSSL's */
+	struct text_list options; /* OpenSSL's names, "-" in front clears */
+	struct text_list config;  /* COMMAND or COMMAND:PARAMETER for SSL_CONF_cmd(3) */
+	long security_level;
+	bool renegotiation; /* refused where it is true */
+	bool fips;
+
+	bool ocsp_aia;  /* ask the responders that a certificate names */
+	char *ocsp_url; /* ask this one; NULL: none */
+	bool ocsp_require;
+	bool ocsp_nonce;
+	struct text_list ocsp_flag; /* as written */
+	unsigned long ocsp_flags;   /* the same, for OCSP_basic_verify(3) */
+	double timeout_ocsp;
+
+	bool session_resume;
+	long session_cache_size;    /* of the server; 0: any number */
+	long session_cache_timeout; /* seconds, at least 1 */
+	char *ticket_key_secret;    /* server: hexadecimal digits; both or none; never to
+				       be logged */
+	char *ticket_mac_secret;
 	enum multiplex multiplex;
 	long carriers;      /* client: h2 carriers to a target, per worker */
 	bool delay;         /* client: open none before the first stream */
@@ -144,6 +189,12 @@ struct service_settings {
 	double timeout_close;
 	double timeout_connect;
 	double timeout_idle;
+};
+
+enum {
+	/** Of a service: certificates, and files that it is made from. */
+	SETTINGS_CERTIFICATES = 4,
+	SETTINGS_FILES = 16,
 };
 
 struct settings {
@@ -187,6 +238,14 @@ struct settings *settings_load(const char *file, enum role role, struct err *e);
  */
 struct settings *
 settings_load_all(const char *file, enum role role, struct faults *faults);
+
+/** From now on encrypted keys are opened by @phrases, which outlive the settings. */
+void settings_lend_phrases(struct settings *settings, struct pass_phrases *phrases);
+
+/** The files and folders that certificates, keys and lists of @s come from, none of them
+ * NULL.  Returns how many. */
+size_t
+settings_files(const struct service_settings *s, const char *paths[SETTINGS_FILES]);
 
 /** Returns @settings. */
 struct settings *settings_hold(struct settings *settings);

@@ -2,7 +2,9 @@
 
 #include "common/log.h"
 #include "common/server_name.h"
+#include "common/settings_identity.h"
 #include "common/settings_rows.h"
+#include "common/settings_trust.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -62,18 +64,16 @@ settings_forget(const struct draft *d, const char *name)
 	d->given[row] = NULL;
 }
 
-/* The later of two lines; either may be NULL. */
-static const struct ini_entry *
-later(const struct ini_entry *a, const struct ini_entry *b)
+const struct ini_entry *
+settings_later(const struct ini_entry *a, const struct ini_entry *b)
 {
 	if (a == NULL || (b != NULL && ini_is_behind(&b->at, &a->at)))
 		return b;
 	return a;
 }
 
-/* What works but deserves a word. */
-static void __attribute__((format(printf, 2, 3)))
-warn(const struct draft *d, const char *format, ...)
+void
+settings_warn(const struct draft *d, const char *format, ...)
 {
 	char service[LOG_QUOTE_SIZE], quoted[LOG_QUOTE_SIZE];
 	struct err text;
@@ -111,6 +111,7 @@ check_accept(const struct draft *d, struct err *e)
 	return settings_blame(d, NULL, e);
 }
 
+/* Each certificate has a key, in the same file unless there are lines for keys. */
 static bool
 check_connect(const struct draft *d, struct err *e)
 {
@@ -124,7 +125,7 @@ check_connect(const struct draft *d, struct err *e)
 static bool
 check_key(const struct draft *d, struct err *e)
 {
-	if (d->s->key == NULL || d->s->cert != NULL)
+	if (d->s->key.count == 0 || d->s->cert.count > 0)
 		return true;
 	err_set(e, "there is a key but no cert: add \"cert = FILE\"");
 	return settings_blame(d, NULL, e);
@@ -146,22 +147,38 @@ check_local(const struct draft *d, struct err *e)
 	return settings_blame(d, settings_given(d, "local"), e);
 }
 
+/* Each certificate has a key, in the same file unless there are lines for keys. */
 static bool
-default_key(const struct draft *d, struct err *e)
+check_certificates(const struct draft *d, struct err *e)
 {
 	struct service_settings *s = d->s;
 
-	if (s->key != NULL || s->cert == NULL)
-		return true;
-	return (s->key = strdup(s->cert)) != NULL || no_memory(d, e);
+	if (s->cert.count > SETTINGS_CERTIFICATES) {
+		err_set(
+		    e, "there are more than %d cert lines", (int)SETTINGS_CERTIFICATES);
+		return settings_blame(d, settings_given(d, "cert"), e);
+	}
+	if (s->cert.count > 0 && s->key.count > 0 && s->key.count != s->cert.count) {
+		err_set(e,
+		    "there are %zu cert lines and %zu key lines: write a key for each "
+		    "cert, in the same order",
+		    s->cert.count, s->key.count);
+		return settings_blame(d, settings_given(d, "key"), e);
+	}
+	while (s->key.count < s->cert.count)
+		if (!text_list_add(&s->key, s->cert.items[s->key.count]))
+			return no_memory(d, e);
+	return true;
 }
 
 static bool
 check_versions(const struct draft *d, struct err *e)
 {
 	const struct ini_entry *exact = settings_given(d, "sslVersion");
-	const struct ini_entry *min = later(exact, settings_given(d, "sslVersionMin"));
-	const struct ini_entry *max = later(exact, settings_given(d, "sslVersionMax"));
+	const struct ini_entry *min =
+	    settings_later(exact, settings_given(d, "sslVersionMin"));
+	const struct ini_entry *max =
+	    settings_later(exact, settings_given(d, "sslVersionMax"));
 	struct service_settings *s = d->s;
 
 	if (s->tls_max != 0 && s->tls_max < TLS1_2_VERSION) {
@@ -170,27 +187,14 @@ check_versions(const struct draft *d, struct err *e)
 		return settings_blame(d, max, e);
 	}
 	if (s->tls_min != 0 && s->tls_min < TLS1_2_VERSION)
-		warn(d, "sslVersionMin = %s is raised to TLSv1.2", min->value);
+		settings_warn(d, "sslVersionMin = %s is raised to TLSv1.2", min->value);
 	if (s->tls_min < TLS1_2_VERSION)
 		s->tls_min = TLS1_2_VERSION;
 	if (s->tls_max != 0 && s->tls_min > s->tls_max) {
 		err_set(e, "the oldest version is above the newest one");
-		return settings_blame(d, later(min, max), e);
+		return settings_blame(d, settings_later(min, max), e);
 	}
 	return true;
-}
-
-/* A check of names is worth nothing where the chain is not verified: anybody can write
- * any name into a certificate of their own. */
-static bool
-check_host_needs_chain(const struct draft *d, struct err *e)
-{
-	if (d->s->verify_chain || d->s->check_host.count == 0)
-		return true;
-	err_set(e,
-	    "checkHost proves nothing with verifyChain = no, for anybody can write "
-	    "any name into a certificate of their own");
-	return settings_blame(d, settings_given(d, "checkHost"), e);
 }
 
 /* Where the route may be: what an HTTP proxy is asked for, or the connect lines. */
@@ -228,7 +232,7 @@ default_sni(const struct draft *d, struct err *e)
 	for (size_t i = 0; i < count; i++)
 		if (list[i].host != NULL && !net_is_literal(list[i].host) &&
 		    strcasecmp(list[i].host, named->host) != 0)
-			warn(d,
+			settings_warn(d,
 			    "connect names several hosts: %s is sent as SNI to all of "
 			    "them; "
 			    "write sni, or a section for each",
@@ -246,7 +250,7 @@ strip_dot(const struct draft *d)
 		return;
 	d->s->sni[length - 1] = '\0';
 	if (settings_given(d, "sni") != NULL)
-		warn(d, "the dot at the end of sni is not sent");
+		settings_warn(d, "the dot at the end of sni is not sent");
 }
 
 static bool
@@ -262,7 +266,7 @@ check_sni(const struct draft *d, struct err *e)
 		return settings_blame(d, settings_given(d, "sni"), e);
 	}
 	if (d->s->sni == NULL && settings_given(d, "sni") == NULL)
-		warn(d,
+		settings_warn(d,
 		    "%s is an address and there is no sni, so none is sent and no "
 		    "route can match: add sni = HOST of the route",
 		    d->s->route.host != NULL ? "protocolHost" : "connect");
@@ -308,7 +312,7 @@ default_check_host(const struct draft *d, struct err *e)
 	const struct net_name *named = named_target(d);
 	struct service_settings *s = d->s;
 
-	if (!s->verify_chain || s->check_host.count > 0)
+	if (!s->verify_chain || settings_has_rules(d))
 		return true;
 	if (s->sni != NULL)
 		return text_list_add(&s->check_host, s->sni) || no_memory(d, e);
@@ -349,65 +353,20 @@ static void
 warn_of_open_doors(const struct draft *d)
 {
 	if (is_everywhere(&d->s->accept))
-		warn(d,
+		settings_warn(d,
 		    "accept listens everywhere, so whoever reaches this port enters as "
 		    "this host: write accept = 127.0.0.1:PORT if the programs run "
 		    "here");
-	if (!d->s->verify_chain)
-		warn(d, "verifyChain = no: the server may be anybody");
+	if (!settings_knows_peers(d->s))
+		settings_warn(d, "verifyChain = no: the server may be anybody");
 }
 
 static bool
 check_client(const struct draft *d, struct err *e)
 {
-	struct service_settings *s = d->s;
-
-	if (!check_host_needs_chain(d, e) || !check_sni(d, e) ||
-	    !default_check_host(d, e))
+	if (!check_sni(d, e) || !default_check_host(d, e))
 		return false;
-	s->system_ca = s->verify_chain && s->ca_file == NULL && s->ca_path == NULL;
 	warn_of_open_doors(d);
-	return true;
-}
-
-/* Whom the server lets in.  Nobody but holders of a certificate that leads to a trusted
- * one, unless the file says requireCert = no. */
-static bool
-check_server(const struct draft *d, struct err *e)
-{
-	struct service_settings *s = d->s;
-	const struct ini_entry *chain = settings_given(d, "verifyChain");
-	const struct ini_entry *require = settings_given(d, "requireCert");
-	bool has_ca = s->ca_file != NULL || s->ca_path != NULL;
-
-	if (s->cert == NULL) {
-		err_set(e,
-		    "cert is missing: a server needs a certificate, add \"cert = FILE\"");
-		return settings_blame(d, NULL, e);
-	}
-	if (!check_host_needs_chain(d, e))
-		return false;
-	if (chain != NULL && s->verify_chain && later(chain, require) == chain)
-		s->require_cert = true;
-	if (s->require_cert && !s->verify_chain) {
-		err_set(e,
-		    "a certificate that is not verified keeps nobody out: remove the "
-		    "line, or add \"requireCert = no\" to let anyone in");
-		return settings_blame(d, chain, e);
-	}
-	if (!has_ca && (s->require_cert || chain != NULL || s->check_host.count > 0) &&
-	    s->verify_chain) {
-		err_set(e,
-		    "nothing says whom to let in: add \"CAfile = FILE\" with the CA of "
-		    "the clients' certificates, or \"requireCert = no\" to let anyone "
-		    "in");
-		return settings_blame(d, NULL, e);
-	}
-	s->ask_cert = s->verify_chain && has_ca;
-	if (!s->require_cert)
-		warn(d, s->ask_cert
-			    ? "requireCert = no: who shows no certificate is let in too"
-			    : "requireCert = no: anyone is let in");
 	return true;
 }
 
@@ -421,7 +380,7 @@ static bool
 check_role(const struct draft *d, struct err *e)
 {
 	if (d->s->role == ROLE_SERVER)
-		return check_server(d, e);
+		return settings_check_client_trust(d, e);
 	/* Names follow from `connect`; that it is missing was told. */
 	return d->s->connect.count == 0 || check_client(d, e);
 }
@@ -433,9 +392,11 @@ static bool (*const steps[])(const struct draft *, struct err *) = {
     check_connect,
     check_key,
     check_local,
-    default_key,
+    check_certificates,
     check_versions,
     settings_check_protocol,
+    settings_check_tls,
+    settings_check_trust,
     check_role,
 };
 

@@ -46,6 +46,8 @@ bool settings_check_names(
 bool settings_is_chosen(const struct service_settings *s);
 
 void settings_clear_sni(struct service_settings *s);
+/** The part of it that is about sessions, and how weak TLS may be. */
+bool settings_check_tls(const struct draft *d, struct err *e);
 
 /** The line that set this option, or NULL. */
 const struct ini_entry *settings_given(const struct draft *d, const char *name);
@@ -54,6 +56,13 @@ const struct ini_entry *settings_given(const struct draft *d, const char *name);
  * failure @e says FILE:LINE: "the line": why. */
 bool settings_check_log(
     struct settings *settings, const struct ini_section *head, struct err *e);
+/** The later of two lines; either may be NULL. */
+const struct ini_entry *
+settings_later(const struct ini_entry *a, const struct ini_entry *b);
+
+/** What works but deserves a word. */
+void settings_warn(const struct draft *d, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /** A word of warning about the status port, where it deserves one. */
 void settings_check_status(const struct settings *settings, enum role role);

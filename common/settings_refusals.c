@@ -1,7 +1,5 @@
 #include "common/settings_refusals.h"
 
-#define LATER "is not supported yet: remove the line"
-
 const struct option_refusal settings_refusals[] = {
     /* what routeport will not do */
     {
@@ -67,50 +65,6 @@ const struct option_refusal settings_refusals[] = {
 	.names = "protocolDomain",
 	.why = "is refused: it is for NTLM, which routeport does not speak; to an HTTP "
 	       "proxy it only proves itself by protocolAuthentication = basic",
-    },
-
-    /* what it does not do yet; a file that relies on it must not seem to work */
-    {
-	.names = "verify",
-	.why = "is not supported yet: write verifyChain and requireCert instead "
-	       "(verify = 2 is verifyChain = yes)",
-    },
-    {
-	.names = "verifyPeer",
-	.why = "is not supported yet: write verifyChain = yes with a CAfile that has "
-	       "the issuers whom you trust",
-    },
-    {
-	.names = "CRLfile CRLpath OCSP*",
-	.why = "is not supported yet: nothing here asks whether a certificate was "
-	       "revoked",
-    },
-    {
-	.names = "TIMEOUTocsp",
-	.why = LATER,
-    },
-    {
-	.names = "CAstore",
-	.why = "is not supported yet: name the trusted certificates by CAfile or "
-	       "CApath",
-    },
-    {
-	.names = "checkIP checkEmail checkURI checkSubject checkFingerprint",
-	.why = "is not supported yet: write checkHost",
-    },
-    {
-	.names = "PSKsecrets PSKidentity",
-	.why = "is not supported yet: write cert, key and CAfile",
-    },
-    {
-	.names = "options config securityLevel fips renegotiation",
-	.why = "is not supported yet: sslVersionMin, ciphers, ciphersuites and curves "
-	       "are, and OpenSSL's defaults hold for the rest",
-    },
-    {
-	.names = "sessionResume sessionCacheSize sessionCacheTimeout session "
-		 "ticketKeySecret ticketMacSecret",
-	.why = LATER,
     },
     {NULL, NULL},
 };

@@ -122,6 +122,15 @@ static const struct option_word versions[] = {
     {NULL, 0},
 };
 
+static const struct option_word verify_levels[] = {
+    {"0", VERIFY_IGNORE},
+    {"1", VERIFY_IF_SHOWN},
+    {"2", VERIFY_CHAIN},
+    {"3", VERIFY_CHAIN_AND_PEER},
+    {"4", VERIFY_PEER},
+    {NULL, 0},
+};
+
 #define VERSIONS "all, TLSv1.2, TLSv1.3"
 
 static const struct option rows[] = {
@@ -437,19 +446,52 @@ static const struct option rows[] = {
     },
     {
 	.name = "cert",
-	.type = OPTION_TEXT,
-	.offset = OPTION_AT(service_settings, cert, char *),
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, cert, struct text_list),
+	.anew = true,
 	.fallback_help = {"none", "none, needed"},
-	.syntax = "file",
-	.help = "Our certificate and its chain, in PEM",
+	.syntax = "file, repeatable",
+	.help =
+	    "Our certificate and its chain, in PEM, or in PKCS#12 with the key. "
+	    "Several lines, one for each kind of key (RSA, ECDSA, Ed25519), and the "
+	    "far end is shown the one that it takes. Lines of a section replace those "
+	    "before the first section",
     },
     {
 	.name = "key",
-	.type = OPTION_TEXT,
-	.offset = OPTION_AT(service_settings, key, char *),
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, key, struct text_list),
+	.anew = true,
 	.fallback_help = BOTH("as cert"),
+	.syntax = "file, repeatable",
+	.help = "The private key of the certificate, in PEM or PKCS#12; of several, one "
+		"line for each cert, in the same order",
+    },
+    {
+	.name = "keyPassFile",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, key_pass_file, char *),
 	.syntax = "file",
-	.help = "The private key of the certificate, in PEM",
+	.help = "The first line of this file is the pass phrase of an encrypted key or "
+		"PKCS#12 file. Without it, the terminal is asked at the start",
+    },
+    {
+	.name = "PSKsecrets",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, psk_secrets, char *),
+	.syntax = "file",
+	.help =
+	    "Pre-shared keys in place of certificates, IDENTITY:KEY in each line: at "
+	    "least 16 bytes, or 32 hexadecimal digits. The server lets in who has one "
+	    "of them; beside cert and CAfile, also who has a certificate",
+    },
+    {
+	.name = "PSKidentity",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, psk_identity, char *),
+	.fallback_help = {"the first of PSKsecrets", "-"},
+	.syntax = "identity",
+	.help = "Which of them the client uses; without effect in the server",
     },
     {
 	.name = "CAfile",
@@ -469,6 +511,30 @@ static const struct option rows[] = {
 	.help = "Trusted certificates, in a folder prepared by openssl rehash",
     },
     {
+	.name = "CAstore",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ca_store, char *),
+	.syntax = "URI",
+	.help = "Trusted certificates, wherever OpenSSL's store loaders find them: "
+		"file:/etc/ssl/my.pem, or what a provider adds. Read at the start and at "
+		"a reload; with it the system's store is not used",
+    },
+    {
+	.name = "CRLfile",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, crl_file, char *),
+	.syntax = "file",
+	.help = "Revocation lists, in PEM: one for each CA in a peer's chain, and in "
+		"date, else the peer is refused",
+    },
+    {
+	.name = "CRLpath",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, crl_path, char *),
+	.syntax = "folder",
+	.help = "The same, in a folder prepared by openssl rehash",
+    },
+    {
 	.name = "verifyChain",
 	.type = OPTION_YES_NO,
 	.offset = OPTION_AT(service_settings, verify_chain, bool),
@@ -477,6 +543,26 @@ static const struct option rows[] = {
 	    "The peer's certificate must lead to a trusted one (stunnel's default is "
 	    "no). Written out, yes implies requireCert = yes, unless requireCert comes "
 	    "after it; no also drops the default of checkHost",
+    },
+    {
+	.name = "verifyPeer",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, verify_peer, bool),
+	.fallback = BOTH("no"),
+	.help =
+	    "The peer's own certificate must be in CAfile, CApath or CAstore. Without a "
+	    "written verifyChain = yes that is enough: its issuer, and by default its "
+	    "names, do not matter",
+    },
+    {
+	.name = "verify",
+	.type = OPTION_WORD,
+	.offset = OPTION_AT(service_settings, verify_level, enum verify_level),
+	.words = verify_levels,
+	.help =
+	    "Obsolete. 0: ask for a certificate and ignore it; 1: verifyChain, but not "
+	    "requireCert; 2: verifyChain; 3: verifyChain and verifyPeer; 4: verifyPeer "
+	    "alone",
     },
     {
 	.name = "requireCert",
@@ -498,6 +584,50 @@ static const struct option rows[] = {
 	    "by default). If only a wildcard of the certificate fits, that counts where "
 	    "the server asks for our certificate, or where the wildcard itself is "
 	    "written here. Lines of a section add to those before the first section",
+    },
+    {
+	.name = "checkIP",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_ip, struct text_list),
+	.fallback_help = {"connect, if it is an address and there is no sni", "none"},
+	.syntax = "address, repeatable",
+	.help = "The peer's certificate may have one of these addresses instead: of all "
+		"check "
+		"rules, any one that fits lets the peer in",
+    },
+    {
+	.name = "checkEmail",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_email, struct text_list),
+	.syntax = "NAME@HOST, repeatable",
+	.help = "Or one of these mail addresses",
+    },
+    {
+	.name = "checkURI",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_uri, struct text_list),
+	.syntax = "URI, repeatable",
+	.help = "Or one of these URIs, such as a SPIFFE id, to the letter; a \"*\" at "
+		"the end, "
+		"behind a whole authority, is any rest, with slashes in it too",
+    },
+    {
+	.name = "checkSubject",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_subject, struct text_list),
+	.syntax = "CN=, O= or OU= and a pattern, repeatable",
+	.help = "Or such a subject, in which \"*\" is any number of letters; of several "
+		"parts, "
+		"with a comma between two, all must fit: O=Acme, OU=Sales*",
+    },
+    {
+	.name = "checkFingerprint",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, check_fingerprint, struct text_list),
+	.syntax = "64 hexadecimal digits, repeatable",
+	.help =
+	    "Or a public key with this SHA-256 (of the DER SubjectPublicKeyInfo), colons "
+	    "optional. With verifyChain = no, and no other rule, the key alone decides",
     },
     {
 	.name = "sslVersion",
@@ -551,6 +681,145 @@ static const struct option rows[] = {
 	.fallback_help = BOTH("OpenSSL's"),
 	.syntax = "a list of OpenSSL's",
 	.help = "Groups for the key exchange, a colon between two",
+    },
+    {
+	.name = "securityLevel",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, security_level, long),
+	.fallback = BOTH("2"),
+	.min = 0,
+	.max = 5,
+	.help = "How strong keys, digests and groups must be at least, by OpenSSL's "
+		"levels: 2 is 112 bits, RSA and DH of 2048, no SHA-1",
+    },
+    {
+	.name = "options",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, options, struct text_list),
+	.syntax = "one of OpenSSL's, repeatable",
+	.help = "An option of OpenSSL's, as in SSL_CTX_set_options(3) without SSL_OP_; "
+		"with - in front it is cleared",
+    },
+    {
+	.name = "config",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, config, struct text_list),
+	.syntax = "COMMAND[:PARAMETER], repeatable",
+	.help = "A command of OpenSSL's, as in SSL_CONF_cmd(3) for files; what has an "
+		"option of its own here is better written by that",
+    },
+    {
+	.name = "renegotiation",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, renegotiation, bool),
+	.fallback = BOTH("no"),
+	.syntax = "no",
+	.help = "TLS 1.2 is never negotiated anew (stunnel's default is yes)",
+    },
+    {
+	.name = "fips",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, fips, bool),
+	.fallback = BOTH("no"),
+	.help = "yes: use what OpenSSL's FIPS provider has, and nothing else; an error "
+		"where there is none",
+    },
+    {
+	.name = "OCSPaia",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, ocsp_aia, bool),
+	.fallback = BOTH("no"),
+	.help =
+	    "Ask the OCSP responders that the peer's certificate names whether it was "
+	    "revoked, before anything is let through. A client needs not ask where the "
+	    "server staples a good answer. A server also staples one about its own",
+    },
+    {
+	.name = "OCSP",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ocsp_url, char *),
+	.syntax = "http://HOST[:PORT]/PATH",
+	.help = "Ask this OCSP responder, first",
+    },
+    {
+	.name = "OCSPrequire",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, ocsp_require, bool),
+	.fallback = BOTH("yes"),
+	.help = "With OCSP or OCSPaia, refuse a peer of whom no responder says that it "
+		"is good. no: warn, and let it through",
+    },
+    {
+	.name = "OCSPflag",
+	.type = OPTION_TEXTS,
+	.offset = OPTION_AT(service_settings, ocsp_flag, struct text_list),
+	.syntax = "NOCERTS, NOINTERN, NOCHAIN, NOEXPLICIT, TRUSTOTHER, repeatable",
+	.help = "How an answer is verified, as in OCSP_basic_verify(3)",
+    },
+    {
+	.name = "OCSPnonce",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, ocsp_nonce, bool),
+	.fallback = BOTH("no"),
+	.help = "Send a number along, by which an old answer is found out where the "
+		"responder gives it back",
+    },
+    {
+	.name = "TIMEOUTocsp",
+	.type = OPTION_SECONDS,
+	.offset = OPTION_AT(service_settings, timeout_ocsp, double),
+	.fallback = BOTH("5"),
+	.min = 1,
+	.max = 60,
+	.help = "Time for asking OCSP responders, within TIMEOUTconnect or TIMEOUTbusy",
+    },
+    {
+	.name = "sessionResume",
+	.type = OPTION_YES_NO,
+	.offset = OPTION_AT(service_settings, session_resume, bool),
+	.fallback = BOTH("yes"),
+	.help = "Take up TLS sessions again, which saves most of a handshake",
+    },
+    {
+	.name = "sessionCacheSize",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, session_cache_size, long),
+	.fallback = {NULL, "1000"},
+	.fallback_help = {"-", NULL},
+	.min = 0,
+	.max = 10000000,
+	.help = "Sessions that the server keeps, of some 6 KiB each; 0: any number. The "
+		"client keeps one for each target",
+    },
+    {
+	.name = "sessionCacheTimeout",
+	.alias = "session",
+	.type = OPTION_INTEGER,
+	.offset = OPTION_AT(service_settings, session_cache_timeout, long),
+	.fallback = BOTH("300"),
+	.min = 1,
+	.max = 604800,
+	.syntax = "1 to 604800 seconds",
+	.help = "A session is good for this long, a ticket too",
+    },
+    {
+	.name = "ticketKeySecret",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ticket_key_secret, char *),
+	.fallback_help = {"-", "none"},
+	.syntax = "32 or 64 hexadecimal digits",
+	.help = "With ticketMacSecret, sessions are kept in tickets by the clients, and "
+		"outlive a restart, or go to another server that has the same two "
+		"secrets. The keys made of them change with the time, every "
+		"sessionCacheTimeout. Without effect in the client",
+    },
+    {
+	.name = "ticketMacSecret",
+	.type = OPTION_TEXT,
+	.offset = OPTION_AT(service_settings, ticket_mac_secret, char *),
+	.fallback_help = {"-", "none"},
+	.syntax = "32 or 64 hexadecimal digits",
+	.help = "The same, for the other half of what protects a ticket",
     },
     {
 	.name = "protocol",

@@ -198,6 +198,7 @@ tls_clear(struct tls *t)
 	SSL_free(t->ssl);
 	buf_clear(&t->in);
 	buf_clear(&t->out);
+	free(t->psk);
 	buf_clear(&t->hello);
 	free(t->asked);
 	free(t->detail);
@@ -300,18 +301,20 @@ check_resumed(struct tls *t)
 	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
 	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
 	enum identity_match match;
-	char why[64];
+	char why[64], refusal[TLS_VERDICT_TEXT_SIZE];
 
 	t->asked_us = true; /* only sessions are kept that passed this question */
 	if (certificate == NULL)
 		return;
 	match = identity_match(certificate, s);
-	if (s->verify_chain && !identity_is_current(certificate, why, sizeof(why)))
+	if ((s->verify_chain || s->verify_peer) &&
+	    !identity_is_current(certificate, why, sizeof(why)))
 		tls_blame(t, REASON_CERT_EXPIRED,
 		    "the certificate of the resumed session %s", why);
 	else if (match == IDENTITY_REFUSED)
-		tls_blame(
-		    t, REASON_NAME_MISMATCH, "the resumed session is somebody else's");
+		tls_blame(t, REASON_NAME_MISMATCH,
+		    "the resumed session is somebody else's: %s",
+		    identity_refusal(certificate, s, refusal, sizeof(refusal)));
 	else
 		return;
 	t->state = TLS_BROKEN;
@@ -349,12 +352,26 @@ complete(struct tls *t)
 	t->opened = reactor_now();
 	free(t->asked);
 	t->asked = NULL;
-	if (SSL_session_reused(t->ssl))
+	if (tls_is_resumed(t))
 		check_resumed(t);
 	if (t->state == TLS_OPEN && !SSL_is_server(t->ssl))
 		check_route(t);
 	if (t->state == TLS_OPEN)
 		SSL_free_buffers(t->ssl);
+}
+
+/* What this step of the handshake has found out. */
+static void
+take_verdict(struct tls *t, const struct tls_verdict *v)
+{
+	t->wildcard |= v->wildcard;
+	t->stapled |= v->stapled;
+	t->asked_us |= v->asked_for_our_certificate;
+	if (v->psk[0] == '\0' || t->psk_known)
+		return;
+	free(t->psk);
+	t->psk = strdup(v->psk);
+	t->psk_known = v->psk_known;
 }
 
 /*
@@ -429,8 +446,7 @@ tls_handshake(struct tls *t)
 	ERR_clear_error();
 	result = shake(t);
 	t->observer.verdict = NULL;
-	t->wildcard |= verdict.wildcard;
-	t->asked_us |= verdict.asked_for_our_certificate;
+	take_verdict(t, &verdict);
 	if (result == 1) {
 		complete(t);
 	} else if (t->state == TLS_HANDSHAKE) {
@@ -565,6 +581,26 @@ tls_give(struct tls *t, const struct batch *batch)
 		tls_write(t, batch->parts[i].iov_base, batch->parts[i].iov_len);
 	tls_flush(t);
 	return !t->deaf;
+}
+
+/* In TLS 1.3 a pre-shared key looks like a session; only that session has no
+ * certificate. */
+const char *
+tls_psk_identity(const struct tls *t)
+{
+	if (SSL_version(t->ssl) < TLS1_3_VERSION)
+		return SSL_get_psk_identity(t->ssl);
+	return t->psk_known && SSL_session_reused(t->ssl) &&
+		       SSL_get0_peer_certificate(t->ssl) == NULL
+		   ? t->psk
+		   : NULL;
+}
+
+bool
+tls_is_resumed(const struct tls *t)
+{
+	return SSL_session_reused(t->ssl) &&
+	       (SSL_version(t->ssl) < TLS1_3_VERSION || tls_psk_identity(t) == NULL);
 }
 
 bool

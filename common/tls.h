@@ -77,9 +77,12 @@ struct tls {
 	uint8_t tail[7];  /* the last bytes that came behind our own alert */
 	bool flooded;     /* the peer sends KeyUpdates without end */
 	bool overrun;     /* it aborted behind ours */
+	bool stapled;     /* a good OCSP answer came along */
+	bool psk_known;   /* the key of `psk` is among ours */
 	bool wildcard;    /* the names fit through a wildcard only */
 	bool asked_us;    /* the peer asked for our certificate, now or in the session */
 	enum reason reason;    /* why BROKEN or deaf */
+	char *psk;             /* an identity that was asked for; NULL: none */
 	char *detail;          /* the same in words; NULL: nothing to add */
 	double opened;         /* when the handshake was done; both by reactor_now() */
 	double sent;           /* when TCP last took bytes of ours */
@@ -111,6 +114,12 @@ size_t tls_room(const struct tls *t);
  * tls_flush() follows in the same turn, and before any other connection of this worker
  * writes. */
 void tls_write(struct tls *t, const void *bytes, size_t n);
+
+/** Is this a session that was begun on an earlier connection? */
+bool tls_is_resumed(const struct tls *t);
+
+/** Whose pre-shared key is used in place of certificates; NULL: none is. */
+const char *tls_psk_identity(const struct tls *t);
 
 /** Did both agree on TLS_PROTOCOL_H2? */
 bool tls_is_h2(const struct tls *t);

@@ -64,6 +64,21 @@ alert_text(int alert)
 						    : SSL_alert_desc_string_long(alert);
 }
 
+/* The alerts by which a server says that it does not know our pre-shared key, or has
+ * another one for it (RFC 4279, 2; RFC 8446, 4.2.11), or would rather see a certificate.
+ */
+static bool
+is_about_psk(const struct tls *t, int alert)
+{
+	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
+
+	if (s->psk_secrets == NULL || s->role == ROLE_SERVER || t->state != TLS_HANDSHAKE)
+		return false;
+	return alert == SSL_AD_UNKNOWN_PSK_IDENTITY ||
+	       alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_DECRYPT_ERROR ||
+	       alert == SSL_AD_BAD_RECORD_MAC || alert == SSL_AD_ILLEGAL_PARAMETER;
+}
+
 /* Many heartbeats and nothing else: some TLS libraries bear only so many (tls_update.c).
  */
 static void
@@ -83,8 +98,13 @@ blame_alert(struct tls *t, int alert)
 	const char *text = alert_text(alert);
 
 	t->alerted = true;
-	if (!t->read_bytes &&
-	    (is_about_certificate(alert) || is_probably_about_certificate(t, alert)))
+	if (is_about_psk(t, alert))
+		tls_blame(t, REASON_PSK_REFUSED,
+		    "the far end does not take our PSK identity %s, or has another key "
+		    "for it: %s",
+		    t->psk != NULL ? t->psk : "(it seems to take none)", text);
+	else if (!t->read_bytes &&
+		 (is_about_certificate(alert) || is_probably_about_certificate(t, alert)))
 		tls_blame(t, REASON_CERT_REFUSED,
 		    "the far end refuses our certificate: %s", text);
 	else if (t->state == TLS_HANDSHAKE && alert == SSL_AD_NO_APPLICATION_PROTOCOL)
@@ -115,6 +135,23 @@ is_not_tls(int reason)
 	       reason == SSL_R_PACKET_LENGTH_TOO_LONG;
 }
 
+/* A client that wanted to be known by its key has failed. */
+static bool
+blame_psk(struct tls *t, const char *text)
+{
+	if (t->psk == NULL || !SSL_is_server(t->ssl) || t->state != TLS_HANDSHAKE)
+		return false;
+	if (t->psk_known)
+		tls_blame(t, REASON_PSK_REFUSED,
+		    "the client has another key for the PSK identity %s (%s)", t->psk,
+		    text);
+	else
+		tls_blame(t, REASON_PSK_REFUSED,
+		    "the client's PSK identity %s is not in PSKsecrets (%s)", t->psk,
+		    text);
+	return true;
+}
+
 /* OpenSSL gave up; its error queue says why.  The oldest entry is the cause. */
 void
 tls_blame_openssl(struct tls *t)
@@ -128,6 +165,8 @@ tls_blame_openssl(struct tls *t)
 		blame_alert(t, reason - SSL_AD_REASON_OFFSET);
 	else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
 		tls_blame(t, REASON_CERT_MISSING, "the client shows no certificate");
+	else if (blame_psk(t, text != NULL ? text : "no reason"))
+		;
 	else if (t->state == TLS_HANDSHAKE && is_not_tls(reason))
 		tls_blame(t, REASON_NOT_TLS, "the far end does not speak TLS (%s)",
 		    text != NULL ? text : "no reason");
@@ -168,6 +207,12 @@ tls_blame_certificate(struct tls *t, const struct tls_verdict *v)
 	else if (v->verify_error == X509_V_ERR_CERT_HAS_EXPIRED ||
 		 v->verify_error == X509_V_ERR_CERT_NOT_YET_VALID)
 		reason = REASON_CERT_EXPIRED;
+	else if (v->verify_error == X509_V_ERR_CERT_REVOKED)
+		reason = REASON_CERT_REVOKED;
+	else if (v->verify_error == X509_V_ERR_OCSP_VERIFY_NEEDED)
+		reason = REASON_STAPLE_MISSING;
+	else if (v->verify_error == X509_V_ERR_CERT_REJECTED)
+		reason = REASON_CERT_UNKNOWN;
 	if (SSL_is_server(t->ssl))
 		tls_blame(t, reason, "client certificate refused: %s", v->text);
 	else

@@ -1,18 +1,60 @@
-#include "common/tls_context.h"
+#include "common/tls_context_inside.h"
 
 #include "common/server_name.h"
 #include "common/tls_keys.h"
 
 #include <openssl/err.h>
-#include <openssl/x509_vfy.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	SECURITY_LEVEL_LEAST = 2, /* 112 bits: RSA 2048, no SHA-1 signatures */
-	SESSION_SECONDS = 300,
-	SERVER_SESSIONS = 1000, /* 6 KB each, with a small client certificate */
-};
+/* A place in every SSL_CTX, given back with it. */
+static int secrets_index;
+
+static void
+free_secrets(
+    void *context, void *secrets, CRYPTO_EX_DATA *data, int index, long arg, void *more)
+{
+	struct tls_secrets *own = secrets;
+
+	(void)context;
+	(void)data;
+	(void)index;
+	(void)arg;
+	(void)more;
+	if (own == NULL)
+		return;
+	psk_keys_free(own->psk);
+	tls_staple_clear(own);
+	/* The secrets of tickets are wiped with the place. */
+	OPENSSL_clear_free(own, sizeof(*own));
+}
+
+static void
+make_secrets_index(void)
+{
+	secrets_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_secrets);
+}
+
+static struct tls_secrets *
+new_secrets(SSL_CTX *context)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct tls_secrets *secrets = OPENSSL_zalloc(sizeof(*secrets));
+
+	pthread_once(&once, make_secrets_index);
+	if (secrets && secrets_index >= 0 &&
+	    SSL_CTX_set_ex_data(context, secrets_index, secrets) == 1)
+		return secrets;
+	OPENSSL_free(secrets);
+	return NULL;
+}
+
+struct tls_secrets *
+tls_secrets_of(const SSL_CTX *context)
+{
+	return SSL_CTX_get_ex_data(context, secrets_index);
+}
 
 const struct service_settings *
 tls_context_settings(const SSL_CTX *context)
@@ -30,8 +72,8 @@ tls_context_attach(SSL *ssl, struct tls_observer *observer)
  * What the handshake tells: callbacks, all of which may find nobody who listens.
  */
 
-static struct tls_verdict *
-verdict_of(const SSL *ssl)
+struct tls_verdict *
+tls_verdict_of(const SSL *ssl)
 {
 	const struct tls_observer *observer = SSL_get_app_data(ssl);
 
@@ -42,7 +84,7 @@ verdict_of(const SSL *ssl)
 static int
 on_certificate_wanted(SSL *ssl, void *unused)
 {
-	struct tls_verdict *verdict = verdict_of(ssl);
+	struct tls_verdict *verdict = tls_verdict_of(ssl);
 
 	(void)unused;
 	if (verdict)
@@ -104,191 +146,9 @@ on_server_name(SSL *ssl, int *alert, void *unused)
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static void
-name_issuer(struct tls_verdict *v, X509 *certificate)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	int n = 0;
-
-	/* This form escapes control characters and bytes above 126. */
-	if (bio && X509_NAME_print_ex(bio, X509_get_issuer_name(certificate), 0,
-		       XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ) > 0)
-		n = BIO_read(bio, v->issuer, sizeof(v->issuer) - 1);
-	v->issuer[n > 0 ? n : 0] = '\0';
-	BIO_free(bio);
-	if (!v->issuer[0])
-		snprintf(v->issuer, sizeof(v->issuer), "nobody");
-}
-
-static void
-say_dates(struct tls_verdict *v, X509 *current)
-{
-	char why[64] = "has dates that do not fit";
-
-	identity_is_current(current, why, sizeof(why));
-	if (v->depth == 0)
-		snprintf(v->text, sizeof(v->text), "the certificate (%s) %s%s", v->names,
-		    strncmp(why, "valid", 5) == 0 ? "is " : "", why);
-	else
-		snprintf(v->text, sizeof(v->text),
-		    "a CA certificate above the certificate (%s) %s%s", v->names,
-		    strncmp(why, "valid", 5) == 0 ? "is " : "", why);
-}
-
-/* The rules of @s as words: "a.example or 192.0.2.1". */
-static void
-say_rules(char *text, size_t size, const struct service_settings *s)
-{
-	size_t length = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < s->check_host.count + s->check_ip.count; i++) {
-		const char *rule = i < s->check_host.count
-				       ? s->check_host.items[i]
-				       : s->check_ip.items[i - s->check_host.count];
-
-		if (length < size)
-			length += (size_t)snprintf(text + length, size - length, "%s%s",
-			    i > 0 ? " or " : "", rule);
-	}
-}
-
-static void
-say_refusal(struct tls_verdict *v, X509 *current, const struct service_settings *s)
-{
-	char rules[256];
-
-	switch (v->verify_error) {
-	case X509_V_ERR_HOSTNAME_MISMATCH:
-		say_rules(rules, sizeof(rules), s);
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) does not name %s", v->names, rules);
-		return;
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		say_dates(v, current);
-		return;
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-	case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* a CA of the same name, made anew */
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) leads to the issuer %s, which is not trusted",
-		    v->names, v->issuer);
-		return;
-	case X509_V_ERR_INVALID_PURPOSE:
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) is not made for a %s (extendedKeyUsage)",
-		    v->names, s->role == ROLE_CLIENT ? "server" : "client");
-		return;
-	default:
-		snprintf(v->text, sizeof(v->text), "the certificate (%s) is refused: %s",
-		    v->names, X509_verify_cert_error_string(v->verify_error));
-	}
-}
-
-static void
-report(struct tls_verdict *v, X509_STORE_CTX *store, enum identity_match match,
-    const struct service_settings *s)
-{
-	X509 *own = X509_STORE_CTX_get0_cert(store);
-	X509 *current = X509_STORE_CTX_get_current_cert(store);
-
-	v->judged = true;
-	v->wildcard = match == IDENTITY_WILDCARD;
-	v->verify_error = X509_STORE_CTX_get_error(store);
-	v->depth = 0;
-	if (v->verify_error != X509_V_ERR_HOSTNAME_MISMATCH)
-		v->depth = X509_STORE_CTX_get_error_depth(store);
-	if (v->depth == 0 || !current)
-		current = own;
-	identity_names(own, v->names, sizeof(v->names));
-	name_issuer(v, current);
-	if (v->verify_error != X509_V_OK)
-		say_refusal(v, current, s);
-}
-
-/*
- * In place of X509_verify_cert(), which it calls: first the chain, with its purpose and
- * dates, then the names.  Without verifyChain the names alone.
- */
-static int
-verify(X509_STORE_CTX *store, void *settings)
-{
-	const struct service_settings *s = settings;
-	enum identity_match match = IDENTITY_REFUSED;
-	struct tls_verdict *verdict = verdict_of(
-	    X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-	bool ok = !s->verify_chain || X509_verify_cert(store) == 1;
-
-	if (ok) {
-		X509_STORE_CTX_set_error(store, X509_V_OK);
-		match = identity_match(X509_STORE_CTX_get0_cert(store), s);
-		if (match == IDENTITY_REFUSED) {
-			X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
-			ok = false;
-		}
-	} else if (X509_STORE_CTX_get_error(store) == X509_V_OK) {
-		X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
-	}
-	if (verdict)
-		report(verdict, store, match, s);
-	return ok;
-}
-
 /*
  * What a context is made of.
  */
-
-static int
-set_curves(SSL_CTX *context, const char *list)
-{
-	return (int)SSL_CTX_set1_groups_list(context, list);
-}
-
-/* Set a list of names with colons between them.  Each is tried alone first: OpenSSL drops
- * what it does not know as long as one name is left, and never says which. */
-static bool
-set_list(SSL_CTX *context, const char *option, const char *list,
-    int (*set)(SSL_CTX *, const char *), struct err *e)
-{
-	const char *name = list;
-
-	while (name && *name) {
-		char one[80];
-		size_t length = strcspn(name, ":");
-
-		snprintf(one, sizeof(one), "%.*s", (int)length, name);
-		if (set(context, one) != 1)
-			return err_set(
-			    e, "%s = %s: OpenSSL knows no \"%s\"", option, list, one);
-		name += length + (name[length] == ':');
-	}
-	if (list && set(context, list) != 1)
-		return err_set(e, "%s = %s: OpenSSL refuses it", option, list);
-	return true;
-}
-
-static bool
-set_protocol(SSL_CTX *context, const struct service_settings *s, struct err *e)
-{
-	if (SSL_CTX_set_min_proto_version(context, s->tls_min) != 1 ||
-	    SSL_CTX_set_max_proto_version(context, s->tls_max) != 1)
-		return err_set(e, "sslVersion: OpenSSL does not have these TLS versions");
-	if (!set_list(
-		context, "ciphersuites", s->ciphersuites, SSL_CTX_set_ciphersuites, e) ||
-	    !set_list(context, "curves", s->curves, set_curves, e))
-		return false;
-	if (s->ciphers && SSL_CTX_set_cipher_list(context, s->ciphers) != 1)
-		return err_set(
-		    e, "ciphers = %s: OpenSSL knows no cipher in it", s->ciphers);
-	/* After the ciphers, which may name a level of their own. */
-	if (SSL_CTX_get_security_level(context) < SECURITY_LEVEL_LEAST)
-		SSL_CTX_set_security_level(context, SECURITY_LEVEL_LEAST);
-	return true;
-}
 
 /* A client that offers other protocols alone is served raw, as if it offered none. */
 static int
@@ -311,98 +171,60 @@ on_protocols(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_lengt
 	return SSL_TLSEXT_ERR_NOACK;
 }
 
-static void
-set_behaviour(SSL_CTX *context)
-{
-	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	/* A cut stream must never look complete. */
-	SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-}
-
 static bool
 set_verification(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
-	bool has_rules = s->check_host.count > 0 || s->check_ip.count > 0;
 	bool asks = s->ask_cert || s->require_cert;
-	bool looks = s->role == ROLE_CLIENT ? s->verify_chain || has_rules : asks;
+	bool knows = s->verify_chain || s->verify_peer || identity_has_rules(s);
+	bool looks = s->role == ROLE_CLIENT ? knows : asks;
 	int mode = SSL_VERIFY_NONE;
 
-	if (looks && s->verify_chain && !s->ca_file && !s->ca_path && !s->system_ca)
+	if (looks && s->verify_chain && !s->ca_file && !s->ca_path && !s->ca_store &&
+	    !s->system_ca && !s->psk_secrets)
 		return err_set(e, "verifyChain = yes needs CAfile or CApath");
 	if (looks)
 		mode |= SSL_VERIFY_PEER;
 	if (s->role == ROLE_SERVER && s->require_cert)
 		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(context, mode, NULL);
-	SSL_CTX_set_cert_verify_callback(context, verify, (void *)s);
+	SSL_CTX_set_cert_verify_callback(context, tls_verify, (void *)s);
 	return true;
 }
 
+/* The server keeps the sessions itself, unless it has secrets for tickets: resuming one
+ * costs half of what a ticket does, which carries the client's certificate along. */
 static bool
-digest_text(EVP_MD_CTX *digest, const char *text)
+set_server_sessions(
+    SSL_CTX *context, const struct service_settings *s, struct tls_secrets *secrets)
 {
-	/* With its NUL, so that two texts never run into one. */
-	return EVP_DigestUpdate(digest, text ? text : "", text ? strlen(text) + 1 : 1) ==
-	       1;
-}
+	bool resume = s->session_resume;
 
-static bool
-digest_list(EVP_MD_CTX *digest, const struct text_list *list)
-{
-	bool ok = EVP_DigestUpdate(digest, &list->count, sizeof(list->count)) == 1;
-
-	for (size_t i = 0; ok && i < list->count; i++)
-		ok = digest_text(digest, list->items[i]);
-	return ok;
-}
-
-/* What let a peer in under one set of rules must not let it in under another. */
-static bool
-set_session_scope(SSL_CTX *context, const struct service_settings *s)
-{
-	const bool flags[] = {s->verify_chain, s->ask_cert, s->require_cert};
-	unsigned char scope[EVP_MAX_MD_SIZE];
-	unsigned int length = 0;
-	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	bool ok;
-
-	ok = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
-	     digest_text(digest, s->name) && digest_text(digest, s->ca_file) &&
-	     digest_text(digest, s->ca_path) && digest_list(digest, &s->check_host) &&
-	     digest_list(digest, &s->check_ip) &&
-	     EVP_DigestUpdate(digest, flags, sizeof(flags)) == 1 &&
-	     EVP_DigestFinal_ex(digest, scope, &length) == 1 &&
-	     SSL_CTX_set_session_id_context(context, scope, length) == 1;
-	EVP_MD_CTX_free(digest);
-	return ok;
-}
-
-/* The server keeps the sessions itself: resuming one costs half of what a ticket does,
- * which carries the client's certificate along. */
-static bool
-set_server_sessions(SSL_CTX *context, const struct service_settings *s)
-{
-	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
-	SSL_CTX_sess_set_cache_size(context, SERVER_SESSIONS);
-	SSL_CTX_set_timeout(context, SESSION_SECONDS);
-	SSL_CTX_set_num_tickets(context, 1);
+	if (!resume || s->ticket_key_secret == NULL)
+		SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+	SSL_CTX_set_session_cache_mode(
+	    context, resume ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
+	SSL_CTX_sess_set_cache_size(context, s->session_cache_size);
+	SSL_CTX_set_timeout(context, s->session_cache_timeout);
+	SSL_CTX_set_num_tickets(context, resume ? 1 : 0);
 	SSL_CTX_set_client_hello_cb(context, on_client_hello, NULL);
 	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
+	tls_staple_show(context, s, secrets);
 	if (s->multiplex != MULTIPLEX_NO)
 		SSL_CTX_set_alpn_select_cb(context, on_protocols, NULL);
-	return set_session_scope(context, s);
+	return tls_session_scope(context, s) && tls_tickets_load(context, s, secrets);
 }
 
 /* The client's sessions belong to a target and its SNI, so they are kept there. */
 static bool
-set_client_sessions(SSL_CTX *context)
+set_client_sessions(SSL_CTX *context, const struct service_settings *s)
 {
-	SSL_CTX_set_session_cache_mode(
-	    context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+	SSL_CTX_set_session_cache_mode(context,
+	    s->session_resume ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE
+			      : SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_timeout(context, s->session_cache_timeout);
 	SSL_CTX_sess_set_new_cb(context, on_new_session);
 	SSL_CTX_set_cert_cb(context, on_certificate_wanted, NULL);
+	tls_staple_ask(context);
 	return true;
 }
 
@@ -410,26 +232,30 @@ SSL_CTX *
 tls_context_new(const struct service_settings *s, struct err *e)
 {
 	bool server = s->role == ROLE_SERVER;
-	SSL_CTX *context =
-	    SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	SSL_CTX *context = tls_choices_begin(s, e);
+	struct tls_secrets *secrets = context ? new_secrets(context) : NULL;
 
-	if (!context) {
-		err_set(e, "OpenSSL cannot start");
+	if (!context)
 		goto fail;
-	}
-	SSL_CTX_set_app_data(context, (void *)s);
-	set_behaviour(context);
-	if (server && !s->cert) {
-		err_set(e, "a server needs cert and key");
-		goto fail;
-	}
-	if (!set_protocol(context, s, e) || !set_verification(context, s, e) ||
-	    !tls_keys_load(context, s, e))
-		goto fail;
-	if (!(server ? set_server_sessions(context, s) : set_client_sessions(context))) {
+	if (!secrets) {
 		err_set(e, "out of memory");
 		goto fail;
 	}
+	SSL_CTX_set_app_data(context, (void *)s);
+	if (server && s->cert.count == 0 && !s->psk_secrets) {
+		err_set(e, "a server needs cert and key");
+		goto fail;
+	}
+	if (!tls_choices_load(context, s, e) || !set_verification(context, s, e) ||
+	    !tls_keys_load(context, s, e) || !tls_psk_load(context, s, secrets, e))
+		goto fail;
+	if (!(server ? set_server_sessions(context, s, secrets)
+		     : set_client_sessions(context, s))) {
+		err_set(e, "out of memory");
+		goto fail;
+	}
+	if (!tls_choices_end(context, s, e))
+		goto fail;
 	ERR_clear_error();
 	return context;
 fail:

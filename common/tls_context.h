@@ -15,7 +15,9 @@
 #include "common/settings.h"
 
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdbool.h>
+#include <time.h>
 
 /** The application protocol of an h2 carrier (ALPN, RFC 7301). */
 #define TLS_PROTOCOL_H2 "routeport/1"
@@ -23,6 +25,8 @@
 enum {
 	/** Room for the sentence in a struct tls_verdict. */
 	TLS_VERDICT_TEXT_SIZE = 1024,
+	/** Room for an identity with its NUL (OpenSSL's limit). */
+	TLS_PSK_SIZE = PSK_MAX_IDENTITY_LEN + 1,
 };
 
 /**
@@ -38,6 +42,13 @@ struct tls_verdict {
 	/** The names fit only through a wildcard of the certificate (IDENTITY_WILDCARD).
 	 * That passes here; whether it counts is for the caller to say. */
 	bool wildcard;
+	/** The identity of a pre-shared key that was asked for, "" for none: in the
+	 * client ours, which the server need not have taken; in the server the client's,
+	 * which PSKsecrets knows or not. */
+	char psk[TLS_PSK_SIZE];
+	bool psk_known;
+	/** Client: a good OCSP answer came with the certificate. */
+	bool stapled;
 	/** Client: the server sent a CertificateRequest, which the router never does. */
 	bool asked_for_our_certificate;
 
@@ -85,6 +96,25 @@ struct tls_observer {
  * outlive the context.  The caller frees it with SSL_CTX_free().
  */
 SSL_CTX *tls_context_new(const struct service_settings *s, struct err *e);
+
+/** An OCSP answer about one of our own certificates, which its clients may see.  Whoever
+ * has one puts it in; handshakes on any thread take it out. */
+struct tls_staple {
+	X509 *certificate;
+	X509 *issuer;
+	pthread_mutex_t lock; /* of the next three */
+	unsigned char *der;   /* NULL: there is none */
+	size_t length;
+	time_t until; /* when it is worth nothing any more; 0: nobody knows */
+};
+
+/** Those that a server's certificates want: by must-staple, OCSPaia or OCSP, and where
+ * the issuer is known.  Writes how many to @count.  They live as long as the context. */
+struct tls_staple *tls_context_staples(const SSL_CTX *context, size_t *count);
+
+/** Put @der in, which is the staple's from now on (OPENSSL_free()). */
+void tls_staple_put(
+    struct tls_staple *staple, unsigned char *der, size_t length, time_t until);
 
 /** The settings a context was made from. */
 const struct service_settings *tls_context_settings(const SSL_CTX *context);

@@ -14,10 +14,10 @@
 
 /**
  * Load the certificate, its chain and its key (PEM) if @s names them, and see that they
- * fit; then CAfile and CApath, or the system's certificates if @s->system_ca.  A private
- * one never adds the system's, which is what SSL_CERT_FILE and SSL_CERT_DIR name, else
- * the first of the places that distributions use.  A server also tells its clients the
- * names of CAfile's, as long as they are few.
+ * fit; then CAfile, CApath and CAstore, or the system's certificates if @s->system_ca.  A
+ * private one never adds the system's, which is what SSL_CERT_FILE and SSL_CERT_DIR name,
+ * else the first of the places that distributions use.  A server also tells its clients
+ * the names of CAfile's, as long as they are few.  With them the revocation lists.
  */
 bool tls_keys_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
 

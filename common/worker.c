@@ -344,6 +344,7 @@ static void
 connect_rooms(struct worker *w, unsigned long index)
 {
 	link_set_init(&w->links, &w->reactor, w->setup->windows);
+	w->links.resolver = w->resolver;
 	w->links.emptied = on_emptied;
 	w->links.owner = w;
 	w->pools = (struct pool_set){

@@ -2,8 +2,9 @@
 
 import pytest
 
+from harness import waiting
 from harness.certificates import HOST
-from harness.programs import random_bytes
+from harness.programs import is_reset, random_bytes
 
 WORDS = random_bytes(5000)
 # An h2 carrier pays its handshake once, whoever resumes.
@@ -49,3 +50,58 @@ def test_session_of_a_server_that_is_gone_does_no_harm(make_pair, start_server, 
     pair.server = start_server(app.address)
     client, _ = talk(pair)
     assert client["resumed"] == "no"
+
+
+SECRETS = {"ticketKeySecret": "0f" * 32, "ticketMacSecret": ":".join(["a5"] * 16)}
+
+
+def restart(pair, start_server, app, **options):
+    pair.server.process.stop()
+    pair.server = start_server(app.address, **options)
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_with_secrets_a_session_outlives_a_restart(make_pair, start_server, app, version):
+    pair = make_pair(server=SECRETS, sslVersion=version)
+    assert talk(pair)[0]["resumed"] == "no"
+    restart(pair, start_server, app, **SECRETS)
+    for _ in range(2):
+        client, server = talk(pair)
+        assert client["resumed"] == server["resumed"] == "yes"
+        assert "legacy.test" in server["names"]
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+@pytest.mark.parametrize("change", [{"ticketKeySecret": "10" * 32}, {"checkURI": "spiffe://x/y"}])
+def test_after_a_restart_with_other_secrets_or_rules_a_session_is_worth_nothing(
+    make_pair, start_server, app, version, change
+):
+    pair = make_pair(server=SECRETS, sslVersion=version)
+    talk(pair)
+    restart(pair, start_server, app, **SECRETS | change)
+    if "checkURI" in change:
+        assert is_reset(pair.client.port, WORDS)
+        pair.server.process.wait_line("event=failed .*why=name-mismatch")
+    else:
+        assert talk(pair)[0]["resumed"] == "no"
+
+
+def test_a_client_that_was_revoked_meanwhile_cannot_resume(make_pair, start_server, app, certificates):
+    pair = make_pair(server=SECRETS | {"CRLfile": certificates.revocations()})
+    talk(pair)
+    restart(pair, start_server, app, **SECRETS, CRLfile=certificates.revocations(certificates.client))
+    assert is_reset(pair.client.port, WORDS)
+    pair.server.process.wait_line("event=failed .*why=cert-revoked")
+
+
+@pytest.mark.parametrize("end", ["client", "server"])
+def test_an_end_that_resumes_nothing(make_pair, end):
+    pair = make_pair(**{end: {"sessionResume": "no"}})
+    for _ in range(2):
+        assert talk(pair)[0]["resumed"] == "no"
+
+
+def test_a_session_that_is_too_old_is_not_resumed(make_pair):
+    pair = make_pair(server={"sessionCacheTimeout": 1})
+    talk(pair)
+    waiting.until(lambda: talk(pair)[0]["resumed"] == "no", "the session is too old")

@@ -3,7 +3,9 @@
 #include <check.h>
 #include <dirent.h>
 #include <openssl/ec.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -78,6 +80,7 @@ add_extensions(X509 *x509, const struct certificate_wish *wish)
 	add_extension(x509, &context, NID_subject_key_identifier, "hash");
 	add_extension(x509, &context, NID_subject_alt_name, wish->names);
 	add_extension(x509, &context, NID_ext_key_usage, wish->purpose);
+	add_extension(x509, &context, NID_tlsfeature, wish->feature);
 }
 
 static void
@@ -94,13 +97,27 @@ set_serial(X509 *x509)
 }
 
 static void
-set_subject(X509 *x509, const char *common_name)
+add_to_subject(X509 *x509, int attribute, const char *value)
 {
-	X509_NAME *subject = X509_get_subject_name(x509);
+	if (value)
+		X509_NAME_add_entry_by_NID(X509_get_subject_name(x509), attribute,
+		    MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0);
+}
 
-	if (common_name)
-		X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
-		    (const unsigned char *)common_name, -1, -1, 0);
+static EVP_PKEY *
+make_key(const struct certificate_wish *wish)
+{
+	if (wish->ed25519)
+		return EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	return wish->rsa_bits > 0 ? EVP_RSA_gen((unsigned)wish->rsa_bits)
+				  : EVP_EC_gen("P-256");
+}
+
+/* An Ed25519 key signs without a digest of its own. */
+static const EVP_MD *
+digest_of(const EVP_PKEY *key)
+{
+	return EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
 }
 
 struct certificate
@@ -110,19 +127,20 @@ certificate_make(const struct certificate_wish *wish)
 	bool usual = wish->begins == 0 && wish->ends == 0;
 	const struct certificate *issuer = wish->issuer ? wish->issuer : &c;
 
-	c.key = wish->rsa_bits > 0 ? EVP_RSA_gen((unsigned)wish->rsa_bits)
-				   : EVP_EC_gen("P-256");
+	c.key = make_key(wish);
 	ck_assert_ptr_nonnull(c.x509);
 	ck_assert_ptr_nonnull(c.key);
 	X509_set_version(c.x509, X509_VERSION_3);
 	set_serial(c.x509);
 	X509_gmtime_adj(X509_getm_notBefore(c.x509), usual ? -3600 : wish->begins);
 	X509_gmtime_adj(X509_getm_notAfter(c.x509), usual ? 86400 : wish->ends);
-	set_subject(c.x509, wish->common_name);
+	add_to_subject(c.x509, NID_organizationName, wish->organization);
+	add_to_subject(c.x509, NID_organizationalUnitName, wish->unit);
+	add_to_subject(c.x509, NID_commonName, wish->common_name);
 	X509_set_issuer_name(c.x509, X509_get_subject_name(issuer->x509));
 	X509_set_pubkey(c.x509, c.key);
 	add_extensions(c.x509, wish);
-	ck_assert_int_gt(X509_sign(c.x509, issuer->key, EVP_sha256()), 0);
+	ck_assert_int_gt(X509_sign(c.x509, issuer->key, digest_of(issuer->key)), 0);
 	return c;
 }
 
@@ -187,6 +205,85 @@ certificate_write_key(const char *name, const struct certificate *c, const char 
 	    1);
 	ck_assert_int_eq(fclose(file), 0);
 	return path;
+}
+
+char *
+certificate_write_pkcs12(const char *name, const struct certificate *c,
+    const struct certificate *chain, const char *password)
+{
+	char *path = certificates_path(name);
+	FILE *file = create(path);
+	STACK_OF(X509) *others = sk_X509_new_null();
+	PKCS12 *box;
+
+	if (chain)
+		sk_X509_push(others, chain->x509);
+	box = PKCS12_create(password, "ours", c->key, c->x509, others, 0, 0, 0, 0, 0);
+	ck_assert_ptr_nonnull(box);
+	ck_assert_int_eq(i2d_PKCS12_fp(file, box), 1);
+	ck_assert_int_eq(fclose(file), 0);
+	PKCS12_free(box);
+	sk_X509_free(others);
+	return path;
+}
+
+char *
+certificate_write_crl(const char *name, const struct certificate *issuer,
+    const struct certificate *revoked, long ends)
+{
+	char *path = certificates_path(name);
+	FILE *file = create(path);
+	X509_CRL *list = X509_CRL_new();
+	ASN1_TIME *begun = X509_gmtime_adj(NULL, -200000);
+	ASN1_TIME *end = X509_gmtime_adj(NULL, ends);
+
+	X509_CRL_set_version(list, X509_CRL_VERSION_2);
+	X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer->x509));
+	X509_CRL_set1_lastUpdate(list, begun);
+	X509_CRL_set1_nextUpdate(list, end);
+	if (revoked) {
+		X509_REVOKED *entry = X509_REVOKED_new();
+
+		X509_REVOKED_set_serialNumber(
+		    entry, X509_get_serialNumber(revoked->x509));
+		X509_REVOKED_set_revocationDate(entry, begun);
+		X509_CRL_add0_revoked(list, entry);
+	}
+	ck_assert_int_gt(X509_CRL_sign(list, issuer->key, digest_of(issuer->key)), 0);
+	ck_assert_int_eq(PEM_write_X509_CRL(file, list), 1);
+	ck_assert_int_eq(fclose(file), 0);
+	ASN1_TIME_free(begun);
+	ASN1_TIME_free(end);
+	X509_CRL_free(list);
+	return path;
+}
+
+unsigned char *
+certificate_ocsp(const struct certificate *c, const struct certificate *issuer,
+    const struct certificate *signer, int status, long ends, size_t *length)
+{
+	OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+	OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), c->x509, issuer->x509);
+	ASN1_TIME *begun = X509_gmtime_adj(NULL, -200000),
+		  *end = X509_gmtime_adj(NULL, ends);
+	OCSP_RESPONSE *response;
+	unsigned char *der = NULL;
+	int n;
+
+	ck_assert_ptr_nonnull(OCSP_basic_add1_status(
+	    basic, id, status, OCSP_REVOKED_STATUS_KEYCOMPROMISE, begun, begun, end));
+	ck_assert_int_eq(
+	    OCSP_basic_sign(basic, signer->x509, signer->key, EVP_sha256(), NULL, 0), 1);
+	response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+	n = i2d_OCSP_RESPONSE(response, &der);
+	ck_assert_int_gt(n, 0);
+	*length = (size_t)n;
+	OCSP_RESPONSE_free(response);
+	OCSP_BASICRESP_free(basic);
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(begun);
+	ASN1_TIME_free(end);
+	return der;
 }
 
 char *

@@ -19,10 +19,14 @@ struct certificate {
  * name, valid from an hour ago until tomorrow. */
 struct certificate_wish {
 	const char *common_name;
+	const char *organization;
+	const char *unit;
 	const char *names;   /* subjectAltName as in openssl.cnf: "DNS:a,IP:127.0.0.1" */
 	const char *purpose; /* extendedKeyUsage: "serverAuth"; NULL: not written */
+	const char *feature; /* TLS feature: "status_request" is must-staple */
 	bool is_ca;
 	int rsa_bits;                     /* 0: ECDSA P-256 */
+	bool ed25519;                     /* instead */
 	long begins;                      /* seconds from now; both 0: -3600 and 86400 */
 	long ends;                        /* seconds from now */
 	const struct certificate *issuer; /* NULL: self-signed */
@@ -49,6 +53,19 @@ char *certificate_write(
 /** @password NULL: not encrypted. */
 char *certificate_write_key(
     const char *name, const struct certificate *c, const char *password);
+/** In PKCS#12, with @chain (NULL: none). */
+char *certificate_write_pkcs12(const char *name, const struct certificate *c,
+    const struct certificate *chain, const char *password);
+/** The revocation list of @issuer, in date until @ends (seconds from now), with @revoked
+ * (NULL: nobody). */
+char *certificate_write_crl(const char *name, const struct certificate *issuer,
+    const struct certificate *revoked, long ends);
+/** An OCSP answer about @c by its issuer, signed by @signer: @status as
+ * V_OCSP_CERTSTATUS, good until @ends (seconds from now).  The caller calls
+ * OPENSSL_free(). */
+unsigned char *
+certificate_ocsp(const struct certificate *c, const struct certificate *issuer,
+    const struct certificate *signer, int status, long ends, size_t *length);
 char *certificates_write_text(const char *name, const char *text);
 
 #endif

@@ -405,9 +405,7 @@ START_TEST(a_refused_peer_hears_why_before_tcp_ends)
 	struct scene s;
 
 	scene_init(&s, ROLE_SERVER);
-	free(s.bench.client.cert);
-	free(s.bench.client.key);
-	s.bench.client.cert = s.bench.client.key = NULL;
+	bench_take_certificates(&s.bench.client);
 	start(&s, 60);
 	EXPECT(&s, (peer_shakes(&s), s.failed == 1));
 	ck_assert_int_eq(s.reason, REASON_CERT_MISSING);

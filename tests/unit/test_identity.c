@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -164,6 +165,177 @@ START_TEST(a_name_with_a_nul_byte_inside_fits_nothing)
 }
 END_TEST
 
+/* ---- the other kinds of rules ---------------------------------------------------- */
+
+/* What a certificate that is made as @wish answers to one rule, which @list is for. */
+static enum identity_match
+answer_to(const struct certificate_wish *wish, size_t list, const char *rule)
+{
+	struct certificate c = certificate_make(wish);
+	struct service_settings rules = {.role = ROLE_SERVER};
+	char *item = (char *)rule;
+	enum identity_match match;
+
+	*(struct text_list *)((char *)&rules + list) =
+	    (struct text_list){.items = &item, .count = 1};
+	match = identity_match(c.x509, &rules);
+	certificate_free(&c);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	return match;
+}
+
+static void
+expect_answers(const struct certificate_wish *wish, size_t list, const char *const *good,
+    const char *const *bad)
+{
+	for (; *good != NULL; good++)
+		ck_assert_msg(
+		    answer_to(wish, list, *good) == IDENTITY_EXACT, "%s", *good);
+	for (; *bad != NULL; bad++)
+		ck_assert_msg(
+		    answer_to(wish, list, *bad) == IDENTITY_REFUSED, "%s", *bad);
+}
+
+#define LIST(field) OPTION_AT(service_settings, field, struct text_list)
+
+START_TEST(a_mail_address_fits_whatever_the_case_of_its_host)
+{
+	static const struct certificate_wish wish = {
+	    .names = "email:ops@legacy.example,DNS:other@legacy.example"};
+	static const char *const good[] = {
+	    "ops@legacy.example", "ops@LEGACY.example", NULL};
+	static const char *const bad[] = {
+	    "OPS@legacy.example", "ops@legacy.example.net", "other@legacy.example", NULL};
+
+	expect_answers(&wish, LIST(check_email), good, bad);
+}
+END_TEST
+
+START_TEST(a_uri_fits_to_the_letter_or_up_to_a_star)
+{
+	static const struct certificate_wish wish = {
+	    .names = "URI:spiffe://example.org/ns/orders/sa/app,DNS:spiffe"};
+	static const char *const good[] = {"spiffe://example.org/ns/orders/sa/app",
+	    "spiffe://example.org/ns/orders/sa/app*", "spiffe://example.org/ns/orders/*",
+	    "spiffe://example.org/ns/*", "spiffe://example.org/*", NULL};
+	static const char *const bad[] = {"spiffe://example.org/ns/orders/sa/ap",
+	    "spiffe://example.org/ns/orders/sa/apps",
+	    "spiffe://example.org/ns/orders/sa/app/*",
+	    "Spiffe://example.org/ns/orders/sa/app", "spiffe://example.org/ns/order/*",
+	    "spiffe", NULL};
+
+	expect_answers(&wish, LIST(check_uri), good, bad);
+}
+END_TEST
+
+START_TEST(a_uri_with_a_nul_byte_inside_fits_nothing)
+{
+	struct certificate c = named(NULL, NULL);
+	GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+	GENERAL_NAME *name = GENERAL_NAME_new();
+	ASN1_IA5STRING *text = ASN1_IA5STRING_new();
+	char *rule = "spiffe://a.example/*";
+	struct service_settings rules = {.check_uri = {.items = &rule, .count = 1}};
+
+	ASN1_STRING_set(text, "spiffe://a.example/b\0c", 22);
+	GENERAL_NAME_set0_value(name, GEN_URI, text);
+	sk_GENERAL_NAME_push(names, name);
+	ck_assert_int_eq(X509_add1_ext_i2d(c.x509, NID_subject_alt_name, names, 0, 0), 1);
+	ck_assert_int_eq(identity_match(c.x509, &rules), IDENTITY_REFUSED);
+	GENERAL_NAMES_free(names);
+	certificate_free(&c);
+}
+END_TEST
+
+START_TEST(all_parts_of_a_subject_must_fit)
+{
+	static const struct certificate_wish wish = {
+	    .common_name = "host-7.legacy.example",
+	    .organization = "Acme, Inc.",
+	    .unit = "Sales \xc3\xa9"};
+	static const char *const good[] = {"CN=host-7.legacy.example",
+	    "CN=*.legacy.example", "CN=host-*", "CN=*7*e*", "cn=host-7.legacy.example",
+	    "O=Acme, Inc.", "O=Acme, Inc., OU=Sales*",
+	    "OU=Sales \xc3\xa9,CN=host-*, O=Acme*", NULL};
+	static const char *const bad[] = {"CN=host-7", "CN=Host-7.legacy.example",
+	    "CN=*.legacy", "CN=*8*", "CN=*host-7.legacy.examplee", "O=Acme",
+	    "O=Acme*, OU=Stock", "CN=*, OU=Sales", "OU=host-7.legacy.example", NULL};
+
+	expect_answers(&wish, LIST(check_subject), good, bad);
+}
+END_TEST
+
+START_TEST(a_subject_without_such_a_part_fits_nothing)
+{
+	static const struct certificate_wish wish = {.names = "DNS:a.example"};
+
+	ck_assert_int_eq(
+	    answer_to(&wish, LIST(check_subject), "CN=*a"), IDENTITY_REFUSED);
+}
+END_TEST
+
+START_TEST(a_fingerprint_is_of_the_key_and_stays_with_it)
+{
+	struct certificate one = named("one", "DNS:a.example");
+	struct certificate two = named("two", "DNS:a.example");
+	char text[IDENTITY_FINGERPRINT_SIZE], *rule = text;
+	struct service_settings rules = {
+	    .check_fingerprint = {.items = &rule, .count = 1}};
+
+	ck_assert(identity_fingerprint(one.x509, text));
+	ck_assert_uint_eq(strlen(text), 64);
+	ck_assert_uint_eq(strspn(text, "0123456789abcdef"), 64);
+	ck_assert_int_eq(identity_match(one.x509, &rules), IDENTITY_EXACT);
+	ck_assert_int_eq(identity_match(two.x509, &rules), IDENTITY_REFUSED);
+	X509_set_pubkey(two.x509, one.key);
+	ck_assert_int_eq(identity_match(two.x509, &rules), IDENTITY_EXACT);
+	certificate_free(&one);
+	certificate_free(&two);
+}
+END_TEST
+
+START_TEST(any_rule_of_any_kind_lets_in)
+{
+	struct certificate c = named("x", "DNS:a.example,URI:spiffe://e/f");
+	char *host = "b.example", *uri = "spiffe://e/f", *subject = "CN=y";
+	struct service_settings rules = {.check_host = {.items = &host, .count = 1},
+	    .check_subject = {.items = &subject, .count = 1}};
+
+	ck_assert_int_eq(identity_match(c.x509, &rules), IDENTITY_REFUSED);
+	rules.check_uri = (struct text_list){.items = &uri, .count = 1};
+	ck_assert_int_eq(identity_match(c.x509, &rules), IDENTITY_EXACT);
+	certificate_free(&c);
+}
+END_TEST
+
+START_TEST(a_refusal_shows_what_was_presented_and_what_was_wanted)
+{
+	struct certificate c = certificate_make(&(struct certificate_wish){
+	    .common_name = "x\"", .unit = "A B", .names = "DNS:a.example"});
+	char *host = "b.example", *subject = "CN=y", *email = "a@b";
+	struct service_settings rules = {.check_host = {.items = &host, .count = 1},
+	    .check_email = {.items = &email, .count = 1}};
+	char text[512], key[IDENTITY_FINGERPRINT_SIZE], *none, expected[512];
+
+	ck_assert_str_eq(identity_refusal(c.x509, &rules, text, sizeof(text)),
+	    "the certificate (DNS:a.example) does not fit checkHost = b.example or "
+	    "checkEmail = a@b");
+	none = "00";
+	rules =
+	    (struct service_settings){.check_subject = {.items = &subject, .count = 1},
+		.check_fingerprint = {.items = &none, .count = 1}};
+	ck_assert(identity_fingerprint(c.x509, key));
+	snprintf(expected, sizeof(expected),
+	    "the certificate (DNS:a.example; subject CN=x\\x22, OU=A B; fingerprint %s) "
+	    "does not fit checkSubject = CN=y or checkFingerprint = 00",
+	    key);
+	ck_assert_str_eq(identity_refusal(c.x509, &rules, text, sizeof(text)), expected);
+	identity_refusal(c.x509, &rules, text, 60);
+	ck_assert_str_eq(text + strlen(text) - 3, "...");
+	certificate_free(&c);
+}
+END_TEST
+
 /* What identity_names() writes into @size bytes, which lie at the end of a block so that
  * a byte too much is seen. */
 static char *
@@ -309,7 +481,12 @@ UNIT_MAIN("identity", without_rules_anyone_fits,
     the_common_name_counts_only_without_a_dns_name,
     an_address_fits_an_address_and_nothing_else,
     one_rule_that_fits_is_enough_and_the_best_one_counts,
-    a_name_with_a_nul_byte_inside_fits_nothing, all_kinds_of_names_are_listed,
+    a_name_with_a_nul_byte_inside_fits_nothing,
+    a_mail_address_fits_whatever_the_case_of_its_host,
+    a_uri_fits_to_the_letter_or_up_to_a_star, a_uri_with_a_nul_byte_inside_fits_nothing,
+    all_parts_of_a_subject_must_fit, a_subject_without_such_a_part_fits_nothing,
+    a_fingerprint_is_of_the_key_and_stays_with_it, any_rule_of_any_kind_lets_in,
+    a_refusal_shows_what_was_presented_and_what_was_wanted, all_kinds_of_names_are_listed,
     the_common_name_is_listed_where_it_counts, what_could_confuse_a_log_is_escaped,
     a_long_list_is_cut_with_dots, the_common_name_is_given_as_it_is_or_not_at_all,
     a_common_name_with_a_nul_byte_inside_is_none, the_dates_are_judged_with_words)

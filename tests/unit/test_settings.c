@@ -128,6 +128,44 @@ START_TEST(repeatable_lines_of_a_section_add_to_the_defaults)
 }
 END_TEST
 
+START_TEST(certificates_of_a_section_replace_those_of_the_defaults)
+{
+	struct settings *settings = settings_from(ROLE_CLIENT,
+	    "cert = a\ncert = b\nkey = c\nkey = d\n" CLIENT
+	    "cert = e\ncert = f\ncert = g\nkey = h\nkey = i\nkey = j\n"
+	    "[x]\naccept = ::1:1\nconnect = x.example:443\n");
+	const struct service_settings *one = &settings->services[0];
+	const struct service_settings *two = &settings->services[1];
+
+	ck_assert_uint_eq(one->cert.count, 3);
+	ck_assert_str_eq(one->cert.items[0], "e");
+	ck_assert_str_eq(one->key.items[2], "j");
+	ck_assert_uint_eq(two->cert.count, 2);
+	ck_assert_str_eq(two->key.items[1], "d");
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(all_files_of_a_service_are_known)
+{
+	struct settings *settings = settings_from(ROLE_SERVER,
+	    SERVER "CAfile = ca\nCApath = /ca\nCAstore = file:///store\nCRLfile = crl\n"
+		   "CRLpath = /crls\nkeyPassFile = pass\nPSKsecrets = psk\n");
+	static const char *const expected[] = {
+	    "c.pem", "c.pem", "ca", "/ca", "/store", "crl", "/crls", "pass", "psk"};
+	const char *paths[SETTINGS_FILES];
+	size_t count = settings_files(&settings->services[0], paths);
+
+	ck_assert_uint_eq(count, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < count; i++)
+		ck_assert_str_eq(paths[i], expected[i]);
+	settings_release(settings);
+	settings = settings_from(ROLE_CLIENT, CLIENT "CAstore = pkcs11:token=x\n");
+	ck_assert_uint_eq(settings_files(&settings->services[0], paths), 0);
+	settings_release(settings);
+}
+END_TEST
+
 START_TEST(names_of_options_and_words_are_taken_in_any_case)
 {
 	struct settings *settings = settings_from(ROLE_CLIENT,
@@ -272,25 +310,6 @@ START_TEST(a_refusal_says_what_to_do_instead)
 }
 END_TEST
 
-START_TEST(options_that_are_still_to_come_are_refused_and_not_passed_over)
-{
-	static const char *const names[] = {"CAstore", "CRLfile", "CRLpath", "verifyPeer",
-	    "verify", "checkIP", "checkEmail", "options", "config", "securityLevel",
-	    "PSKsecrets", "PSKidentity", "OCSPaia", "OCSP", "OCSPrequire", "OCSPflag",
-	    "OCSPnonce", "TIMEOUTocsp", "sessionResume", "sessionCacheSize",
-	    "sessionCacheTimeout", "session", "ticketKeySecret", "ticketMacSecret",
-	    "fips", "renegotiation", "checkURI", "checkSubject", "checkFingerprint"};
-	char text[256], part[256];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(text, sizeof(text), CLIENT "%s = x\n", names[i]);
-		snprintf(part, sizeof(part),
-		    ":4: \"%s = x\": %s is not supported yet: ", names[i], names[i]);
-		settings_refused_with(ROLE_CLIENT, text, part);
-	}
-}
-END_TEST
-
 START_TEST(the_time_for_a_handshake_is_30_seconds_at_most)
 {
 	struct settings *settings =
@@ -369,16 +388,15 @@ UNIT_MAIN("settings", global_defaults_are_those_of_the_table,
     a_global_option_in_a_section_is_an_error,
     service_options_before_the_first_section_are_defaults_for_all,
     repeatable_lines_of_a_section_add_to_the_defaults,
-    names_of_options_and_words_are_taken_in_any_case, each_program_runs_its_own_sections,
-    client_before_the_first_section_holds_for_all,
+    certificates_of_a_section_replace_those_of_the_defaults,
+    all_files_of_a_service_are_known, names_of_options_and_words_are_taken_in_any_case,
+    each_program_runs_its_own_sections, client_before_the_first_section_holds_for_all,
     a_file_with_none_of_the_programs_role_is_an_error,
     sections_of_the_other_role_are_still_read_for_mistakes,
     a_file_without_any_section_is_an_error, two_sections_of_one_name_are_an_error,
     a_service_needs_both_ends, a_wrong_line_is_shown_with_its_number,
     options_that_stunnel_has_and_routeport_will_not_have_are_refused_by_name,
-    a_refusal_says_what_to_do_instead,
-    options_that_are_still_to_come_are_refused_and_not_passed_over,
-    the_time_for_a_handshake_is_30_seconds_at_most, multiplex_is_used_where_the_peer_can,
-    a_file_from_another_system_is_read_all_the_same,
+    a_refusal_says_what_to_do_instead, the_time_for_a_handshake_is_30_seconds_at_most,
+    multiplex_is_used_where_the_peer_can, a_file_from_another_system_is_read_all_the_same,
     a_file_that_cannot_be_read_is_an_error, nothing_is_nothing_to_free,
     the_options_of_a_role_are_printed)

@@ -26,8 +26,8 @@ START_TEST(a_small_client_gets_safe_defaults)
 	ck_assert_uint_eq(s->check_host.count, 1);
 	ck_assert_str_eq(s->check_host.items[0], "orders.example");
 	ck_assert_uint_eq(s->check_ip.count, 0);
-	ck_assert_ptr_null(s->cert);
-	ck_assert_ptr_null(s->key);
+	ck_assert_uint_eq(s->cert.count, 0);
+	ck_assert_uint_eq(s->key.count, 0);
 	ck_assert_int_eq(s->tls_min, TLS1_2_VERSION);
 	ck_assert_int_eq(s->tls_max, 0);
 	ck_assert_ptr_null(s->ciphers);
@@ -54,8 +54,8 @@ START_TEST(a_small_server_needs_to_be_told_whom_to_let_in)
 	ck_assert(s->ask_cert);
 	ck_assert(!s->system_ca);
 	ck_assert_str_eq(s->ca_file, "ca.pem");
-	ck_assert_str_eq(s->cert, "c.pem");
-	ck_assert_str_eq(s->key, "c.pem");
+	ck_assert_str_eq(s->cert.items[0], "c.pem");
+	ck_assert_str_eq(s->key.items[0], "c.pem");
 	ck_assert_ptr_null(s->sni);
 	ck_assert_uint_eq(s->check_host.count, 0);
 	ck_assert_str_eq(s->accept.items[0].host, "0.0.0.0");
@@ -259,8 +259,8 @@ START_TEST(a_key_goes_with_a_certificate)
 	struct settings *settings =
 	    settings_from(ROLE_CLIENT, CLIENT "cert = c.pem\nkey = k.pem\n");
 
-	ck_assert_str_eq(settings->services[0].cert, "c.pem");
-	ck_assert_str_eq(settings->services[0].key, "k.pem");
+	ck_assert_str_eq(settings->services[0].cert.items[0], "c.pem");
+	ck_assert_str_eq(settings->services[0].key.items[0], "k.pem");
 	settings_release(settings);
 	settings_refused_with(
 	    ROLE_CLIENT, CLIENT "key = k.pem\n", "there is a key but no cert");

@@ -714,9 +714,7 @@ START_TEST(a_client_that_shows_no_certificate_is_refused)
 		struct scene s;
 
 		scene_init(&s, versions[i]);
-		free(s.bench.client.cert);
-		free(s.bench.client.key);
-		s.bench.client.cert = s.bench.client.key = NULL;
+		bench_take_certificates(&s.bench.client);
 		open_ends(&s, NULL);
 		shake(&s);
 		expect_words(
@@ -826,10 +824,9 @@ START_TEST(an_expired_server_is_refused)
 		.begins = -7200,
 		.ends = -3600,
 		.issuer = &s.bench.ca});
-	free(s.bench.server.cert);
-	free(s.bench.server.key);
-	s.bench.server.cert = certificate_write("old.crt", &old, NULL);
-	s.bench.server.key = certificate_write_key("old.key", &old, NULL);
+	bench_take_certificates(&s.bench.server);
+	bench_add_pair(&s.bench.server, certificate_write("old.crt", &old, NULL),
+	    certificate_write_key("old.key", &old, NULL));
 	open_ends(&s, NULL);
 	shake(&s);
 	expect_words(&s.client, REASON_CERT_EXPIRED, "expired on");

@@ -117,23 +117,27 @@ START_TEST(a_certificate_file_that_is_no_use_is_named)
 	struct bench b;
 
 	bench_init(&b);
-	unlink(b.server.cert);
+	unlink(b.server.cert.items[0]);
 	expect_file_error(
-	    &b.server, "cert", b.server.cert, ": No such file or directory");
+	    &b.server, "cert", b.server.cert.items[0], ": No such file or directory");
 	free(certificates_write_text("server.crt", "hello\n"));
-	expect_file_error(&b.server, "cert", b.server.cert, ": no certificate in it");
+	expect_file_error(
+	    &b.server, "cert", b.server.cert.items[0], ": no certificate in it");
 	free(certificates_write_text("server.crt", ""));
-	expect_file_error(&b.server, "cert", b.server.cert, ": no certificate in it");
+	expect_file_error(
+	    &b.server, "cert", b.server.cert.items[0], ": no certificate in it");
 	free(certificates_write_text("server.crt",
 	    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
-	expect_file_error(&b.server, "cert", b.server.cert,
+	expect_file_error(&b.server, "cert", b.server.cert.items[0],
 	    ": certificate number 1 in it cannot be read: ");
-	unlink(b.server.cert);
-	ck_assert_int_eq(mkdir(b.server.cert, 0700), 0);
-	expect_file_error(&b.server, "cert", b.server.cert, ": is a folder, not a file");
-	rmdir(b.server.cert);
-	ck_assert_int_eq(mkfifo(b.server.cert, 0600), 0);
-	expect_file_error(&b.server, "cert", b.server.cert, ": is a device or pipe");
+	unlink(b.server.cert.items[0]);
+	ck_assert_int_eq(mkdir(b.server.cert.items[0], 0700), 0);
+	expect_file_error(
+	    &b.server, "cert", b.server.cert.items[0], ": is a folder, not a file");
+	rmdir(b.server.cert.items[0]);
+	ck_assert_int_eq(mkfifo(b.server.cert.items[0], 0600), 0);
+	expect_file_error(
+	    &b.server, "cert", b.server.cert.items[0], ": is a device or pipe");
 	bench_clear(&b);
 }
 END_TEST
@@ -143,13 +147,15 @@ START_TEST(a_key_file_that_is_no_use_is_named)
 	struct bench b;
 
 	bench_init(&b);
-	unlink(b.server.key);
-	expect_file_error(&b.server, "key", b.server.key, ": No such file or directory");
+	unlink(b.server.key.items[0]);
+	expect_file_error(
+	    &b.server, "key", b.server.key.items[0], ": No such file or directory");
 	free(certificates_write_text("server.key", "hello\n"));
-	expect_file_error(&b.server, "key", b.server.key, ": no private key in it");
+	expect_file_error(
+	    &b.server, "key", b.server.key.items[0], ": no private key in it");
 	free(certificates_write_text("server.key",
 	    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"));
-	expect_file_error(&b.server, "key", b.server.key, ": cannot be read: ");
+	expect_file_error(&b.server, "key", b.server.key.items[0], ": cannot be read: ");
 	bench_clear(&b);
 }
 END_TEST
@@ -164,7 +170,7 @@ START_TEST(a_key_of_another_certificate_is_told)
 
 	bench_init(&b);
 	snprintf(words, sizeof(words), "key %s does not match the certificate %s",
-	    b.server.key, b.server.cert);
+	    b.server.key.items[0], b.server.cert.items[0]);
 	free(certificate_write_key("server.key", &other, NULL));
 	expect_error(&b.server, words);
 	free(certificate_write_key("server.key", &rsa, NULL));
@@ -175,31 +181,15 @@ START_TEST(a_key_of_another_certificate_is_told)
 }
 END_TEST
 
-START_TEST(an_encrypted_key_is_refused_without_asking_anybody)
-{
-	struct bench b;
-	struct certificate leaf;
-
-	bench_init(&b);
-	leaf = certificate_make_leaf("DNS:orders.apps.example", &b.ca);
-	free(certificate_write("server.crt", &leaf, NULL));
-	free(certificate_write_key("server.key", &leaf, "secret"));
-	expect_file_error(
-	    &b.server, "key", b.server.key, ": is encrypted: not supported");
-	certificate_free(&leaf);
-	bench_clear(&b);
-}
-END_TEST
-
 START_TEST(a_key_that_we_may_not_read_is_told)
 {
 	struct bench b;
 
 	bench_init(&b);
-	ck_assert_int_eq(chmod(b.server.key, 0), 0);
+	ck_assert_int_eq(chmod(b.server.key.items[0], 0), 0);
 	if (geteuid() == 0)
 		ck_assert_int_eq(seteuid(65534), 0);
-	expect_file_error(&b.server, "key", b.server.key, ": Permission denied");
+	expect_file_error(&b.server, "key", b.server.key.items[0], ": Permission denied");
 	if (getuid() == 0)
 		ck_assert_int_eq(seteuid(0), 0);
 	bench_clear(&b);
@@ -214,13 +204,13 @@ START_TEST(certificate_and_key_may_share_a_file)
 
 	bench_init(&b);
 	leaf = certificate_make_leaf("DNS:orders.apps.example", &b.ca);
-	file = fopen(b.server.cert, "w");
+	file = fopen(b.server.cert.items[0], "w");
 	ck_assert_ptr_nonnull(file);
 	PEM_write_PrivateKey(file, leaf.key, NULL, NULL, 0, NULL, NULL);
 	PEM_write_X509(file, leaf.x509);
 	ck_assert_int_eq(fclose(file), 0);
-	free(b.server.key);
-	b.server.key = strdup(b.server.cert);
+	free(b.server.key.items[0]);
+	b.server.key.items[0] = strdup(b.server.cert.items[0]);
 	expect_agreement(&b);
 	certificate_free(&leaf);
 	bench_clear(&b);
@@ -236,7 +226,7 @@ START_TEST(a_weak_key_is_refused)
 	bench_init(&b);
 	free(certificate_write("server.crt", &weak, NULL));
 	free(certificate_write_key("server.key", &weak, NULL));
-	expect_file_error(&b.server, "cert", b.server.cert, "");
+	expect_file_error(&b.server, "cert", b.server.cert.items[0], "");
 	expect_error(&b.server, "key too small");
 	certificate_free(&weak);
 	bench_clear(&b);
@@ -338,8 +328,7 @@ START_TEST(a_server_without_a_certificate_does_not_start)
 	struct bench b;
 
 	bench_init(&b);
-	free(b.server.cert);
-	b.server.cert = NULL;
+	bench_take_certificates(&b.server);
 	expect_error(&b.server, "a server needs cert and key");
 	bench_clear(&b);
 }
@@ -349,9 +338,8 @@ UNIT_MAIN("tls_keys", an_intermediate_ca_travels_in_the_cert_file,
     an_intermediate_ca_is_added_from_cafile_but_never_the_root,
     clients_are_told_the_cas_while_they_are_few,
     a_certificate_file_that_is_no_use_is_named, a_key_file_that_is_no_use_is_named,
-    a_key_of_another_certificate_is_told,
-    an_encrypted_key_is_refused_without_asking_anybody,
-    a_key_that_we_may_not_read_is_told, certificate_and_key_may_share_a_file,
-    a_weak_key_is_refused, trust_that_trusts_nobody_is_an_error,
-    a_folder_of_hashed_names_is_trusted, the_systems_store_is_found_or_missed_with_words,
-    a_private_ca_never_adds_the_systems, a_server_without_a_certificate_does_not_start)
+    a_key_of_another_certificate_is_told, a_key_that_we_may_not_read_is_told,
+    certificate_and_key_may_share_a_file, a_weak_key_is_refused,
+    trust_that_trusts_nobody_is_an_error, a_folder_of_hashed_names_is_trusted,
+    the_systems_store_is_found_or_missed_with_words, a_private_ca_never_adds_the_systems,
+    a_server_without_a_certificate_does_not_start)

@@ -13,15 +13,29 @@ bench_give_certificate(
 {
 	struct certificate leaf = certificate_make_leaf(names, ca);
 	const char *role = s->role == ROLE_CLIENT ? "client" : "server";
-	char file[32];
+	char cert[32], key[32];
 
-	free(s->cert);
-	free(s->key);
-	snprintf(file, sizeof(file), "%s.crt", role);
-	s->cert = certificate_write(file, &leaf, NULL);
-	snprintf(file, sizeof(file), "%s.key", role);
-	s->key = certificate_write_key(file, &leaf, NULL);
+	bench_take_certificates(s);
+	snprintf(cert, sizeof(cert), "%s.crt", role);
+	snprintf(key, sizeof(key), "%s.key", role);
+	bench_add_pair(s, certificate_write(cert, &leaf, NULL),
+	    certificate_write_key(key, &leaf, NULL));
 	certificate_free(&leaf);
+}
+
+void
+bench_take_certificates(struct service_settings *s)
+{
+	text_list_clear(&s->cert);
+	text_list_clear(&s->key);
+}
+
+void
+bench_add_pair(struct service_settings *s, char *cert, char *key)
+{
+	ck_assert(text_list_add(&s->cert, cert) && text_list_add(&s->key, key));
+	free(cert);
+	free(key);
 }
 
 void
@@ -35,12 +49,19 @@ bench_init(struct bench *b)
 	    .verify_chain = true,
 	    .ask_cert = true,
 	    .require_cert = true,
+	    .security_level = 2,
+	    .session_resume = true,
+	    .session_cache_size = 1000,
+	    .session_cache_timeout = 300,
 	    .tls_min = TLS1_2_VERSION,
 	    .keepalive = 30,
 	    .keepalive_timeout = 10};
 	b->client = (struct service_settings){.name = "orders",
 	    .role = ROLE_CLIENT,
 	    .verify_chain = true,
+	    .security_level = 2,
+	    .session_resume = true,
+	    .session_cache_timeout = 300,
 	    .check_host = {.items = &b->host, .count = 1},
 	    .tls_min = TLS1_2_VERSION,
 	    .keepalive = 30,
@@ -57,8 +78,7 @@ bench_clear(struct bench *b)
 	struct service_settings *both[] = {&b->server, &b->client};
 
 	for (size_t i = 0; i < 2; i++) {
-		free(both[i]->cert);
-		free(both[i]->key);
+		bench_take_certificates(both[i]);
 		free(both[i]->ca_file);
 	}
 	certificate_free(&b->ca);

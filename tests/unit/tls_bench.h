@@ -37,6 +37,11 @@ void bench_clear(struct bench *b);
 void bench_give_certificate(
     struct service_settings *s, const char *names, const struct certificate *ca);
 
+/** From now on it has none, until bench_add_pair() adds the files of one, whose paths are
+ * freed. */
+void bench_take_certificates(struct service_settings *s);
+void bench_add_pair(struct service_settings *s, char *cert, char *key);
+
 /** The context of @s, which the caller frees. */
 SSL_CTX *bench_context(const struct service_settings *s);
 

@@ -2,6 +2,7 @@
 vouches for."""
 
 import dataclasses
+import itertools
 import pathlib
 import subprocess
 
@@ -33,7 +34,14 @@ basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = serverAuth, clientAuth
 subjectAltName = DNS:{host}
+{more}
 """
+
+
+# Kinds of keys, as genpkey names them.
+ECDSA = ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+RSA = ("RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+ED25519 = ("ED25519",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Authority:
 
     def __init__(self, folder, name):
         self._folder = folder
+        self._numbers = itertools.count()
         folder.mkdir()
         (folder / "index.txt").touch()
         self._own = self._new_key("authority")
@@ -67,20 +76,20 @@ class Authority:
             *("-config", self._settings(name, name), "-extensions", "authority_extensions"),
         )
 
-    def _new_key(self, name):
+    def _new_key(self, name, kind=ECDSA):
         identity = Identity(self._folder / f"{name}.crt", self._folder / f"{name}.key")
-        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", identity.key)
+        openssl("genpkey", "-algorithm", *kind, "-out", identity.key)
         return identity
 
-    def _settings(self, name, host):
+    def _settings(self, name, host, more=""):
         path = self._folder / "openssl.cnf"
-        path.write_text(SETTINGS.format(name=name, host=host, folder=self._folder), encoding="ascii")
+        path.write_text(SETTINGS.format(name=name, host=host, folder=self._folder, more=more), encoding="ascii")
         return path
 
-    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z"):
-        """A key and a certificate for `host`, in files called `name`."""
-        identity = self._new_key(name)
-        settings = self._settings(name, host or name)
+    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z", kind=ECDSA, more=""):
+        """A key and a certificate for `host`, in files called `name`; `more` extensions."""
+        identity = self._new_key(name, kind)
+        settings = self._settings(name, host or name, more)
         request = self._folder / f"{name}.csr"
         openssl("req", "-new", "-key", identity.key, "-out", request, "-config", settings)
         openssl(
@@ -90,9 +99,48 @@ class Authority:
         )
         return identity
 
+    def revocations(self, *revoked):
+        """A revocation list with these identities, and no other, in a new file."""
+        folder = self._folder / f"revocations-{next(self._numbers)}"
+        folder.mkdir()
+        serials = [openssl("x509", "-in", one.certificate, "-noout", "-serial").split("=")[1].strip() for one in revoked]
+        rows = [f"R\t491231235959Z\t200101000000Z\t{serial}\tunknown\t/CN=x\n" for serial in serials]
+        (folder / "index.txt").write_text("".join(rows), encoding="ascii")
+        settings = folder / "openssl.cnf"
+        settings.write_text(SETTINGS.format(name="x", host="x", folder=folder, more=""), encoding="ascii")
+        openssl(
+            *("ca", "-gencrl", "-config", settings, "-crldays", "3650", "-out", folder / "crl.pem"),
+            *("-cert", self.certificate, "-keyfile", self._own.key),
+        )
+        return folder / "crl.pem"
+
+    def _register(self, about, revoked):
+        """A folder with what a responder knows about an identity."""
+        folder = self._folder / f"answer-{next(self._numbers)}"
+        folder.mkdir()
+        serial = openssl("x509", "-in", about.certificate, "-noout", "-serial").split("=")[1].strip()
+        state = "R\t491231235959Z\t200101000000Z" if revoked else "V\t491231235959Z\t"
+        (folder / "index.txt").write_text(f"{state}\t{serial}\tunknown\t/CN=x\n", encoding="ascii")
+        words = ["ocsp", "-index", folder / "index.txt", "-CA", self.certificate, "-ndays", "3650"]
+        return folder, [*words, "-rsigner", self.certificate, "-rkey", self._own.key]
+
+    def answer(self, about, revoked=False):
+        """An OCSP answer about an identity, in a new file."""
+        folder, words = self._register(about, revoked)
+        openssl(
+            *(*words, "-issuer", self.certificate, "-cert", about.certificate),
+            *("-no_nonce", "-respout", folder / "answer.der"),
+        )
+        return folder / "answer.der"
+
+    def responder(self, port, about, revoked=False):
+        """The words that start an OCSP responder which knows this identity alone."""
+        return ["openssl", *self._register(about, revoked)[1], "-port", str(port)]
+
 
 HOST = "app.apps.test"
 WILDCARD = "*.apps.test"
+SPIFFE = "spiffe://legacy.test/ns/orders/sa/billing"
 
 
 class Certificates:
@@ -104,14 +152,22 @@ class Certificates:
         past = {"start": "20200101000000Z", "end": "20210101000000Z"}
         self._ours = ours
         self.authority = ours.certificate
+        self.revocations = ours.revocations
+        self.answer = ours.answer
+        self.responder = ours.responder
+        self.issue = ours.issue
+        self.demanding_server = ours.issue("demanding-server", HOST, more="tlsfeature = status_request")
         self.other_authority = theirs.certificate
         self.server = ours.issue("server", HOST)
         self.renewed_server = ours.issue("renewed-server", f"{HOST},DNS:renewed.test")
+        self.rsa_server = ours.issue("rsa-server", HOST, kind=RSA)
+        self.ed25519_server = ours.issue("ed25519-server", HOST, kind=ED25519)
         self.elsewhere = ours.issue("elsewhere", "elsewhere.test")
         self.wildcard = ours.issue("wildcard", WILDCARD)
         self.expired_server = ours.issue("expired-server", HOST, **past)
         self.stranger_server = theirs.issue("stranger-server", HOST)
         self.client = ours.issue("client", "legacy.test")
+        self.visitor = ours.issue("visitor", f"legacy.test,IP:192.0.2.7,email:ops@legacy.test,URI:{SPIFFE}")
         self.renewed_client = ours.issue("renewed-client", "legacy.test,DNS:renewed.test")
         self.expired_client = ours.issue("expired-client", "legacy.test", **past)
         self.stranger_client = theirs.issue("stranger-client", "legacy.test")

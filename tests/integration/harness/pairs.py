@@ -134,6 +134,7 @@ class ForeignEnd:
 
 
 def _routeport(place, role, port, usual, workers, inside, options):
+    terminal = options.pop("terminal", None)
     also = [{**usual, **service} for service in options.pop("also", [])]
     service = {"accept": f"127.0.0.1:{port}", **usual, **options}
     before = {"debug": 7, "workers": workers, "TIMEOUTlinger": 0}
@@ -141,12 +142,15 @@ def _routeport(place, role, port, usual, workers, inside, options):
         before["sandbox"] = "no"  # a sanitizer reads its own files, and traces its own threads
     before |= {name: service.pop(name) for name in OF_THE_PROGRAM & service.keys()}
     path = write_ini(place.folder / f"{role}-{port}.ini", before, service, *also)
-    return RouteportEnd(place.processes.start([*inside, routeport(role), path], name=f"routeport-{role}"), port)
+    process = place.processes.start([*inside, routeport(role), path], name=f"routeport-{role}", terminal=terminal)
+    if terminal:
+        terminal.answer()
+    return RouteportEnd(process, port)
 
 
 def routeport_client(place, router_port, *, workers=1, port=None, inside=(), **options):
     """routeport-client; `options` change the usual ones, `also` lists those of more services, `inside`
-    are words that start it elsewhere."""
+    are words that start it elsewhere, `terminal` is who answers its questions."""
     port = port or place.ports.reserve()
     return _routeport(place, "client", port, client_options(place, router_port), workers, inside, options)
 
@@ -162,6 +166,14 @@ def _stunnel(place, role, port, usual, options):
     known = {name: value for name, value in service.items() if name in STUNNEL_KNOWS}
     before = {"foreground": "yes", "pid": "", "debug": "info", "client": "yes" if role == "client" else "no"}
     path = write_ini(place.folder / f"stunnel-{role}-{port}.ini", before, known)
+    return ForeignEnd(place.processes.start(["stunnel4", path], name=f"stunnel-{role}"), port)
+
+
+def stunnel_as_is(place, role, port, options):
+    """stunnel with these options of its own and no others."""
+    before = {"foreground": "yes", "pid": "", "debug": "info", "client": "yes" if role == "client" else "no"}
+    service = {"accept": f"127.0.0.1:{port}", **options}
+    path = write_ini(place.folder / f"stunnel-{role}-{port}.ini", before, service)
     return ForeignEnd(place.processes.start(["stunnel4", path], name=f"stunnel-{role}"), port)
 
 
@@ -218,13 +230,14 @@ def openssl_client(place, router_port, *how):
     )
 
 
-def openssl_server(place, port, *words):
+def openssl_server(place, port, *words, identity=None):
     """`openssl s_server`, which is our server and the app in one; `words`: more options."""
     certificates = place.certificates
+    identity = identity or certificates.server
     process = place.processes.start(
         [
             *("openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}"),
-            *("-cert", certificates.server.certificate, "-key", certificates.server.key),
+            *("-cert", identity.certificate, "-key", identity.key),
             *("-CAfile", certificates.authority, "-Verify", "1", "-verify_return_error"),
             *words,
         ],

@@ -14,10 +14,11 @@ from . import ports, waiting
 class Process:
     """One process.  What it writes to stderr, and to stdout unless `piped`, is its log.
 
-    A `piped` process is talked to with write() and read().  It gets the descriptors to `keep`.
+    A `piped` process is talked to with write() and read().  It gets the descriptors to `keep`,
+    and a `terminal` if there is to be one.
     """
 
-    def __init__(self, argv, *, name=None, directory=None, piped=False, environment=None, group=None, user=None, keep=()):
+    def __init__(self, argv, *, name=None, directory=None, piped=False, environment=None, group=None, user=None, keep=(), terminal=None):
         self.argv = [str(word) for word in argv]
         self.name = name or pathlib.Path(argv[0]).name
         self._lines = []
@@ -34,6 +35,7 @@ class Process:
             user=user,
             group=group,
             extra_groups=None if user is None else [],
+            preexec_fn=terminal and terminal.take_over,
         )
         self.pid = self._popen.pid
         self._pipes = (self._popen.stdin, self._popen.stdout) if piped else ()

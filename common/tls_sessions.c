@@ -1,0 +1,199 @@
+/*
+ * What a session is good for, and tickets that outlive a server.  Their keys follow from
+ * ticketKeySecret and ticketMacSecret and the time: whoever has the secrets, at any time
+ * or place, has the keys, and each is used only for as long as a session lasts.
+ */
+#include "common/tls_context_inside.h"
+
+#include <openssl/core_names.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- the scope ------------------------------------------------------------------- */
+
+static bool
+digest_text(EVP_MD_CTX *digest, const char *text)
+{
+	/* With its NUL, so that two texts never run into one. */
+	return EVP_DigestUpdate(digest, text ? text : "", text ? strlen(text) + 1 : 1) ==
+	       1;
+}
+
+static bool
+digest_list(EVP_MD_CTX *digest, const struct text_list *list)
+{
+	bool ok = EVP_DigestUpdate(digest, &list->count, sizeof(list->count)) == 1;
+
+	for (size_t i = 0; ok && i < list->count; i++)
+		ok = digest_text(digest, list->items[i]);
+	return ok;
+}
+
+static bool
+digest_rules(EVP_MD_CTX *digest, const struct service_settings *s)
+{
+	const struct text_list *list;
+	const char *option;
+	bool ok = true;
+
+	for (size_t i = 0; ok && (list = identity_rules(s, i, &option)) != NULL; i++)
+		ok = digest_list(digest, list);
+	return ok;
+}
+
+/* All trusted certificates and revocation lists that are in memory, in any order. */
+static bool
+digest_store(EVP_MD_CTX *digest, SSL_CTX *context)
+{
+	STACK_OF(X509_OBJECT) *objects =
+	    X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+	unsigned char sum[EVP_MAX_MD_SIZE] = {0}, one[EVP_MAX_MD_SIZE];
+	unsigned int length = 0;
+	bool ok = true;
+
+	for (int i = 0; ok && i < sk_X509_OBJECT_num(objects); i++) {
+		X509_OBJECT *object = sk_X509_OBJECT_value(objects, i);
+		const X509 *certificate = X509_OBJECT_get0_X509(object);
+		const X509_CRL *list = X509_OBJECT_get0_X509_CRL(object);
+
+		ok = certificate
+			 ? X509_digest(certificate, EVP_sha256(), one, &length) == 1
+			 : list && X509_CRL_digest(list, EVP_sha256(), one, &length) == 1;
+		for (unsigned int j = 0; ok && j < length; j++)
+			sum[j] ^= one[j];
+	}
+	return ok && EVP_DigestUpdate(digest, sum, sizeof(sum)) == 1;
+}
+
+/* What let a peer in under one set of rules must not let it in under another, nor after a
+ * CA is gone or a list has come. */
+bool
+tls_session_scope(SSL_CTX *context, const struct service_settings *s)
+{
+	const bool flags[] = {
+	    s->verify_chain, s->verify_peer, s->ask_cert, s->require_cert};
+	unsigned char scope[EVP_MAX_MD_SIZE];
+	unsigned int length = 0;
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	bool ok = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
+
+	ok = ok && digest_text(digest, s->name) && digest_text(digest, s->ca_path) &&
+	     digest_store(digest, context) && digest_rules(digest, s) &&
+	     EVP_DigestUpdate(digest, flags, sizeof(flags)) == 1 &&
+	     EVP_DigestFinal_ex(digest, scope, &length) == 1 &&
+	     SSL_CTX_set_session_id_context(context, scope, length) == 1;
+	EVP_MD_CTX_free(digest);
+	return ok;
+}
+
+/* ---- tickets --------------------------------------------------------------------- */
+
+enum {
+	TICKET_NAME_SIZE = 16,
+	TICKET_KEY_SIZE = 32, /* AES-256, and SHA-256 */
+};
+
+/* What a ticket is locked with for a while. */
+struct ticket_keys {
+	unsigned char name[TICKET_KEY_SIZE]; /* a part of it is used */
+	unsigned char cipher[TICKET_KEY_SIZE];
+	unsigned char mac[TICKET_KEY_SIZE];
+};
+
+/* A key of this purpose and period, out of a secret. */
+static bool
+derive(unsigned char out[TICKET_KEY_SIZE], const struct tls_secret *secret,
+    const char *purpose, int64_t period)
+{
+	unsigned char text[48] = {0};
+	unsigned int length = 0;
+	int n =
+	    snprintf((char *)text, sizeof(text), "%s %lld", purpose, (long long)period);
+
+	return HMAC(EVP_sha256(), secret->bytes, (int)secret->length, text, (size_t)n,
+		   out, &length) != NULL;
+}
+
+/* The name is that of both secrets: what bears it can be unlocked. */
+static bool
+derive_keys(struct ticket_keys *keys, const struct tls_secrets *secrets, int64_t period)
+{
+	unsigned char half[TICKET_KEY_SIZE];
+	bool ok = derive(keys->name, &secrets->ticket_mac, "mac's name", period) &&
+		  derive(half, &secrets->ticket_key, "key's name", period) &&
+		  derive(keys->cipher, &secrets->ticket_key, "cipher", period) &&
+		  derive(keys->mac, &secrets->ticket_mac, "mac", period);
+
+	for (size_t i = 0; ok && i < sizeof(half); i++)
+		keys->name[i] ^= half[i];
+	return ok;
+}
+
+static bool
+lock_ticket(const struct ticket_keys *keys, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+    EVP_MAC_CTX *mac, bool encrypt)
+{
+	char sha256[] = "SHA256";
+	OSSL_PARAM params[] = {
+	    OSSL_PARAM_construct_octet_string(
+		OSSL_MAC_PARAM_KEY, (void *)keys->mac, sizeof(keys->mac)),
+	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+	    OSSL_PARAM_construct_end(),
+	};
+
+	return EVP_CipherInit_ex(
+		   cipher, EVP_aes_256_cbc(), NULL, keys->cipher, iv, encrypt) == 1 &&
+	       EVP_MAC_CTX_set_params(mac, params) == 1;
+}
+
+/* The periods follow each other so that a ticket is good for its whole time: its own is
+ * then this one or the one before, or, by another server's clock, the next. */
+static int
+on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+    EVP_MAC_CTX *mac, int encrypt)
+{
+	const struct tls_secrets *secrets = tls_secrets_of(SSL_get_SSL_CTX(ssl));
+	int64_t now = time(NULL) / secrets->ticket_period;
+	struct ticket_keys keys;
+	int result = encrypt ? -1 : 0;
+
+	for (int64_t period = encrypt ? now : now - 1; period <= now + 1; period++) {
+		if (!derive_keys(&keys, secrets, period))
+			break;
+		if (encrypt)
+			memcpy(name, keys.name, TICKET_NAME_SIZE);
+		else if (memcmp(name, keys.name, TICKET_NAME_SIZE) != 0)
+			continue;
+		if ((!encrypt || RAND_bytes(iv,
+				     EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1) &&
+		    lock_ticket(&keys, iv, cipher, mac, encrypt != 0))
+			result = 1;
+		break;
+	}
+	OPENSSL_cleanse(&keys, sizeof(keys));
+	return result;
+}
+
+/* settings_check() has seen to it that these are 16 or 32 bytes. */
+static bool
+take_secret(struct tls_secret *secret, const char *digits)
+{
+	return OPENSSL_hexstr2buf_ex(secret->bytes, sizeof(secret->bytes),
+		   &secret->length, digits, ':') == 1;
+}
+
+bool
+tls_tickets_load(
+    SSL_CTX *context, const struct service_settings *s, struct tls_secrets *secrets)
+{
+	if (s->ticket_key_secret == NULL)
+		return true;
+	secrets->ticket_period = s->session_cache_timeout;
+	return take_secret(&secrets->ticket_key, s->ticket_key_secret) &&
+	       take_secret(&secrets->ticket_mac, s->ticket_mac_secret) &&
+	       SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket) == 1;
+}
