@@ -163,8 +163,9 @@ static void
 receive(struct carrier_h2 *c)
 {
 	struct tls *t = &c->link->tls;
-	struct batch batch = {.count = 0};
+	struct batch batch;
 
+	batch_empty(&batch);
 	t->heard = false;
 	tls_take(t, c->reactor->frames, &batch);
 	if (t->heard)

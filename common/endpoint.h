@@ -62,13 +62,20 @@ struct endpoint {
 	enum reason reason; /* why, once deaf or SOURCE_BROKEN */
 };
 
+/** Nothing in it; the parts need not be touched. */
+static inline void
+batch_empty(struct batch *batch)
+{
+	batch->count = 0;
+	batch->length = 0;
+}
+
 /** Take at most @most bytes, and a batch.  The result holds for what comes behind these
  * bytes. */
 static inline enum source
 endpoint_take(struct endpoint *e, size_t most, struct batch *batch)
 {
-	batch->count = 0;
-	batch->length = 0;
+	batch_empty(batch);
 	return e->ops->take(e, most, batch);
 }
 

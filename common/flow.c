@@ -76,9 +76,10 @@ keep(struct flow *f, const struct batch *batch, size_t given)
 static void
 give_kept(struct flow *f)
 {
-	struct batch batch = {0};
+	struct batch batch;
 	size_t n;
 
+	batch_empty(&batch);
 	batch_add(&batch, buf_bytes(&f->kept), buf_length(&f->kept));
 	n = endpoint_give(f->sink, &batch);
 	f->given += n;

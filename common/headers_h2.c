@@ -107,8 +107,10 @@ headers_h2_read_error(int status, const char *error, const char **detail)
 void
 headers_h2_write_forwarded(char out[HEADERS_H2_FORWARDED_SIZE], const char *address)
 {
-	size_t n = (size_t)snprintf(out, HEADERS_H2_FORWARDED_SIZE, "for=\"");
+	static const char key[] = "for=\"";
+	size_t n = sizeof(key) - 1;
 
+	memcpy(out, key, n);
 	/* Two bytes for a quoted character, two for the end. */
 	for (; *address != '\0' && n + 4 < HEADERS_H2_FORWARDED_SIZE; address++) {
 		if (is_control(*address) || (unsigned char)*address > 0x7e)

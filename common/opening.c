@@ -302,12 +302,13 @@ static void
 push(struct opening *o)
 {
 	struct endpoint *e = &o->channel->endpoint;
-	struct batch batch = {0};
+	struct batch batch;
 	size_t left = buf_length(&o->first) - o->given, room = endpoint_room(e);
 
 	if (left > room)
 		left = room;
 	if (left > 0) {
+		batch_empty(&batch);
 		batch_add(&batch, buf_bytes(&o->first) + o->given, left);
 		o->given += endpoint_give(e, &batch);
 	}

@@ -54,8 +54,6 @@ log_close(const struct stream *s)
 	char service[LOG_QUOTE_SIZE], sni[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
 	char text[LOG_QUOTE_SIZE], peer[LOG_QUOTE_SIZE];
 
-	if (!log_is_on(LOG_LEVEL_INFO))
-		return;
 	if (s->channel != NULL)
 		facts = channel_facts(s->channel, &space);
 	log_info(
@@ -93,7 +91,8 @@ reap(struct stream *s)
 		s->common.reason = REASON_FINISHED;
 	if (s->common.reason == REASON_CERT_REFUSED && s->channel != NULL)
 		log_refused(s);
-	log_close(s);
+	if (log_is_on(LOG_LEVEL_INFO))
+		log_close(s);
 	count_add(&s->counts->endings[s->common.reason], 1);
 	ev_timer_stop(loop_of(s), &s->limit);
 	opening_cancel(s->opening);

@@ -78,9 +78,9 @@ on_asked(void *owner, struct channel *channel, const char *forwarded)
 		channel_release(channel);
 		return;
 	}
-	net_address_format(&in->peer, peer, sizeof(peer));
-	stream_from_channel(worker_streams(in->worker), in->service, channel,
-	    forwarded[0] != '\0' ? forwarded : peer);
+	if (forwarded[0] == '\0')
+		forwarded = net_address_format(&in->peer, peer, sizeof(peer));
+	stream_from_channel(worker_streams(in->worker), in->service, channel, forwarded);
 }
 
 static void
