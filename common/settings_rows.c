@@ -732,14 +732,15 @@ static const struct option rows[] = {
 	.help =
 	    "Ask the OCSP responders that the peer's certificate names whether it was "
 	    "revoked, before anything is let through. A client needs not ask where the "
-	    "server staples a good answer. A server also staples one about its own",
+	    "server staples a good answer. A server also staples one about its own, and "
+	    "gives clients whom it asks about no session to take up again",
     },
     {
 	.name = "OCSP",
 	.type = OPTION_TEXT,
 	.offset = OPTION_AT(service_settings, ocsp_url, char *),
 	.syntax = "http://HOST[:PORT]/PATH",
-	.help = "Ask this OCSP responder, first",
+	.help = "Ask this OCSP responder, first; else as OCSPaia",
     },
     {
 	.name = "OCSPrequire",

@@ -110,6 +110,8 @@ tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *
 			return false;
 	SSL_CTX_set_options(context, always);
 	SSL_CTX_clear_options(context, never);
+	if (tls_asks_about_clients(s))
+		SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
 	return true;
 }
 

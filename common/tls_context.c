@@ -192,12 +192,13 @@ set_verification(SSL_CTX *context, const struct service_settings *s, struct err 
 }
 
 /* The server keeps the sessions itself, unless it has secrets for tickets: resuming one
- * costs half of what a ticket does, which carries the client's certificate along. */
+ * costs half of what a ticket does, which carries the client's certificate along.  None
+ * is to outlive what a responder says of the client. */
 static bool
 set_server_sessions(
     SSL_CTX *context, const struct service_settings *s, struct tls_secrets *secrets)
 {
-	bool resume = s->session_resume;
+	bool resume = s->session_resume && !tls_asks_about_clients(s);
 
 	if (!resume || s->ticket_key_secret == NULL)
 		SSL_CTX_set_options(context, SSL_OP_NO_TICKET);

@@ -43,6 +43,10 @@ bool tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct 
 /** Sessions count within the same service, rules and trust alone, which are loaded. */
 bool tls_session_scope(SSL_CTX *context, const struct service_settings *s);
 
+/** Does a server ask OCSP responders about its clients?  That is after the handshake, and a
+ * session would be handed out in it: so it hands out none. */
+bool tls_asks_about_clients(const struct service_settings *s);
+
 /** The secrets of tickets, if @s has them.  False: out of memory. */
 bool tls_tickets_load(
     SSL_CTX *context, const struct service_settings *s, struct tls_secrets *secrets);

@@ -75,7 +75,8 @@ bool
 tls_session_scope(SSL_CTX *context, const struct service_settings *s)
 {
 	const bool flags[] = {
-	    s->verify_chain, s->verify_peer, s->ask_cert, s->require_cert};
+	    s->verify_chain, s->verify_peer, s->ask_cert, s->require_cert, s->ocsp_aia,
+	    s->ocsp_require};
 	unsigned char scope[EVP_MAX_MD_SIZE];
 	unsigned int length = 0;
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -83,11 +84,20 @@ tls_session_scope(SSL_CTX *context, const struct service_settings *s)
 
 	ok = ok && digest_text(digest, s->name) && digest_text(digest, s->ca_path) &&
 	     digest_store(digest, context) && digest_rules(digest, s) &&
+	     digest_text(digest, s->ocsp_url) &&
+	     EVP_DigestUpdate(digest, &s->ocsp_flags, sizeof(s->ocsp_flags)) == 1 &&
 	     EVP_DigestUpdate(digest, flags, sizeof(flags)) == 1 &&
 	     EVP_DigestFinal_ex(digest, scope, &length) == 1 &&
 	     SSL_CTX_set_session_id_context(context, scope, length) == 1;
 	EVP_MD_CTX_free(digest);
 	return ok;
+}
+
+bool
+tls_asks_about_clients(const struct service_settings *s)
+{
+	return s->role == ROLE_SERVER && (s->ocsp_aia || s->ocsp_url != NULL) &&
+	       (s->ask_cert || s->require_cert);
 }
 
 /* ---- tickets --------------------------------------------------------------------- */

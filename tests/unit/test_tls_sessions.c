@@ -108,6 +108,12 @@ add_rule(struct bench *b)
 }
 
 static void
+ask_ocsp(struct bench *b)
+{
+	b->server.ocsp_aia = true;
+}
+
+static void
 add_ca(struct bench *b)
 {
 	struct certificate ca = certificate_make(
@@ -126,7 +132,8 @@ add_list(struct bench *b)
 START_TEST(a_ticket_counts_under_the_same_secrets_rules_and_trust_alone)
 {
 	void (*const changes[])(struct bench * b) = {
-	    change_key, change_mac, change_name, add_rule, add_ca, add_list};
+	    change_key, change_mac, change_name, add_rule, add_ca, add_list,
+	    ask_ocsp};
 	struct bench b;
 
 	for (size_t i = 0; i < 2; i++)
@@ -194,6 +201,30 @@ START_TEST(who_resumes_nothing_gives_nothing_to_resume)
 }
 END_TEST
 
+START_TEST(a_server_that_asks_ocsp_about_its_clients_gives_nothing_to_resume)
+{
+	static char *item = "-NO_TICKET";
+	struct bench b;
+	struct end client, server;
+
+	for (size_t i = 0; i < 8; i++) {
+		bench_init_tickets(&b, versions[i % 2]);
+		b.server.ocsp_aia = i / 2 % 2 == 0;
+		b.server.ocsp_url = i / 2 % 2 == 0 ? NULL : "http://127.0.0.1/";
+		b.server.options =
+		    (struct text_list){.items = &item, .count = i / 4};
+		bench_meet(&b, &client, &server);
+		ck_assert(client.done && server.done);
+		ck_assert_msg(client.session == NULL ||
+				  !SSL_SESSION_is_resumable(client.session),
+		    "case %zu", i);
+		end_clear(&client);
+		end_clear(&server);
+		bench_clear(&b);
+	}
+}
+END_TEST
+
 START_TEST(a_cache_is_as_large_and_as_old_as_it_may_be)
 {
 	struct bench b;
@@ -214,4 +245,5 @@ UNIT_MAIN("tls_sessions", without_secrets_a_session_ends_with_its_server,
     with_secrets_a_ticket_outlives_its_server,
     a_ticket_counts_under_the_same_secrets_rules_and_trust_alone,
     a_ticket_is_no_ticket_when_it_is_forged, who_resumes_nothing_gives_nothing_to_resume,
+    a_server_that_asks_ocsp_about_its_clients_gives_nothing_to_resume,
     a_cache_is_as_large_and_as_old_as_it_may_be)
