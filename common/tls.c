@@ -99,8 +99,19 @@ tls_of(struct tls_observer *observer)
 	return (struct tls *)((char *)observer - offsetof(struct tls, observer));
 }
 
-/* A session of a peer that the wildcard rule refuses must never be resumed; in TLS 1.2 it
- * comes before that is judged. */
+/* Is there still to be asked about the peer?  Not once it is open to programs, and what
+ * comes in the handshake comes in TLS 1.2 alone. */
+static bool
+is_unasked(const struct tls *t, const struct tls_verdict *v)
+{
+	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
+
+	return t->state == TLS_HANDSHAKE && (s->ocsp_aia || s->ocsp_url != NULL) &&
+	       !t->stapled && (v == NULL || !v->stapled);
+}
+
+/* A session of a peer that the wildcard rule refuses, or OCSP, must never be resumed; in
+ * TLS 1.2 it comes before that is judged. */
 static bool
 on_session(struct tls_observer *observer, SSL_SESSION *session)
 {
@@ -110,7 +121,7 @@ on_session(struct tls_observer *observer, SSL_SESSION *session)
 	bool wildcard = t->wildcard || (v != NULL && v->wildcard);
 	bool asked_us = t->asked_us || (v != NULL && v->asked_for_our_certificate);
 
-	if (t->keep_session == NULL || (wildcard && !asked_us))
+	if (t->keep_session == NULL || (wildcard && !asked_us) || is_unasked(t, v))
 		return false;
 	/* A copy: OpenSSL goes on writing to the one that a connection uses. */
 	if ((copy = SSL_SESSION_dup(session)) != NULL)

@@ -987,6 +987,24 @@ START_TEST(a_session_is_resumed)
 }
 END_TEST
 
+/* In TLS 1.3 it comes when the responder has spoken. */
+START_TEST(a_session_of_who_is_still_to_be_asked_about_is_not_kept)
+{
+	for (size_t i = 0; i < 4; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i % 2]);
+		s.bench.client.ocsp_aia = i < 2;
+		s.bench.client.ocsp_url = i < 2 ? NULL : "http://127.0.0.1/";
+		meet(&s, NULL);
+		ck_assert_int_eq(s.sessions, 0);
+		take(&s.client, "");
+		ck_assert_int_eq(s.sessions, versions[i % 2] == TLS1_3_VERSION ? 1 : 0);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
 /* The far end forgets it, as RFC 8446, 6.2 asks; but the copy is ours alone, since other
  * workers look at it. */
 static void
@@ -1523,6 +1541,7 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     a_wildcard_without_a_question_for_our_certificate_is_the_router,
     a_wildcard_with_a_question_for_our_certificate_is_the_pod,
     a_wildcard_that_is_the_rule_itself_is_good_enough, a_session_is_resumed,
+    a_session_of_who_is_still_to_be_asked_about_is_not_kept,
     an_abort_by_the_client_leaves_the_session_good,
     an_abort_by_the_server_leaves_the_session_good,
     who_resumes_is_judged_by_today_s_rules, the_server_judges_who_resumes_too,
