@@ -212,6 +212,15 @@ judge_life(struct carrier_h2 *c)
 		    c, "no sign of life for %.0f s", reactor_now() - c->heard);
 }
 
+/* A client that leaves the PING behind the notice without an answer opens streams no
+ * longer than one that is slow to answer. */
+static bool
+is_goaway_due(const struct carrier_h2 *c)
+{
+	return c->goaway_due || (c->notice_sent && !c->goaway_sent &&
+				    reactor_now() >= c->drain_asked + c->keepalive_limit);
+}
+
 /* The one place that takes the carrier as far as it will go, and frees it. */
 static void
 step(struct carrier_h2 *c, bool readable)
@@ -226,7 +235,7 @@ step(struct carrier_h2 *c, bool readable)
 		receive(c);
 	if (c->overdue)
 		judge_life(c);
-	if (c->goaway_due && c->session != NULL)
+	if (c->session != NULL && is_goaway_due(c))
 		say_goaway(c);
 	output_h2_pump(c);
 	if (c->link != NULL)
@@ -490,13 +499,17 @@ carrier_h2_open(struct carrier_h2 *c, const char *forwarded,
 void
 carrier_h2_drain(struct carrier_h2 *c)
 {
-	if (c->state != H2_OPEN)
+	if (c->state == H2_OPEN)
+		carrier_h2_enter(c, H2_DRAINING);
+	if (c->state != H2_DRAINING)
 		return;
-	carrier_h2_enter(c, H2_DRAINING);
-	if (c->server) {
+	if (c->goaway_came) {
+		c->goaway_due = c->server && !c->goaway_sent; /* it opens no more */
+	} else if (c->server && !c->notice_sent) {
 		nghttp2_submit_shutdown_notice(c->session);
 		session_h2_ping(c, SESSION_H2_DRAIN);
 		c->notice_sent = true;
+		c->drain_asked = reactor_now();
 		output_h2_pump(c);
 	}
 	carrier_h2_later(c);

@@ -70,8 +70,9 @@ struct channel *carrier_h2_open(struct carrier_h2 *carrier, const char *forwarde
     const struct channel_events *events, void *owner);
 
 /** Take no new channels; end when the last one is released.  The server tells the client
- * by GOAWAY as H2's shutdown sequence has it: notice, PING, and at its answer the last
- * id. */
+ * by GOAWAY as H2's shutdown sequence has it: notice, PING, and at its answer, or when
+ * the limit for a sign of life has passed without it, the last id.  One that went by
+ * itself needs no notice. */
 void carrier_h2_drain(struct carrier_h2 *carrier);
 
 /** Since when it has been open, by reactor_now(). */

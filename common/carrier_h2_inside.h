@@ -212,6 +212,7 @@ struct carrier_h2 {
 
 	/* drain */
 	bool notice_sent, goaway_due, goaway_sent;
+	double drain_asked; /* when, by reactor_now() */
 };
 
 /* ---- carrier_h2.c ---------------------------------------------------------------- */

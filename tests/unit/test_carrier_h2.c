@@ -413,6 +413,38 @@ START_TEST(a_request_that_crosses_the_shutdown_notice_is_served)
 }
 END_TEST
 
+/* Nor one that has said by itself, ahead of that, that it goes. */
+START_TEST(a_client_that_leaves_the_notice_unanswered_opens_no_streams_for_ever)
+{
+	for (int goes = 0; goes < 2; goes++) {
+		struct scene s;
+		int asked;
+
+		scene_init(&s);
+		meet_server(&s);
+		s.auto_accept = true;
+		peer_settings(&s);
+		carrier_h2_set_keepalive(s.server.carrier, 30, 0.05);
+		if (goes)
+			peer_frame(&s, FRAME_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
+		peer_connects(&s, 1);
+		EXPECT(&s, s.asked == 1);
+		carrier_h2_drain(s.server.carrier);
+		EXPECT(&s, (peer_reads(&s), s.seen[FRAME_GOAWAY] >= 1));
+		usleep(100000);
+		peer_connects(&s, 3);
+		EXPECT(&s, (peer_reads(&s), s.seen[FRAME_GOAWAY] == 2 - goes));
+		asked = s.asked;
+		peer_connects(&s, 5);
+		turns(&s, 10);
+		ck_assert_int_eq(s.asked, asked);
+		give_text(&s.far[0], "goes on");
+		EXPECT(&s, (peer_reads(&s), s.data == 7));
+		scene_clear(&s);
+	}
+}
+END_TEST
+
 START_TEST(a_drained_client_ends_with_its_last_channel)
 {
 	struct scene s;
@@ -1022,6 +1054,7 @@ UNIT_MAIN("carrier_h2", a_channel_opens_with_the_address_of_the_program,
     small_frames_of_one_turn_leave_in_one_record,
     a_drained_server_lets_its_channels_finish,
     a_request_that_crosses_the_shutdown_notice_is_served,
+    a_client_that_leaves_the_notice_unanswered_opens_no_streams_for_ever,
     a_drained_client_ends_with_its_last_channel,
     an_empty_carrier_that_is_drained_ends_at_once,
     a_lost_carrier_cuts_its_channels_behind_their_bytes,
