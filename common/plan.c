@@ -141,7 +141,7 @@ find_service(const struct plan *plan, const struct service_settings *s)
 	return NULL;
 }
 
-static const struct service *
+static struct service *
 find_name(const struct plan *plan, const char *name)
 {
 	for (size_t i = 0; plan != NULL && i < plan->service_count; i++)
@@ -340,10 +340,16 @@ plan_release(struct plan *p)
 bool
 plan_has(const struct plan *plan, const struct service *service)
 {
+	return plan_present(plan, service) == service;
+}
+
+struct service *
+plan_present(const struct plan *plan, const struct service *service)
+{
 	for (size_t i = 0; i < plan->service_count; i++)
 		if (plan->services[i] == service)
-			return true;
-	return false;
+			return plan->services[i];
+	return find_name(plan, service->settings->name);
 }
 
 struct service *

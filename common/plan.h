@@ -67,6 +67,10 @@ void plan_release(struct plan *plan);
 
 bool plan_has(const struct plan *plan, const struct service *service);
 
+/** @service, or what the plan has in its place: the one of the same name.  NULL: neither.
+ */
+struct service *plan_present(const struct plan *plan, const struct service *service);
+
 /** The service behind @door; NULL: the plan does not have it. */
 struct service *plan_service_of(const struct plan *plan, const struct door *door);
 

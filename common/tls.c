@@ -139,6 +139,19 @@ on_second_hello(struct tls *t, const char *name)
 	return TLS_HELLO_UNKNOWN_NAME;
 }
 
+static const char *
+words_of(enum reason reason)
+{
+	switch (reason) {
+	case REASON_FULL:
+		return "maxStreams is reached";
+	case REASON_STOPPED:
+		return "the section is not there any more";
+	default:
+		return reason_text(reason);
+	}
+}
+
 /* Which context is it for? */
 static enum tls_hello
 on_hello(struct tls_observer *observer, const char *name)
@@ -160,9 +173,7 @@ on_hello(struct tls_observer *observer, const char *name)
 		return TLS_HELLO_UNKNOWN_NAME;
 	}
 	if (chosen == NULL) {
-		tls_blame(t, reason, "%s",
-		    reason == REASON_FULL ? "maxStreams is reached"
-					  : reason_text(reason));
+		tls_blame(t, reason, "%s", words_of(reason));
 		t->state = TLS_BROKEN;
 	}
 	t->chosen = chosen;

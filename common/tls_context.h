@@ -119,6 +119,10 @@ void tls_staple_put(
 /** The settings a context was made from. */
 const struct service_settings *tls_context_settings(const SSL_CTX *context);
 
+/** Two servers' contexts: was a client that one let in just now let in by the same rules
+ * and the same trust as the other has?  False also where that cannot be told. */
+bool tls_context_judges_alike(const SSL_CTX *one, const SSL_CTX *other);
+
 /** Let @observer hear of what happens on @ssl.  Right after SSL_new(), and only once. */
 void tls_context_attach(SSL *ssl, struct tls_observer *observer);
 

@@ -26,6 +26,7 @@ struct tls_secrets {
 	size_t staple_count;
 	struct tls_secret ticket_key, ticket_mac;
 	long ticket_period; /* seconds that a key for tickets is used */
+	unsigned char scope[32]; /* of a server's sessions: rules and trust */
 };
 
 /** Those of a context that tls_context_new() made. */

@@ -77,7 +77,7 @@ tls_session_scope(SSL_CTX *context, const struct service_settings *s)
 	const bool flags[] = {
 	    s->verify_chain, s->verify_peer, s->ask_cert, s->require_cert, s->ocsp_aia,
 	    s->ocsp_require};
-	unsigned char scope[EVP_MAX_MD_SIZE];
+	unsigned char *scope = tls_secrets_of(context)->scope;
 	unsigned int length = 0;
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
 	bool ok = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
@@ -91,6 +91,14 @@ tls_session_scope(SSL_CTX *context, const struct service_settings *s)
 	     SSL_CTX_set_session_id_context(context, scope, length) == 1;
 	EVP_MD_CTX_free(digest);
 	return ok;
+}
+
+bool
+tls_context_judges_alike(const SSL_CTX *one, const SSL_CTX *other)
+{
+	return tls_context_settings(one)->ca_path == NULL &&
+	       memcmp(tls_secrets_of(one)->scope, tls_secrets_of(other)->scope,
+		   sizeof(tls_secrets_of(one)->scope)) == 0;
 }
 
 bool

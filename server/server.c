@@ -15,24 +15,40 @@ struct incoming {
 	struct net_address peer;
 };
 
-/* The service whose name the client asks for, at the doors of the one that it came to. */
+/* The service whose name the client asks for, at the doors of the one that it came to, as
+ * the settings are by now. */
 static struct service *
 choose(void *owner, const char *name, enum reason *reason)
 {
 	struct incoming *in = owner;
-	struct service *service =
-	    plan_service_for(worker_plan(in->worker), in->service, name);
+	const struct plan *plan = worker_plan(in->worker);
+	struct service *at = plan_present(plan, in->service);
+	struct service *service = at != NULL ? plan_service_for(plan, at, name) : NULL;
 
-	*reason = REASON_SNI_UNKNOWN;
-	if (service == NULL && in->service->settings->sni_strict)
+	*reason = at != NULL ? REASON_SNI_UNKNOWN : REASON_STOPPED;
+	if (at == NULL || (service == NULL && at->settings->sni_strict))
 		return NULL;
-	if (service != NULL) {
-		service_hold(service);
-		service_release(in->service);
-		in->service = service;
-	}
+	service = service_hold(service != NULL ? service : at);
+	service_release(in->service);
+	in->service = service;
 	*reason = REASON_FULL;
 	return service_is_full(in->service) ? NULL : in->service;
+}
+
+/* Did a reload come between the ClientHello and the end of the handshake? */
+static bool
+is_overtaken(const struct incoming *in)
+{
+	return !plan_has(worker_plan(in->worker), in->service);
+}
+
+/* Whom it let in the service of now might refuse. */
+static bool
+is_judged_otherwise(const struct incoming *in)
+{
+	const struct service *now = plan_present(worker_plan(in->worker), in->service);
+
+	return now == NULL || !tls_context_judges_alike(in->service->context, now->context);
 }
 
 static void
@@ -121,7 +137,7 @@ begin_h2(struct incoming *in, struct link *link)
 	}
 	carrier_h2_set_keepalive(
 	    carrier, settings->keepalive, settings->keepalive_timeout);
-	if (worker_is_draining(in->worker))
+	if (worker_is_draining(in->worker) || is_overtaken(in))
 		carrier_h2_drain(carrier);
 }
 
@@ -136,6 +152,10 @@ on_opened(void *owner, struct link *link)
 		link_close(link, true);
 		on_failed(in, REASON_NO_PROTOCOL,
 		    "multiplex = yes, but the client does not offer " TLS_PROTOCOL_H2);
+	} else if (is_overtaken(in) && is_judged_otherwise(in)) {
+		link_close(link, true);
+		on_failed(in, REASON_STOPPED,
+		    "a reload changed whom to let in while the handshake was under way");
 	} else {
 		begin_raw(in, link);
 	}

@@ -73,6 +73,22 @@ START_TEST(a_service_of_an_older_plan_leads_to_those_of_this_one)
 }
 END_TEST
 
+START_TEST(what_is_in_the_place_of_an_older_service_has_its_name)
+{
+	struct scene s;
+	struct service_settings gone = {.name = "gone"};
+	struct service old = {.settings = &settings[1]}, other = {.settings = &gone};
+
+	scene_init(&s);
+	ck_assert_ptr_eq(plan_present(&s.plan, &s.of[2]), &s.of[2]);
+	ck_assert_ptr_eq(plan_present(&s.plan, &old), &s.of[1]);
+	ck_assert_ptr_null(plan_present(&s.plan, &other));
+	ck_assert(plan_has(&s.plan, &s.of[1]));
+	ck_assert(!plan_has(&s.plan, &old));
+}
+END_TEST
+
 UNIT_MAIN("plan", the_first_line_that_fits_a_name_is_taken,
     a_name_that_fits_no_line_has_no_service, a_line_holds_at_the_doors_that_it_names,
-    a_service_of_an_older_plan_leads_to_those_of_this_one)
+    a_service_of_an_older_plan_leads_to_those_of_this_one,
+    what_is_in_the_place_of_an_older_service_has_its_name)
