@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -17,10 +18,11 @@ struct file_stamp {
 	ino_t inode;
 	off_t size;
 	struct timespec modified, changed;
+	uint64_t within; /* of a folder: what the files in it look like */
 };
 
-/** Look at @path, behind links.  NULL: no file.  If it cannot be looked at errno says
- * why. */
+/** Look at @path, behind links, and if it is a folder at each file in it, too.  NULL: no
+ * file.  If it cannot be looked at errno says why. */
 struct file_stamp file_stamp(const char *path);
 
 /** Are these @count pairs the same? */

@@ -125,6 +125,13 @@ add_service(struct plan *p, struct service *service)
 	return true;
 }
 
+/* What a URI stands for, or the system trusts, is not looked at from outside. */
+static bool
+has_unseen_trust(const struct service_settings *s)
+{
+	return s->ca_store != NULL || s->system_ca;
+}
+
 /* The same lines and the same files make the same service. */
 static struct service *
 find_service(const struct plan *plan, const struct service_settings *s)
@@ -135,7 +142,7 @@ find_service(const struct plan *plan, const struct service_settings *s)
 		const struct service_settings *old = plan->services[i]->settings;
 
 		if (strcmp(old->name, s->name) == 0 && strcmp(old->text, s->text) == 0 &&
-		    !service_look(plan->services[i], now))
+		    !has_unseen_trust(s) && !service_look(plan->services[i], now))
 			return plan->services[i];
 	}
 	return NULL;
