@@ -68,6 +68,35 @@ find(OCSP_BASICRESP *basic, const struct ocsp_matter *m)
 	return NULL;
 }
 
+/* Who may lead to the one who signed: with TRUSTOTHER whoever is among them is believed,
+ * and nobody speaks for himself.  The caller calls sk_X509_free(). */
+static STACK_OF(X509) *
+others(const struct ocsp_matter *m)
+{
+	STACK_OF(X509) *list = sk_X509_new_null();
+
+	for (int i = 0; list != NULL && i < sk_X509_num(m->chain); i++) {
+		X509 *one = sk_X509_value(m->chain, i);
+
+		if (X509_cmp(one, m->certificate) != 0 && sk_X509_push(list, one) == 0) {
+			sk_X509_free(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static bool
+is_signed(const struct ocsp_matter *m, OCSP_BASICRESP *basic)
+{
+	STACK_OF(X509) *list = others(m);
+	bool ok =
+	    list != NULL && OCSP_basic_verify(basic, list, m->store, m->flags) == 1;
+
+	sk_X509_free(list);
+	return ok;
+}
+
 /* One that leaves the number out that was sent along may be a replay; many do. */
 static enum ocsp_answer
 judge_basic(const struct ocsp_matter *m, OCSP_BASICRESP *basic, OCSP_REQUEST *request,
@@ -78,7 +107,7 @@ judge_basic(const struct ocsp_matter *m, OCSP_BASICRESP *basic, OCSP_REQUEST *re
 
 	if (request != NULL && OCSP_check_nonce(request, basic) == 0)
 		words = "is an answer to somebody else";
-	else if (OCSP_basic_verify(basic, m->chain, m->store, m->flags) != 1)
+	else if (!is_signed(m, basic))
 		words = "is of nobody who may give it";
 	else if (single == NULL)
 		words = "is about another certificate";

@@ -22,8 +22,8 @@ enum ocsp_answer {
 bool ocsp_must_staple(const X509 *certificate);
 
 /** About whom, and whose word counts: signed by the issuer, or by somebody whom the
- * issuer has made its responder, with @store as the trust and @chain (NULL: none) as what
- * else may lead there. */
+ * issuer has made its responder, with @store as the trust and @chain (NULL: none), but for
+ * the certificate itself, as what else may lead there. */
 struct ocsp_matter {
 	X509 *certificate;
 	X509 *issuer;

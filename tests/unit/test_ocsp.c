@@ -96,6 +96,36 @@ START_TEST(an_answer_of_a_responder_counts_if_the_issuer_made_it_one)
 }
 END_TEST
 
+/* Not even where the whole chain is believed. */
+START_TEST(nobody_answers_for_himself)
+{
+	struct scene s;
+	STACK_OF(X509) *chain = sk_X509_new_null();
+
+	scene_init(&s);
+	sk_X509_push(chain, s.leaf.x509);
+	sk_X509_push(chain, s.other_leaf.x509);
+	for (int i = 0; i < 2; i++) {
+		const struct certificate *signer = i == 0 ? &s.leaf : &s.other_leaf;
+		size_t length = 0;
+		unsigned char *der = certificate_ocsp(&s.leaf, &s.ca, signer,
+		    V_OCSP_CERTSTATUS_GOOD, 3600, &length);
+		struct ocsp_matter matter = {.certificate = s.leaf.x509,
+		    .issuer = s.ca.x509,
+		    .store = s.store,
+		    .chain = chain,
+		    .flags = OCSP_TRUSTOTHER};
+		char why[128];
+
+		ck_assert_int_eq(ocsp_judge(&matter, der, length, why, sizeof(why)),
+		    i == 0 ? OCSP_NOTHING : OCSP_GOOD);
+		OPENSSL_free(der);
+	}
+	sk_X509_free(chain);
+	scene_clear(&s);
+}
+END_TEST
+
 START_TEST(an_answer_that_is_old_or_about_somebody_else_says_nothing)
 {
 	struct scene s;
@@ -329,6 +359,7 @@ END_TEST
 
 UNIT_MAIN("ocsp", an_answer_of_the_issuer_counts,
     an_answer_of_a_responder_counts_if_the_issuer_made_it_one,
+    nobody_answers_for_himself,
     an_answer_that_is_old_or_about_somebody_else_says_nothing,
     what_is_no_answer_says_nothing, a_demand_for_an_answer_is_read_from_the_certificate,
     a_stapled_answer_is_heeded_and_its_lack_where_it_is_demanded,
