@@ -9,6 +9,8 @@ enum {
 	FEATURE_STATUS_REQUEST = 5, /* the extension that asks for an answer (RFC 6066) */
 	/* Seconds by which two clocks may differ. */
 	CLOCKS_DIFFER = 300,
+	/* Seconds for which an answer counts that does not say for how long. */
+	UNDATED = 86400,
 };
 
 bool
@@ -48,7 +50,8 @@ judge_single(OCSP_SINGLERESP *single, char *why, size_t size)
 	int reason = -1;
 	int status = OCSP_single_get0_status(single, &reason, &revoked, &from, &until);
 
-	if (OCSP_check_validity(from, until, CLOCKS_DIFFER, -1) != 1) {
+	if (OCSP_check_validity(
+		from, until, CLOCKS_DIFFER, until == NULL ? UNDATED : -1) != 1) {
 		snprintf(why, size, "is out of date");
 		return OCSP_NOTHING;
 	}
@@ -90,8 +93,7 @@ static bool
 is_signed(const struct ocsp_matter *m, OCSP_BASICRESP *basic)
 {
 	STACK_OF(X509) *list = others(m);
-	bool ok =
-	    list != NULL && OCSP_basic_verify(basic, list, m->store, m->flags) == 1;
+	bool ok = list != NULL && OCSP_basic_verify(basic, list, m->store, m->flags) == 1;
 
 	sk_X509_free(list);
 	return ok;
@@ -158,14 +160,16 @@ ocsp_until(const struct ocsp_matter *matter, OCSP_RESPONSE *response)
 {
 	OCSP_BASICRESP *basic = OCSP_response_get1_basic(response);
 	OCSP_SINGLERESP *single = basic != NULL ? find(basic, matter) : NULL;
-	ASN1_GENERALIZEDTIME *until = NULL;
+	ASN1_GENERALIZEDTIME *from = NULL, *until = NULL;
 	struct tm day;
 	time_t when = 0;
 
 	if (single != NULL)
-		(void)OCSP_single_get0_status(single, NULL, NULL, NULL, &until);
+		(void)OCSP_single_get0_status(single, NULL, NULL, &from, &until);
 	if (until != NULL && ASN1_TIME_to_tm(until, &day) == 1)
 		when = timegm(&day);
+	else if (from != NULL && ASN1_TIME_to_tm(from, &day) == 1)
+		when = timegm(&day) + UNDATED;
 	OCSP_BASICRESP_free(basic);
 	ERR_clear_error();
 	return when;

@@ -22,8 +22,8 @@ enum ocsp_answer {
 bool ocsp_must_staple(const X509 *certificate);
 
 /** About whom, and whose word counts: signed by the issuer, or by somebody whom the
- * issuer has made its responder, with @store as the trust and @chain (NULL: none), but for
- * the certificate itself, as what else may lead there. */
+ * issuer has made its responder, with @store as the trust and @chain (NULL: none), but
+ * for the certificate itself, as what else may lead there. */
 struct ocsp_matter {
 	X509 *certificate;
 	X509 *issuer;
@@ -41,8 +41,8 @@ enum ocsp_answer ocsp_judge(const struct ocsp_matter *matter, const unsigned cha
 enum ocsp_answer ocsp_judge_response(const struct ocsp_matter *matter,
     OCSP_RESPONSE *response, OCSP_REQUEST *request, char *why, size_t size);
 
-/** Until when a good answer about @matter holds, by the wall clock; 0: it does not say.
- */
+/** Until when a good answer about @matter holds, by the wall clock: one that does not say
+ * so for a day.  0: it cannot be read. */
 time_t ocsp_until(const struct ocsp_matter *matter, OCSP_RESPONSE *response);
 
 #endif

@@ -258,14 +258,15 @@ certificate_write_crl(const char *name, const struct certificate *issuer,
 	return path;
 }
 
-unsigned char *
-certificate_ocsp(const struct certificate *c, const struct certificate *issuer,
-    const struct certificate *signer, int status, long ends, size_t *length)
+/* @ends 0: it does not say until when. */
+static unsigned char *
+make_ocsp(const struct certificate *c, const struct certificate *issuer,
+    const struct certificate *signer, int status, long begins, long ends, size_t *length)
 {
 	OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
 	OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), c->x509, issuer->x509);
-	ASN1_TIME *begun = X509_gmtime_adj(NULL, -200000),
-		  *end = X509_gmtime_adj(NULL, ends);
+	ASN1_TIME *begun = X509_gmtime_adj(NULL, begins),
+		  *end = ends != 0 ? X509_gmtime_adj(NULL, ends) : NULL;
 	OCSP_RESPONSE *response;
 	unsigned char *der = NULL;
 	int n;
@@ -284,6 +285,20 @@ certificate_ocsp(const struct certificate *c, const struct certificate *issuer,
 	ASN1_TIME_free(begun);
 	ASN1_TIME_free(end);
 	return der;
+}
+
+unsigned char *
+certificate_ocsp(const struct certificate *c, const struct certificate *issuer,
+    const struct certificate *signer, int status, long ends, size_t *length)
+{
+	return make_ocsp(c, issuer, signer, status, -200000, ends, length);
+}
+
+unsigned char *
+certificate_ocsp_undated(const struct certificate *c, const struct certificate *issuer,
+    long begins, size_t *length)
+{
+	return make_ocsp(c, issuer, issuer, V_OCSP_CERTSTATUS_GOOD, begins, 0, length);
 }
 
 char *

@@ -66,6 +66,10 @@ char *certificate_write_crl(const char *name, const struct certificate *issuer,
 unsigned char *
 certificate_ocsp(const struct certificate *c, const struct certificate *issuer,
     const struct certificate *signer, int status, long ends, size_t *length);
+/** The same of an answer that does not say until when: it was given at @begins (seconds
+ * from now). */
+unsigned char *certificate_ocsp_undated(const struct certificate *c,
+    const struct certificate *issuer, long begins, size_t *length);
 char *certificates_write_text(const char *name, const char *text);
 
 #endif

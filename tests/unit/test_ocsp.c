@@ -108,8 +108,8 @@ START_TEST(nobody_answers_for_himself)
 	for (int i = 0; i < 2; i++) {
 		const struct certificate *signer = i == 0 ? &s.leaf : &s.other_leaf;
 		size_t length = 0;
-		unsigned char *der = certificate_ocsp(&s.leaf, &s.ca, signer,
-		    V_OCSP_CERTSTATUS_GOOD, 3600, &length);
+		unsigned char *der = certificate_ocsp(
+		    &s.leaf, &s.ca, signer, V_OCSP_CERTSTATUS_GOOD, 3600, &length);
 		struct ocsp_matter matter = {.certificate = s.leaf.x509,
 		    .issuer = s.ca.x509,
 		    .store = s.store,
@@ -137,6 +137,35 @@ START_TEST(an_answer_that_is_old_or_about_somebody_else_says_nothing)
 	ck_assert_int_eq(judge(&s, &s.other_leaf, &s.ca, V_OCSP_CERTSTATUS_REVOKED, 3600,
 			     "is about another certificate"),
 	    OCSP_NOTHING);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(an_answer_that_does_not_say_until_when_holds_for_a_day)
+{
+	static const long begins[] = {-3600, -90000};
+	struct scene s;
+
+	scene_init(&s);
+	for (int i = 0; i < 2; i++) {
+		size_t length = 0;
+		unsigned char *der =
+		    certificate_ocsp_undated(&s.leaf, &s.ca, begins[i], &length);
+		const unsigned char *at = der;
+		OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &at, (long)length);
+		struct ocsp_matter matter = {
+		    .certificate = s.leaf.x509, .issuer = s.ca.x509, .store = s.store};
+		time_t now = time(NULL), until = ocsp_until(&matter, response);
+		char why[128];
+
+		ck_assert_int_eq(ocsp_judge(&matter, der, length, why, sizeof(why)),
+		    i == 0 ? OCSP_GOOD : OCSP_NOTHING);
+		ck_assert_str_eq(why, i == 0 ? "" : "is out of date");
+		ck_assert_int_eq(until > now, i == 0);
+		ck_assert_int_lt(until, now + 86400);
+		OCSP_RESPONSE_free(response);
+		OPENSSL_free(der);
+	}
 	scene_clear(&s);
 }
 END_TEST
@@ -358,9 +387,9 @@ START_TEST(an_answer_tells_until_when_it_holds)
 END_TEST
 
 UNIT_MAIN("ocsp", an_answer_of_the_issuer_counts,
-    an_answer_of_a_responder_counts_if_the_issuer_made_it_one,
-    nobody_answers_for_himself,
+    an_answer_of_a_responder_counts_if_the_issuer_made_it_one, nobody_answers_for_himself,
     an_answer_that_is_old_or_about_somebody_else_says_nothing,
+    an_answer_that_does_not_say_until_when_holds_for_a_day,
     what_is_no_answer_says_nothing, a_demand_for_an_answer_is_read_from_the_certificate,
     a_stapled_answer_is_heeded_and_its_lack_where_it_is_demanded,
     a_server_shows_what_was_put_in_until_it_is_old,
