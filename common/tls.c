@@ -367,6 +367,23 @@ check_route(struct tls *t)
 	    identity_names(certificate, names, sizeof(names)), tls_sni(t));
 }
 
+/* Whatever was agreed on: where somebody has to be known, somebody is. */
+static void
+check_known(struct tls *t)
+{
+	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
+	bool has_to = SSL_is_server(t->ssl) ? s->require_cert
+					    : s->verify_chain || s->verify_peer ||
+						  identity_has_rules(s);
+
+	if (!has_to || SSL_get0_peer_certificate(t->ssl) != NULL ||
+	    tls_psk_identity(t) != NULL)
+		return;
+	t->state = TLS_BROKEN;
+	tls_blame(t, REASON_CERT_MISSING,
+	    "the far end showed neither a certificate nor a pre-shared key");
+}
+
 static void
 complete(struct tls *t)
 {
@@ -374,7 +391,8 @@ complete(struct tls *t)
 	t->opened = reactor_now();
 	free(t->asked);
 	t->asked = NULL;
-	if (tls_is_resumed(t))
+	check_known(t);
+	if (t->state == TLS_OPEN && tls_is_resumed(t))
 		check_resumed(t);
 	if (t->state == TLS_OPEN && !SSL_is_server(t->ssl))
 		check_route(t);

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -102,6 +103,63 @@ set_option(SSL_CTX *context, const char *text, struct err *e)
 	    text);
 }
 
+static bool
+is_open_door(const SSL_CIPHER *cipher)
+{
+	return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null ||
+	       SSL_CIPHER_get_cipher_nid(cipher) == NID_undef;
+}
+
+static bool
+has_open_door(const STACK_OF(SSL_CIPHER) *ciphers)
+{
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
+		if (is_open_door(sk_SSL_CIPHER_value(ciphers, i)))
+			return true;
+	return false;
+}
+
+/* The names of the others that TLS 1.2 has, with colons between.  The caller frees it. */
+static char *
+name_others(const STACK_OF(SSL_CIPHER) *ciphers)
+{
+	char *list = NULL;
+	size_t length;
+	FILE *out = open_memstream(&list, &length);
+
+	for (int i = 0; out != NULL && i < sk_SSL_CIPHER_num(ciphers); i++) {
+		const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+
+		if (!is_open_door(cipher) &&
+		    SSL_CIPHER_get_auth_nid(cipher) != NID_auth_any)
+			fprintf(out, "%s:", SSL_CIPHER_get_name(cipher));
+	}
+	if (out == NULL || fclose(out) == 0)
+		return list;
+	free(list);
+	return NULL;
+}
+
+/* Whoever wrote the list, and whatever the security level: no cipher without certificate
+ * or key, so that nobody comes in who shows neither, and none that does not encrypt. */
+static bool
+close_doors(SSL_CTX *context, struct err *e)
+{
+	char *others;
+	bool ok;
+
+	if (!has_open_door(SSL_CTX_get_ciphers(context)))
+		return true;
+	if ((others = name_others(SSL_CTX_get_ciphers(context))) == NULL)
+		return err_set(e, "out of memory");
+	ok = SSL_CTX_set_cipher_list(context, others) == 1 ||
+	     err_set(e, "ciphers: none of them both asks for a certificate or key and "
+			"encrypts (aNULL, eNULL)");
+	free(others);
+	ERR_clear_error();
+	return ok;
+}
+
 bool
 tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
@@ -112,7 +170,7 @@ tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *
 	SSL_CTX_clear_options(context, never);
 	if (tls_asks_about_clients(s))
 		SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-	return true;
+	return close_doors(context, e);
 }
 
 /* ---- commands -------------------------------------------------------------------- */

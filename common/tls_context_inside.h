@@ -25,7 +25,7 @@ struct tls_secrets {
 	struct tls_staple staples[SETTINGS_CERTIFICATES];
 	size_t staple_count;
 	struct tls_secret ticket_key, ticket_mac;
-	long ticket_period; /* seconds that a key for tickets is used */
+	long ticket_period;      /* seconds that a key for tickets is used */
 	unsigned char scope[32]; /* of a server's sessions: rules and trust */
 };
 
@@ -38,14 +38,14 @@ SSL_CTX *tls_choices_begin(const struct service_settings *s, struct err *e);
 /** What it uses, as @s says. */
 bool tls_choices_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
-/** OpenSSL's options, when all else is done. */
+/** OpenSSL's options, when all else is done, and what no list of ciphers may open. */
 bool tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
 /** Sessions count within the same service, rules and trust alone, which are loaded. */
 bool tls_session_scope(SSL_CTX *context, const struct service_settings *s);
 
-/** Does a server ask OCSP responders about its clients?  That is after the handshake, and a
- * session would be handed out in it: so it hands out none. */
+/** Does a server ask OCSP responders about its clients?  That is after the handshake, and
+ * a session would be handed out in it: so it hands out none. */
 bool tls_asks_about_clients(const struct service_settings *s);
 
 /** The secrets of tickets, if @s has them.  False: out of memory. */

@@ -735,6 +735,30 @@ make_other_ca(void)
 	    &(struct certificate_wish){.common_name = "other CA", .is_ca = true});
 }
 
+/* However it came about; no list of ciphers that we load would let it.  A server that
+ * wants a certificate asks for one even then, and OpenSSL's clients take that ill. */
+START_TEST(nobody_comes_in_who_shows_nothing)
+{
+	struct scene s;
+	SSL_CTX *contexts[2];
+
+	scene_init(&s, TLS1_2_VERSION);
+	s.bench.server.require_cert = s.bench.server.ask_cert = false;
+	contexts[0] = s.client_context = bench_context(&s.bench.client);
+	contexts[1] = s.server_context = bench_context(&s.bench.server);
+	for (int i = 0; i < 2; i++) {
+		SSL_CTX_set_security_level(contexts[i], 0);
+		ck_assert_int_eq(SSL_CTX_set_cipher_list(contexts[i], "AECDH"), 1);
+	}
+	open_ends(&s, NULL);
+	shake(&s);
+	ck_assert_int_eq(s.server.state, TLS_OPEN);
+	expect_words(&s.client, REASON_CERT_MISSING,
+	    "neither a certificate nor a pre-shared key");
+	scene_clear(&s);
+}
+END_TEST
+
 START_TEST(a_client_certificate_of_another_ca_is_refused)
 {
 	for (size_t i = 0; i < 2; i++) {
@@ -1529,7 +1553,7 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     eof_before_client_hello_is_a_probe, eof_in_the_middle_of_the_handshake_says_so,
     a_peer_without_tls_is_named_so, a_client_without_tls_is_named_so,
     a_client_that_shows_no_certificate_is_refused,
-    a_client_certificate_of_another_ca_is_refused,
+    nobody_comes_in_who_shows_nothing, a_client_certificate_of_another_ca_is_refused,
     a_server_that_has_another_name_is_refused_and_its_names_are_told,
     a_server_of_an_unknown_ca_is_refused,
     a_ca_of_the_same_name_and_another_key_is_told_as_an_unknown_one,

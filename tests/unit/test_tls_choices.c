@@ -180,6 +180,50 @@ START_TEST(a_security_level_is_as_it_is_written_and_never_below_by_the_ciphers)
 }
 END_TEST
 
+/* How many ciphers of TLS 1.2 are left of @list. */
+static int
+ciphers_of(struct bench *b, char *list)
+{
+	SSL_CTX *context;
+	STACK_OF(SSL_CIPHER) *ciphers;
+	int count = 0;
+
+	b->server.ciphers = list;
+	context = bench_context(&b->server);
+	ck_assert_int_eq(SSL_CTX_get_security_level(context), 0);
+	ciphers = SSL_CTX_get_ciphers(context);
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+		const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+
+		ck_assert_int_ne(SSL_CIPHER_get_auth_nid(cipher), NID_auth_null);
+		ck_assert_int_ne(SSL_CIPHER_get_cipher_nid(cipher), NID_undef);
+		count += SSL_CIPHER_get_auth_nid(cipher) != NID_auth_any;
+	}
+	SSL_CTX_free(context);
+	return count;
+}
+
+START_TEST(no_cipher_does_without_certificates_or_encryption)
+{
+	static char secure[] = "CipherString:ALL:eNULL:@SECLEVEL=0", *item = secure;
+	struct bench b;
+
+	bench_init(&b);
+	b.server.security_level = 0;
+	ck_assert_int_eq(ciphers_of(&b, "ADH-AES128-SHA:ECDHE-ECDSA-AES128-GCM-SHA256:"
+					"ECDHE-ECDSA-NULL-SHA"),
+	    1);
+	ck_assert_int_gt(ciphers_of(&b, "ALL:aNULL:eNULL"), 10);
+	b.server.config = one(&item);
+	ck_assert_int_gt(ciphers_of(&b, NULL), 10);
+	b.server.config.count = 0;
+	b.server.ciphers = "aNULL:eNULL";
+	expect_error(&b.server, "ciphers: none of them");
+	b.server.ciphers = NULL;
+	bench_clear(&b);
+}
+END_TEST
+
 START_TEST(fips_is_an_error_where_there_is_no_provider_and_kept_to_where_there_is)
 {
 	struct bench b;
@@ -229,5 +273,6 @@ UNIT_MAIN("tls_choices", options_are_set_and_cleared_by_openssls_names,
     commands_are_run_but_never_open_a_door, a_command_that_is_wrong_is_told,
     what_a_command_leaves_of_the_versions_is_judged,
     a_security_level_is_as_it_is_written_and_never_below_by_the_ciphers,
+    no_cipher_does_without_certificates_or_encryption,
     fips_is_an_error_where_there_is_no_provider_and_kept_to_where_there_is,
     hybrid_groups_are_used_where_openssl_has_them)
