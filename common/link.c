@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-	/* Unfinished at a time, on one worker. */
+	/* Unfinished at a time, on one worker, whatever it may have. */
 	MOST_HANDSHAKES = 1024,
 	/* Worked on in one turn: each may cost a millisecond, which streams wait for. */
 	HANDSHAKES_A_TURN = 4,
@@ -178,6 +178,22 @@ refuse(struct link *l, enum reason reason, const char *detail)
 	enter_closing(l, refused_wait);
 }
 
+/* It is gone at once, since there is a flood of them. */
+bool
+link_set_give_way(struct link_set *set)
+{
+	struct link *l = TAILQ_FIRST(&set->handshakes);
+
+	if (l == NULL)
+		return false;
+	leave_handshakes(l);
+	count_add(&l->counts->failures[REASON_FULL], 1);
+	l->events->failed(l->owner, REASON_FULL,
+	    "too many unfinished handshakes: the oldest gave way");
+	reap(l, false);
+	return true;
+}
+
 /* One more.  A flood of connections on which nothing comes leaves room for good ones. */
 static void
 enter_handshakes(struct link *l)
@@ -186,9 +202,8 @@ enter_handshakes(struct link *l)
 
 	l->counted = true;
 	TAILQ_INSERT_TAIL(&set->handshakes, l, handshake_entry);
-	if (++set->handshake_count > MOST_HANDSHAKES)
-		refuse(TAILQ_FIRST(&set->handshakes), REASON_FULL,
-		    "too many unfinished handshakes: the oldest gave way");
+	if (++set->handshake_count > set->handshake_most)
+		(void)link_set_give_way(set);
 }
 
 /* Who is not worked on in this turn is told again in the next. */
@@ -518,8 +533,17 @@ void
 link_set_init(struct link_set *set, struct reactor *reactor, struct budget *windows)
 {
 	*set = (struct link_set){
-	    .reactor = reactor, .windows = windows, .turn_left = HANDSHAKES_A_TURN};
+	    .reactor = reactor,
+	    .windows = windows,
+	    .turn_left = HANDSHAKES_A_TURN,
+	    .handshake_most = MOST_HANDSHAKES};
 	TAILQ_INIT(&set->handshakes);
+}
+
+void
+link_set_limit(struct link_set *set, size_t most)
+{
+	set->handshake_most = most < MOST_HANDSHAKES ? most : MOST_HANDSHAKES;
 }
 
 void

@@ -38,6 +38,7 @@ struct link_set {
 	size_t count; /* of them, and of those who hold the set */
 	TAILQ_HEAD(link_queue, link) handshakes; /* unfinished, the oldest first */
 	size_t handshake_count;
+	size_t handshake_most; /* see link_set_limit() */
 	unsigned turn; /* of the loop, in which this many more may be worked on: */
 	int turn_left;
 	void (*emptied)(void *owner); /* the last one is gone; called from the loop */
@@ -119,6 +120,14 @@ void link_cancel(struct link *link);
 
 /** An open link gets a carrier. */
 void link_adopt(struct link *link, const struct link_carrier *carrier, void *owner);
+
+/** Of handshakes that strangers leave unfinished at most @most at a time, and never more
+ * than link.c allows. */
+void link_set_limit(struct link_set *set, size_t most);
+
+/** Let the oldest unfinished handshake of a stranger give way to somebody else.  False:
+ * there is none. */
+bool link_set_give_way(struct link_set *set);
 
 /** What to wait for beside the room to send what is kept, which always is waited for. */
 void link_wait(struct link *link, bool readable);

@@ -15,8 +15,10 @@ enum {
 	/* Connections that a worker may have more than the idlest before that one gets
 	 * the next. */
 	SKEW = 16,
-	/* Carriers of many streams that may be open whatever maxConnections is. */
+	/* Carriers of many streams that may be open whatever maxConnections is, */
 	LEAST_CARRIERS = 64,
+	/* and handshakes of strangers that a worker may leave unfinished. */
+	LEAST_HANDSHAKES = 8,
 };
 
 /* Seconds for alerts to be heard, once streams were cut off. */
@@ -153,6 +155,16 @@ keep_carriers(struct worker *w)
 	}
 }
 
+/* Unfinished handshakes count among connections: at most half of all are. */
+static void
+limit_handshakes(struct worker *w)
+{
+	long most = atomic_load(&w->setup->most) / (2 * (long)w->setup->count);
+
+	link_set_limit(
+	    &w->links, (size_t)(most > LEAST_HANDSHAKES ? most : LEAST_HANDSHAKES));
+}
+
 static bool
 is_in_plan(const void *plan, const struct service *service)
 {
@@ -165,6 +177,7 @@ follow(struct worker *w, struct plan *plan)
 {
 	plan_release(w->plan);
 	w->plan = plan;
+	limit_handshakes(w);
 	if (w->order != ORDER_NONE)
 		return;
 	if (!listener_list_follow(
@@ -209,6 +222,13 @@ charge(struct worker *w)
 	}
 	atomic_fetch_add(&w->load, 1);
 	return true;
+}
+
+/* Whoever is known, or may become so, goes ahead of a stranger who says nothing. */
+static bool
+charge_or_make_way(struct worker *w, struct worker *to)
+{
+	return charge(to) || (link_set_give_way(&w->links) && charge(to));
 }
 
 static void
@@ -260,7 +280,7 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 	struct worker *w = owner, *to = choose(w);
 
 	turn_note(&w->reactor.turn, "a new connection");
-	if (is_turned_away(w, service) || !charge(to)) {
+	if (is_turned_away(w, service) || !charge_or_make_way(w, to)) {
 		turn_away(w, service, fd);
 	} else if (to == w) {
 		w->setup->arrival(w, service, fd, peer);
@@ -294,6 +314,7 @@ run(void *arg)
 {
 	struct worker *w = arg;
 
+	limit_handshakes(w);
 	keep_carriers(w);
 	ev_run(w->loop, 0);
 	stream_set_cut(&w->streams, REASON_STOPPED); /* those that began since the stop */
@@ -498,7 +519,7 @@ worker_release_carrier(struct worker *w)
 bool
 worker_charge(struct worker *w)
 {
-	return charge(w);
+	return charge_or_make_way(w, w);
 }
 
 void

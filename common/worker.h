@@ -89,7 +89,8 @@ bool worker_is_draining(const struct worker *worker);
 bool worker_charge_carrier(struct worker *worker);
 void worker_release_carrier(struct worker *worker);
 
-/** Count a stream that came on a carrier; worker_release() follows.  False: too many. */
+/** Count a stream that came on a carrier, for which a handshake that somebody left
+ * unfinished gives way; worker_release() follows.  False: too many. */
 bool worker_charge(struct worker *worker);
 
 /** One of the connections handed over is gone. */

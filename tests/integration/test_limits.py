@@ -77,6 +77,20 @@ def test_handshakes_that_never_end_keep_nobody_out(pair):
     echo(stream)
 
 
+def test_handshakes_that_never_end_take_no_connection_from_anybody(make_pair):
+    """Neither from a stream on a carrier that is open, nor from who comes in anew."""
+    most = 40
+    pair = make_pair(server={"maxConnections": most})
+    stream = pair.open()
+    echo(stream)
+    with strangers(pair.server.port, most + 10):
+        pair.server.process.wait_line("too many unfinished handshakes")
+        others = [pair.open() for _ in range(3 * most // 4)]
+        for other in [stream, *others]:
+            echo(other)
+    assert not pair.server.process.lines_with("maxConnections is reached")
+
+
 def test_garbage_is_named_once_and_keeps_nobody_out(pair):
     stream = pair.open()
     with strangers(pair.server.port, 50) as guests:
