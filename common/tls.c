@@ -372,9 +372,9 @@ static void
 check_known(struct tls *t)
 {
 	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
-	bool has_to = SSL_is_server(t->ssl) ? s->require_cert
-					    : s->verify_chain || s->verify_peer ||
-						  identity_has_rules(s);
+	bool has_to = SSL_is_server(t->ssl)
+			  ? s->require_cert
+			  : s->verify_chain || s->verify_peer || identity_has_rules(s);
 
 	if (!has_to || SSL_get0_peer_certificate(t->ssl) != NULL ||
 	    tls_psk_identity(t) != NULL)
@@ -470,6 +470,29 @@ shake(struct tls *t)
 	return result;
 }
 
+/* OpenSSL makes room for a ClientHello of 128 KiB as soon as somebody says that one
+ * follows, and that is in its first nine bytes: a record of a handshake, its version and
+ * length; a ClientHello and its length. */
+static bool
+claims_too_much(const struct tls *t)
+{
+	size_t kept = buf_length(&t->hello);
+	uint8_t start[9];
+
+	if (t->choose == NULL || kept + t->input_left < sizeof(start) ||
+	    kept >= sizeof(start))
+		return false;
+	if (kept > 0)
+		memcpy(start, buf_bytes(&t->hello), kept);
+	memcpy(start + kept, t->input, sizeof(start) - kept);
+	if (start[0] != SSL3_RT_HANDSHAKE)
+		return false;
+	if (start[3] == 0 && start[4] < 4)
+		return true; /* in pieces that hide it; no client does that */
+	return start[5] == SSL3_MT_CLIENT_HELLO &&
+	       (start[6] << 16 | start[7] << 8 | start[8]) > HANDSHAKE_BATCH;
+}
+
 enum tls_state
 tls_handshake(struct tls *t)
 {
@@ -479,6 +502,11 @@ tls_handshake(struct tls *t)
 	receive(t, HANDSHAKE_BATCH);
 	if ((t->handshake_bytes += t->input_left - buf_length(&t->in)) > HANDSHAKE_MOST) {
 		tls_blame(t, REASON_TLS_FAILED, "the handshake is too large");
+		t->input_left = 0;
+		return t->state = TLS_BROKEN;
+	}
+	if (claims_too_much(t)) {
+		tls_blame(t, REASON_TLS_FAILED, "the ClientHello is too large");
 		t->input_left = 0;
 		return t->state = TLS_BROKEN;
 	}

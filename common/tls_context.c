@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum {
+	/* Of a client's certificate and those above it: OpenSSL makes room for as many as
+	 * anybody says that there are. */
+	CLIENT_CHAIN_BYTES = 32 * 1024,
+};
+
 /* A place in every SSL_CTX, given back with it. */
 static int secrets_index;
 
@@ -207,6 +213,7 @@ set_server_sessions(
 	SSL_CTX_sess_set_cache_size(context, s->session_cache_size);
 	SSL_CTX_set_timeout(context, s->session_cache_timeout);
 	SSL_CTX_set_num_tickets(context, resume ? 1 : 0);
+	SSL_CTX_set_max_cert_list(context, CLIENT_CHAIN_BYTES);
 	SSL_CTX_set_client_hello_cb(context, on_client_hello, NULL);
 	SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
 	tls_staple_show(context, s, secrets);

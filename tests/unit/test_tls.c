@@ -661,6 +661,64 @@ START_TEST(eof_before_client_hello_is_a_probe)
 }
 END_TEST
 
+static SSL_CTX *
+choose_same(void *chooser, const char *name, enum reason *reason)
+{
+	struct scene *s = chooser;
+
+	(void)name;
+	(void)reason;
+	return s->server_context;
+}
+
+/* As soon as it is said, and before there is room for it. */
+START_TEST(a_client_hello_that_claims_to_be_huge_is_refused_at_once)
+{
+	static const struct {
+		const char bytes[10];
+		enum tls_state state;
+	} cases[] = {
+	    {"\x16\3\1\2\0\1\0\x80\1", TLS_BROKEN},
+	    {"\x16\3\1\0\3\1\0\0\0", TLS_BROKEN},
+	    {"\x16\3\1\2\0\1\0\1\xfc", TLS_HANDSHAKE},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t first = 1; first <= 9; first += 4) {
+			struct scene s;
+			ssize_t rest = (ssize_t)(9 - first);
+
+			scene_init(&s, TLS1_3_VERSION);
+			open_ends(&s, NULL);
+			s.server.choose = choose_same;
+			s.server.chooser = &s;
+			ck_assert_int_eq(
+			    write(s.fds[0], cases[i].bytes, first), (ssize_t)first);
+			tls_handshake(&s.server);
+			ck_assert_int_eq(
+			    write(s.fds[0], cases[i].bytes + first, (size_t)rest), rest);
+			if (rest > 0)
+				tls_handshake(&s.server);
+			ck_assert_int_eq(s.server.state, cases[i].state);
+			if (cases[i].state == TLS_BROKEN)
+				expect_words(&s.server, REASON_TLS_FAILED,
+				    "the ClientHello is too large");
+			scene_clear(&s);
+		}
+}
+END_TEST
+
+START_TEST(a_certificate_of_a_client_may_be_as_large_as_any_honest_one)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	ck_assert_int_eq(SSL_get_max_cert_list(s.server.ssl), 32 * 1024);
+	scene_clear(&s);
+}
+END_TEST
+
 START_TEST(eof_in_the_middle_of_the_handshake_says_so)
 {
 	struct scene s;
@@ -753,8 +811,8 @@ START_TEST(nobody_comes_in_who_shows_nothing)
 	open_ends(&s, NULL);
 	shake(&s);
 	ck_assert_int_eq(s.server.state, TLS_OPEN);
-	expect_words(&s.client, REASON_CERT_MISSING,
-	    "neither a certificate nor a pre-shared key");
+	expect_words(
+	    &s.client, REASON_CERT_MISSING, "neither a certificate nor a pre-shared key");
 	scene_clear(&s);
 }
 END_TEST
@@ -1550,9 +1608,11 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     a_forged_record_breaks_the_stream_behind_the_bytes_before_it,
     garbage_behind_the_handshake_breaks_the_stream, a_lost_socket_holds_nothing_back,
     a_write_to_a_lost_socket_makes_it_deaf, eof_before_server_hello_means_no_pod,
-    eof_before_client_hello_is_a_probe, eof_in_the_middle_of_the_handshake_says_so,
-    a_peer_without_tls_is_named_so, a_client_without_tls_is_named_so,
-    a_client_that_shows_no_certificate_is_refused,
+    eof_before_client_hello_is_a_probe,
+    a_client_hello_that_claims_to_be_huge_is_refused_at_once,
+    a_certificate_of_a_client_may_be_as_large_as_any_honest_one,
+    eof_in_the_middle_of_the_handshake_says_so, a_peer_without_tls_is_named_so,
+    a_client_without_tls_is_named_so, a_client_that_shows_no_certificate_is_refused,
     nobody_comes_in_who_shows_nothing, a_client_certificate_of_another_ca_is_refused,
     a_server_that_has_another_name_is_refused_and_its_names_are_told,
     a_server_of_an_unknown_ca_is_refused,

@@ -189,7 +189,7 @@ END_TEST
 
 START_TEST(a_hello_without_end_is_not_kept_for_ever)
 {
-	static const uint8_t record[] = {22, 3, 1, 0x40, 0, 1, 1, 0, 0};
+	static const uint8_t record[] = {22, 3, 1, 0x40, 0, 1, 0, 0x80, 0};
 	static const uint8_t more[0x4000];
 	struct scene s;
 
