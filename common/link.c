@@ -445,7 +445,9 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 keep_session(void *keeper, SSL_SESSION *session)
 {
-	target_keep_session(keeper, session);
+	const struct link *l = keeper;
+
+	target_keep_session(l->target, session, tls_is_resumed(&l->tls));
 }
 
 /* From now on the link is the chosen service's. */
@@ -480,12 +482,14 @@ choose(void *chooser, const char *name, enum reason *reason)
 static bool
 say_hello(struct link *l)
 {
-	SSL_SESSION *session = target_session(l->target);
-	bool ok = tls_prepare(&l->tls, l->service->settings->sni, session, l->offers_h2);
+	const struct service_settings *s = l->service->settings;
+	SSL_SESSION *session =
+	    target_session(l->target, (double)s->session_cache_timeout);
+	bool ok = tls_prepare(&l->tls, s->sni, session, l->offers_h2);
 
 	SSL_SESSION_free(session);
 	l->tls.keep_session = keep_session;
-	l->tls.keeper = l->target;
+	l->tls.keeper = l;
 	if (ok && tls_handshake(&l->tls) != TLS_HANDSHAKE)
 		ev_feed_event(loop_of(l), &l->watch.io, EV_READ); /* told from the loop */
 	return ok;

@@ -801,7 +801,8 @@ static const struct option rows[] = {
 	.min = 1,
 	.max = 604800,
 	.syntax = "1 to 604800 seconds",
-	.help = "A session is good for this long, a ticket too",
+	.help = "A session is good for this long, a ticket too, and the client pays a "
+		"full handshake after it, however often it was given another one",
     },
     {
 	.name = "ticketKeySecret",

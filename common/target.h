@@ -26,10 +26,11 @@ struct target {
 
 	pthread_mutex_t lock; /* of all below; taken per opening and TLS handshake */
 	SSL_SESSION *session; /* the newest that was not refused; NULL: none */
-	double raw_until;     /* till then h2 is not offered; both by reactor_now() */
-	double rest;          /* seconds, of its latest rest; 0: it is well */
-	double due;           /* when that is over */
-	bool scouted;         /* since it is over one stream tries it */
+	double judged;    /* when the server's certificate was, for it; as those below */
+	double raw_until; /* till then h2 is not offered; both by reactor_now() */
+	double rest;      /* seconds, of its latest rest; 0: it is well */
+	double due;       /* when that is over */
+	bool scouted;     /* since it is over one stream tries it */
 };
 
 /** @name must outlive it. */
@@ -53,11 +54,14 @@ bool target_bears(struct target *target, unsigned heartbeats);
 /** It aborted behind so many. */
 void target_set_overrun(struct target *target, unsigned heartbeats);
 
-/** A copy of the session kept for a target, or NULL; the caller frees it. */
-SSL_SESSION *target_session(struct target *target);
+/** A copy of the session kept for a target, or NULL; the caller frees it.  However often
+ * it was resumed and given anew since: @most seconds behind a full handshake there is
+ * another one, in which the server is judged. */
+SSL_SESSION *target_session(struct target *target, double most);
 
-/** Keep @session, which is the target's from now on, in place of the one before. */
-void target_keep_session(struct target *target, SSL_SESSION *session);
+/** Keep @session, which is the target's from now on, in place of the one before.
+ * @resumed: the connection that brought it was itself resumed. */
+void target_keep_session(struct target *target, SSL_SESSION *session, bool resumed);
 
 /* ---- whom to try; @now by reactor_now() ------------------------------------------ */
 

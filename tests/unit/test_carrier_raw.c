@@ -456,7 +456,7 @@ START_TEST(a_session_that_was_refused_is_not_tried_again)
 	start(&s, 60);
 	EXPECT(&s, (peer_shakes(&s), s.failed == 1));
 	ck_assert_int_eq(s.reason, REASON_NAME_MISMATCH);
-	again = target_session(&s.target);
+	again = target_session(&s.target, 3600);
 	ck_assert_msg(again == NULL, "the refused session is offered again");
 	SSL_SESSION_free(again);
 	scene_clear(&s);

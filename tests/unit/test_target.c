@@ -251,8 +251,47 @@ START_TEST(a_reload_forgets_nothing_of_a_target_that_stays)
 }
 END_TEST
 
+static SSL_SESSION *
+new_session(void)
+{
+	SSL_SESSION *session = SSL_SESSION_new();
+
+	ck_assert_ptr_nonnull(session);
+	ck_assert_int_eq(
+	    SSL_SESSION_set1_id(session, (const unsigned char *)"0123", 4), 1);
+	return session;
+}
+
+static bool
+has_session(double most)
+{
+	SSL_SESSION *session = target_session(&targets[0], most);
+
+	SSL_SESSION_free(session);
+	return session != NULL;
+}
+
+START_TEST(a_session_is_not_resumed_without_end)
+{
+	double judged;
+
+	setup();
+	target_keep_session(&targets[0], new_session(), false);
+	ck_assert(has_session(3600));
+	ck_assert(!has_session(0));
+	judged = targets[0].judged;
+	targets[0].judged = judged - 3601; /* so long ago */
+	ck_assert(!has_session(3600));
+	target_keep_session(&targets[0], new_session(), true);
+	ck_assert(!has_session(3600));
+	target_keep_session(&targets[0], new_session(), false);
+	ck_assert(has_session(3600));
+	teardown();
+}
+END_TEST
+
 UNIT_MAIN("target", a_target_is_called_by_its_line,
-    a_reload_forgets_nothing_of_a_target_that_stays,
+    a_reload_forgets_nothing_of_a_target_that_stays, a_session_is_not_resumed_without_end,
     while_all_are_well_the_first_is_tried, of_one_stream_no_target_is_tried_twice,
     a_target_that_failed_is_left_alone_until_it_is_due,
     only_one_stream_tries_a_target_whose_rest_is_over,
