@@ -33,6 +33,12 @@ psk_keys_free(struct psk_keys *keys)
 }
 
 const struct psk_key *
+psk_keys_at(const struct psk_keys *keys, size_t i)
+{
+	return i < keys->count ? &keys->items[i] : NULL;
+}
+
+const struct psk_key *
 psk_keys_find(const struct psk_keys *keys, const char *identity)
 {
 	for (size_t i = 0; i < keys->count; i++)

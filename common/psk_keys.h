@@ -26,6 +26,9 @@ struct psk_keys *psk_keys_read(const char *path, struct err *e);
 /** NULL is fine.  The keys are wiped. */
 void psk_keys_free(struct psk_keys *keys);
 
+/** Key number @i, from 0 on.  NULL: there are not so many. */
+const struct psk_key *psk_keys_at(const struct psk_keys *keys, size_t i);
+
 /** The key of @identity, or of the first line where that is NULL.  NULL: there is none.
  */
 const struct psk_key *psk_keys_find(const struct psk_keys *keys, const char *identity);

@@ -69,14 +69,28 @@ digest_store(EVP_MD_CTX *digest, SSL_CTX *context)
 	return ok && EVP_DigestUpdate(digest, sum, sizeof(sum)) == 1;
 }
 
+/* Who came in by a key that is gone, or another one, must not resume. */
+static bool
+digest_keys(EVP_MD_CTX *digest, const struct psk_keys *keys)
+{
+	const struct psk_key *key;
+	bool ok = true;
+
+	for (size_t i = 0; ok && keys != NULL && (key = psk_keys_at(keys, i)) != NULL;
+	     i++)
+		ok = digest_text(digest, key->identity) &&
+		     EVP_DigestUpdate(digest, &key->length, sizeof(key->length)) == 1 &&
+		     EVP_DigestUpdate(digest, key->key, key->length) == 1;
+	return ok;
+}
+
 /* What let a peer in under one set of rules must not let it in under another, nor after a
  * CA is gone or a list has come. */
 bool
 tls_session_scope(SSL_CTX *context, const struct service_settings *s)
 {
-	const bool flags[] = {
-	    s->verify_chain, s->verify_peer, s->ask_cert, s->require_cert, s->ocsp_aia,
-	    s->ocsp_require};
+	const bool flags[] = {s->verify_chain, s->verify_peer, s->ask_cert,
+	    s->require_cert, s->ocsp_aia, s->ocsp_require};
 	unsigned char *scope = tls_secrets_of(context)->scope;
 	unsigned int length = 0;
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -84,6 +98,7 @@ tls_session_scope(SSL_CTX *context, const struct service_settings *s)
 
 	ok = ok && digest_text(digest, s->name) && digest_text(digest, s->ca_path) &&
 	     digest_store(digest, context) && digest_rules(digest, s) &&
+	     digest_keys(digest, tls_secrets_of(context)->psk) &&
 	     digest_text(digest, s->ocsp_url) &&
 	     EVP_DigestUpdate(digest, &s->ocsp_flags, sizeof(s->ocsp_flags)) == 1 &&
 	     EVP_DigestUpdate(digest, flags, sizeof(flags)) == 1 &&

@@ -132,8 +132,7 @@ add_list(struct bench *b)
 START_TEST(a_ticket_counts_under_the_same_secrets_rules_and_trust_alone)
 {
 	void (*const changes[])(struct bench * b) = {
-	    change_key, change_mac, change_name, add_rule, add_ca, add_list,
-	    ask_ocsp};
+	    change_key, change_mac, change_name, add_rule, add_ca, add_list, ask_ocsp};
 	struct bench b;
 
 	for (size_t i = 0; i < 2; i++)
@@ -143,6 +142,53 @@ START_TEST(a_ticket_counts_under_the_same_secrets_rules_and_trust_alone)
 			free(b.server.crl_file);
 			bench_clear(&b);
 		}
+}
+END_TEST
+
+/* The client comes by the key "orders" and gets a ticket; then the server has @later. */
+static bool
+outlives_keys(const char *later)
+{
+	struct bench b;
+	SSL_CTX *client_context, *server_context;
+	struct end client, server;
+	SSL_SESSION *session;
+	bool resumed;
+
+	bench_init_tickets(&b, TLS1_2_VERSION); /* in TLS 1.3 it would get none */
+	b.client.psk_secrets = certificates_write_text("client.psk", "orders:" KEY "\n");
+	b.server.psk_secrets =
+	    certificates_write_text("server.psk", "stock:" OTHER "\norders:" KEY "\n");
+	client_context = bench_context(&b.client);
+	server_context = bench_context(&b.server);
+	bench_connect(&client, client_context, &server, server_context, NULL);
+	ck_assert(client.done && server.done);
+	ck_assert_str_eq(SSL_get_psk_identity(server.ssl), "orders");
+	session = SSL_SESSION_dup(client.session);
+	end_clear(&client);
+	end_clear(&server);
+	SSL_CTX_free(server_context);
+	free(certificates_write_text("server.psk", later));
+	server_context = bench_context(&b.server);
+	bench_connect(&client, client_context, &server, server_context, session);
+	resumed = server.done && SSL_session_reused(server.ssl);
+	SSL_SESSION_free(session);
+	end_clear(&client);
+	end_clear(&server);
+	SSL_CTX_free(server_context);
+	SSL_CTX_free(client_context);
+	free(b.client.psk_secrets);
+	free(b.server.psk_secrets);
+	bench_clear(&b);
+	return resumed;
+}
+
+START_TEST(a_ticket_of_who_came_by_a_key_counts_while_the_keys_are_the_same)
+{
+	ck_assert(outlives_keys("stock:" OTHER "\norders:" KEY "\n"));
+	ck_assert(!outlives_keys("stock:" OTHER "\n"));
+	ck_assert(!outlives_keys("stock:" OTHER "\norders:" OTHER "\n"));
+	ck_assert(!outlives_keys("stock:" OTHER "\nothers:" KEY "\n"));
 }
 END_TEST
 
@@ -211,12 +257,11 @@ START_TEST(a_server_that_asks_ocsp_about_its_clients_gives_nothing_to_resume)
 		bench_init_tickets(&b, versions[i % 2]);
 		b.server.ocsp_aia = i / 2 % 2 == 0;
 		b.server.ocsp_url = i / 2 % 2 == 0 ? NULL : "http://127.0.0.1/";
-		b.server.options =
-		    (struct text_list){.items = &item, .count = i / 4};
+		b.server.options = (struct text_list){.items = &item, .count = i / 4};
 		bench_meet(&b, &client, &server);
 		ck_assert(client.done && server.done);
-		ck_assert_msg(client.session == NULL ||
-				  !SSL_SESSION_is_resumable(client.session),
+		ck_assert_msg(
+		    client.session == NULL || !SSL_SESSION_is_resumable(client.session),
 		    "case %zu", i);
 		end_clear(&client);
 		end_clear(&server);
@@ -244,6 +289,7 @@ END_TEST
 UNIT_MAIN("tls_sessions", without_secrets_a_session_ends_with_its_server,
     with_secrets_a_ticket_outlives_its_server,
     a_ticket_counts_under_the_same_secrets_rules_and_trust_alone,
+    a_ticket_of_who_came_by_a_key_counts_while_the_keys_are_the_same,
     a_ticket_is_no_ticket_when_it_is_forged, who_resumes_nothing_gives_nothing_to_resume,
     a_server_that_asks_ocsp_about_its_clients_gives_nothing_to_resume,
     a_cache_is_as_large_and_as_old_as_it_may_be)
