@@ -188,8 +188,8 @@ link_set_give_way(struct link_set *set)
 		return false;
 	leave_handshakes(l);
 	count_add(&l->counts->failures[REASON_FULL], 1);
-	l->events->failed(l->owner, REASON_FULL,
-	    "too many unfinished handshakes: the oldest gave way");
+	l->events->failed(
+	    l->owner, REASON_FULL, "too many unfinished handshakes: the oldest gave way");
 	reap(l, false);
 	return true;
 }
@@ -319,12 +319,15 @@ handshake_step(struct link *l)
 static void
 add_proof(const struct link *l, X509 *certificate, struct link_facts *facts)
 {
+	const struct service_settings *s = l->service->settings;
 	SSL *ssl = l->tls.ssl;
 
 	net_ends(l->tls.fd, &facts->ours, &facts->peers);
 	facts->cipher = SSL_get_cipher_name(ssl);
 	facts->shown = certificate != NULL;
-	facts->verified = facts->shown && SSL_get_verify_result(ssl) == X509_V_OK;
+	/* Where nobody looked at who issued it the result is good, too. */
+	facts->verified = facts->shown && (s->verify_chain || s->verify_peer) &&
+			  SSL_get_verify_result(ssl) == X509_V_OK;
 	if (certificate != NULL)
 		identity_common_name(
 		    certificate, facts->common_name, sizeof(facts->common_name));
@@ -536,8 +539,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 void
 link_set_init(struct link_set *set, struct reactor *reactor, struct budget *windows)
 {
-	*set = (struct link_set){
-	    .reactor = reactor,
+	*set = (struct link_set){.reactor = reactor,
 	    .windows = windows,
 	    .turn_left = HANDSHAKES_A_TURN,
 	    .handshake_most = MOST_HANDSHAKES};

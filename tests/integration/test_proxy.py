@@ -137,6 +137,19 @@ def test_client_without_a_certificate_has_proved_nothing(make_proxy_pair, app):
     assert "SSL_CN" not in tlv
 
 
+def test_certificate_that_nobody_verified_is_not_called_verified(make_proxy_pair, app, certificates):
+    stranger = certificates.stranger_client
+    pair = make_proxy_pair(
+        app.address,
+        2,
+        client={"cert": stranger.certificate, "key": stranger.key},
+        server={"CAfile": None, "verify": 0},
+    )
+    tlv = read_header(pair.open().other).tlv
+    assert tlv["SSL_CLIENT"] == 0x07
+    assert tlv["SSL_VERIFY"] != 0
+
+
 def test_ipv4_beside_ipv6_is_mapped(place, make_proxy_pair, version, app, kind, pod_port):
     """The legacy program comes over IPv6, the router over IPv4."""
     if kind == "raw":
