@@ -2,10 +2,12 @@
 
 #include "common/carrier_h2.h"
 #include "common/carrier_raw.h"
+#include "common/identity.h"
 #include "common/log.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A connection: in its TLS handshake, and as an h2 carrier after it. */
@@ -13,6 +15,8 @@ struct incoming {
 	struct worker *worker;
 	struct service *service;
 	struct net_address peer;
+	struct carrier_h2 *carrier; /* NULL before */
+	time_t expiry; /* of the client's certificate, where it matters; 0: never */
 };
 
 /* The service whose name the client asks for, at the doors of the one that it came to, as
@@ -48,7 +52,8 @@ is_judged_otherwise(const struct incoming *in)
 {
 	const struct service *now = plan_present(worker_plan(in->worker), in->service);
 
-	return now == NULL || !tls_context_judges_alike(in->service->context, now->context);
+	return now == NULL ||
+	       !tls_context_judges_alike(in->service->context, now->context);
 }
 
 static void
@@ -82,6 +87,23 @@ begin_raw(struct incoming *in, struct link *link)
 	incoming_free(in);
 }
 
+/* So that the client comes again, and is judged again. */
+static bool
+has_expired(struct incoming *in)
+{
+	if (in->expiry == 0 || time(NULL) < in->expiry)
+		return false;
+	carrier_h2_drain(in->carrier);
+	return true;
+}
+
+static void
+refuse(struct channel *channel, enum reason reason, const char *detail)
+{
+	channel_answer(channel, reason, detail);
+	channel_release(channel);
+}
+
 /* A stream on an h2 carrier: the legacy program's address came along. */
 static void
 on_asked(void *owner, struct channel *channel, const char *forwarded)
@@ -89,9 +111,13 @@ on_asked(void *owner, struct channel *channel, const char *forwarded)
 	struct incoming *in = owner;
 	char peer[NET_TEXT_SIZE];
 
+	if (has_expired(in)) {
+		refuse(channel, REASON_STOPPED,
+		    "the client's certificate has expired since");
+		return;
+	}
 	if (service_is_full(in->service) || !worker_charge(in->worker)) {
-		channel_answer(channel, REASON_FULL, NULL);
-		channel_release(channel);
+		refuse(channel, REASON_FULL, NULL);
 		return;
 	}
 	if (forwarded[0] == '\0')
@@ -116,12 +142,24 @@ static const struct carrier_h2_events carrier_events = {
 
 static void on_failed(void *owner, enum reason reason, const char *detail);
 
+static time_t
+expiry_of(const struct link *link)
+{
+	const struct service_settings *s = link->service->settings;
+	const X509 *certificate = SSL_get0_peer_certificate(link->tls.ssl);
+
+	return certificate != NULL && (s->verify_chain || s->verify_peer)
+		   ? identity_expiry(certificate)
+		   : 0;
+}
+
 static void
 begin_h2(struct incoming *in, struct link *link)
 {
 	const struct service_settings *settings = in->service->settings;
 	struct carrier_h2 *carrier;
 
+	in->expiry = expiry_of(link);
 	if (!worker_charge_carrier(in->worker)) {
 		link_close(link, true);
 		on_failed(
@@ -135,6 +173,7 @@ begin_h2(struct incoming *in, struct link *link)
 		incoming_free(in);
 		return;
 	}
+	in->carrier = carrier;
 	carrier_h2_set_keepalive(
 	    carrier, settings->keepalive, settings->keepalive_timeout);
 	if (worker_is_draining(in->worker) || is_overtaken(in))

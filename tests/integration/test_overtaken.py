@@ -1,5 +1,7 @@
-"""A reload that comes in the middle of a handshake: nobody comes in for good by rules that hold no more."""
+"""Nobody is in for good by rules that hold no more: a reload comes in the middle of a handshake, a
+certificate expires on an open carrier."""
 
+import datetime
 import socket
 import ssl
 import struct
@@ -10,6 +12,7 @@ from harness import waiting
 from harness.certificates import HOST
 from harness.changes import reload, rewrite
 from harness.h2_peer import ALPN, GOAWAY
+from harness.programs import is_reset
 from harness.talks import WORDS, echo
 from harness.tls_peer import TlsPeer, context_for, tls_client
 
@@ -60,6 +63,22 @@ def test_who_would_be_let_in_again_is_served(pair, app, certificates, kind, chan
     else:
         peer.send(WORDS)
         assert app.accept().receive(len(WORDS)) == WORDS
+
+
+def test_who_expires_meanwhile_opens_no_more_streams(make_pair, certificates, kind):
+    """What is open goes on."""
+    if kind == "raw":
+        pytest.skip("there each stream is judged")
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=10)
+    soon = certificates.issue("soon", "legacy.test", end=end.strftime("%Y%m%d%H%M%SZ"))
+    pair = make_pair(client={"cert": soon.certificate, "key": soon.key, "carriers": 1})
+    stream = pair.open()
+    echo(stream)
+    pair.client.process.wait_line("event=cert-expires")
+    waiting.until(lambda: datetime.datetime.now(datetime.timezone.utc) > end, "the certificate expires")
+    assert is_reset(pair.client.port, WORDS)
+    pair.server.process.wait_line("event=failed why=cert-expired")
+    echo(stream)
 
 
 def test_who_says_the_first_word_later_is_judged_by_the_new_rules(pair, certificates, change):
