@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,6 +310,8 @@ read_part(struct reader *from, const char *path)
 end:
 	if (fd >= 0)
 		close(fd);
+	if (r != NULL)
+		OPENSSL_cleanse(r->line, sizeof(r->line));
 	free(r);
 }
 
@@ -436,6 +439,7 @@ ini_read(const char *file, struct faults *faults)
 	struct reading all = {.ini = ini, .faults = faults};
 	struct reader r = {.all = &all};
 	struct err e;
+	bool ok;
 
 	if (ini == NULL || (ini->file = strdup(file)) == NULL) {
 		err_errno(&e, ENOMEM, "%s", file);
@@ -443,7 +447,9 @@ ini_read(const char *file, struct faults *faults)
 		goto fail;
 	}
 	r.at.file = ini->file;
-	if (read_file(&r))
+	ok = read_file(&r);
+	OPENSSL_cleanse(r.line, sizeof(r.line));
+	if (ok)
 		return ini;
 fail:
 	ini_free(ini);
@@ -454,9 +460,9 @@ static void
 free_section(struct ini_section *section)
 {
 	for (size_t i = 0; i < section->count; i++) {
-		free(section->entries[i].text);
+		text_wipe(section->entries[i].text);
 		free(section->entries[i].name);
-		free(section->entries[i].value);
+		text_wipe(section->entries[i].value);
 	}
 	free(section->entries);
 	free(section->name);

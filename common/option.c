@@ -217,7 +217,7 @@ clear_text(void *place)
 {
 	char **text = place;
 
-	free(*text);
+	text_wipe(*text);
 	*text = NULL;
 }
 

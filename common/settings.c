@@ -29,7 +29,7 @@ clear_service(struct service_settings *s)
 	settings_clear_sni(s);
 	net_name_clear(&s->route);
 	free(s->name);
-	free(s->text);
+	text_wipe(s->text);
 	free(s->file);
 	*s = (struct service_settings){0};
 }
@@ -260,26 +260,40 @@ drop_foreign(struct draft *d)
 	return true;
 }
 
-/* The lines of a section and of the defaults before the first one, one below the other.
- */
+/* Bytes of a section's lines, as write_lines() writes them. */
+static size_t
+lines_length(const struct ini_section *section)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < section->count; i++)
+		length += strlen(section->entries[i].name) +
+			  strlen(section->entries[i].value) + 2;
+	return length;
+}
+
+static char *
+write_lines(char *at, const struct ini_section *section)
+{
+	for (size_t i = 0; i < section->count; i++) {
+		at = stpcpy(at, section->entries[i].name);
+		*at++ = '=';
+		at = stpcpy(at, section->entries[i].value);
+		*at++ = '\n';
+	}
+	return at;
+}
+
+/* The lines of the defaults before the first section and of this one, one below the
+ * other, in memory that never moves: there may be secrets among them. */
 static char *
 text_of(const struct draft *d)
 {
-	const struct ini_section *const parts[] = {d->ini->sections, d->section};
-	char *text = NULL;
-	size_t length;
-	FILE *out = open_memstream(&text, &length);
+	const struct ini_section *head = d->ini->sections;
+	char *text = malloc(lines_length(head) + lines_length(d->section) + 1);
 
-	if (out == NULL)
-		return NULL;
-	for (size_t i = 0; i < 2; i++)
-		for (size_t j = 0; j < parts[i]->count; j++)
-			fprintf(out, "%s=%s\n", parts[i]->entries[j].name,
-			    parts[i]->entries[j].value);
-	if (fclose(out) != 0) {
-		free(text);
-		return NULL;
-	}
+	if (text != NULL)
+		*write_lines(write_lines(text, head), d->section) = '\0';
 	return text;
 }
 

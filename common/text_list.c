@@ -1,7 +1,16 @@
 #include "common/text_list.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+
+void
+text_wipe(char *text)
+{
+	if (text != NULL)
+		OPENSSL_cleanse(text, strlen(text));
+	free(text);
+}
 
 bool
 text_list_add(struct text_list *list, const char *text)
@@ -21,7 +30,7 @@ void
 text_list_clear(struct text_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		free(list->items[i]);
+		text_wipe(list->items[i]);
 	free(list->items);
 	*list = (struct text_list){0};
 }
