@@ -88,12 +88,29 @@ find_identity(const struct settings *settings, struct identity *who, struct err 
 	       find_group(settings->setgid, who, e);
 }
 
+/* A program without the right to leave its groups may have none to leave. */
+static bool
+leave_groups(gid_t own, struct err *e)
+{
+	gid_t group;
+	int failure, count;
+
+	if (setgroups(0, NULL) == 0)
+		return true;
+	failure = errno;
+	count = getgroups(0, NULL);
+	if (failure == EPERM &&
+	    (count == 0 || (count == 1 && getgroups(1, &group) == 1 && group == own)))
+		return true;
+	return err_errno(e, failure, "setgid: leaving other groups");
+}
+
 /* The group first: the user may not be allowed to change it any more. */
 static bool
 become(const struct identity *who, struct err *e)
 {
-	if (who->group_given && setgroups(0, NULL) != 0 && errno != EPERM)
-		return err_errno(e, errno, "setgid: leaving other groups");
+	if (who->group_given && !leave_groups(who->group, e))
+		return false;
 	if (who->group_given && setgid(who->group) != 0)
 		return err_errno(e, errno, "setgid");
 	if (who->user_given && setuid(who->user) != 0)

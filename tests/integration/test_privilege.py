@@ -91,6 +91,21 @@ def test_it_becomes_the_user_asked_for(start_pair, names):
 
 
 @root
+@pytest.mark.parametrize("groups, starts", [("0", True), ("0,4", False)])
+def test_groups_that_it_cannot_leave_are_none_but_its_own(place, router, groups, starts):
+    """It may not leave any: only where there is nothing to leave it starts."""
+    service = {"accept": f"127.0.0.1:{place.ports.reserve()}", **client_options(place, router.port)}
+    path = write_ini(place.folder / "client.ini", {"setgid": "0"}, service)
+    without_right = ["setpriv", "--bounding-set=-setgid", f"--groups={groups}"]
+    process = place.processes.start([*without_right, routeport("client"), path])
+    if starts:
+        process.wait_line("event=ready")
+    else:
+        assert "setgid: leaving other groups" in process.wait_line("event=exit")
+        assert process.wait_exit() == 1
+
+
+@root
 def test_a_key_that_only_root_reads_keeps_the_old_one_in_use(start_pair, place):
     """It was opened before the rights were given up; a reload cannot open it again."""
     pair = start_pair(setuid="nobody")
