@@ -67,6 +67,8 @@ load_own(SSL_CTX *context, const struct service_settings *s, struct err *e)
 		if (!load_pair(context, s, i, e))
 			return false;
 	tls_keys_warn_of_readers(s->key_pass_file);
+	if (s->ticket_key_secret != NULL || s->protocol_password != NULL)
+		tls_keys_warn_of_readers(s->file);
 	return true;
 }
 

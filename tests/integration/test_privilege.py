@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from harness.changes import rewrite
-from harness.pairs import Pair, client_options, is_sanitized, routeport, routeport_client, routeport_server, write_ini
+from harness.pairs import Pair, client_options, is_sanitized, routeport, routeport_client, routeport_server, server_options, write_ini
 from harness.talks import echo
 
 
@@ -168,3 +168,14 @@ def test_a_key_that_everybody_reads_is_warned_about(place, router, certificates)
     shutil.copy(certificates.client.key, key)
     key.chmod(0o440)
     assert not routeport_client(place, router.port, key=key).process.lines_with("key-readable")
+
+
+@pytest.mark.parametrize("mode, warned", [(0o644, True), (0o640, False)])
+def test_a_file_with_secrets_that_everybody_reads_is_warned_about(place, app, mode, warned):
+    secrets = {"ticketKeySecret": "0f" * 32, "ticketMacSecret": "a5" * 16}
+    service = {"accept": f"127.0.0.1:{place.ports.reserve()}", **server_options(place, app.address), **secrets}
+    path = write_ini(place.folder / "server.ini", {}, service)
+    path.chmod(mode)
+    server = place.processes.start([routeport("server"), path])
+    server.wait_line("event=ready")
+    assert bool(server.lines_with("event=key-readable .*server.ini")) == warned
