@@ -123,7 +123,7 @@ void link_adopt(struct link *link, const struct link_carrier *carrier, void *own
 /** What to wait for beside the room to send what is kept, which always is waited for. */
 void link_wait(struct link *link, bool readable);
 
-/** Call the carrier's timer in @seconds, instead of any time set before; 0: never. */
+/** Call the carrier's timer in @seconds, instead of any time set before. */
 void link_set_timer(struct link *link, double seconds);
 
 /** The carrier is done with it.  @abort: tell the far end by a fatal alert behind the
