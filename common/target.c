@@ -1,5 +1,6 @@
 #include "common/target.h"
 
+#include "common/machine.h"
 #include "common/reactor.h"
 
 #include <assert.h>
@@ -102,13 +103,6 @@ target_keep_session(struct target *target, SSL_SESSION *session)
 
 /* ---- whom to try ----------------------------------------------------------------- */
 
-/* Seconds, of @seconds and up to a quarter more or less. */
-static double
-jittered(double seconds)
-{
-	return seconds * (0.75 + drand48() / 2);
-}
-
 /* True: try it.  Whoever tries it after its rest is alone in that until the next one is
  * due, else every stream would wait for a target that still does not answer. */
 static bool
@@ -163,7 +157,7 @@ target_fail(struct target *target, double now)
 		target->rest = well ? rest_first : target->rest * 2;
 		if (target->rest > rest_last)
 			target->rest = rest_last;
-		seconds = jittered(target->rest);
+		seconds = machine_jitter(target->rest, 0.25);
 		target->due = now + seconds;
 		target->scouted = false;
 	}
