@@ -10,7 +10,7 @@
 
 /* Seconds. */
 static const double keepalive = 30, keepalive_limit = 10;
-static const double stale_after = 5; /* of silence; then early DATA waits */
+static const double doubt_after = 5; /* of silence */
 
 static const char *const state_names[] = {
     [H2_OPEN] = "open",
@@ -148,15 +148,8 @@ deliver_room(struct carrier_h2 *c)
 static void
 sign_of_life(struct carrier_h2 *c)
 {
-	struct channel_h2 *ch;
-
 	c->heard = reactor_now();
 	c->asked_at = 0;
-	if (!c->holding)
-		return;
-	c->holding = false;
-	LIST_FOREACH (ch, &c->channels, entry)
-		channel_h2_feed(ch);
 }
 
 static void
@@ -243,8 +236,8 @@ step(struct carrier_h2 *c, bool readable)
 	tell_retired(c);
 	deliver(c);
 	c->turn = NULL;
+	tell_room(c); /* first: those who wait fill the socket again */
 	deliver_room(c);
-	tell_room(c);
 	if (c->ready_count > 0)
 		carrier_h2_later(c);
 	if (c->link == NULL && c->channel_count == 0) {
@@ -449,28 +442,39 @@ stream_limit(const struct carrier_h2 *c)
 				: H2_STREAMS_UNTOLD;
 }
 
+static bool
+takes_streams(const struct carrier_h2 *c)
+{
+	return c->state == H2_OPEN && c->link != NULL && !c->faulty && !c->goaway_came &&
+	       !c->link->tls.deaf;
+}
+
+bool
+carrier_h2_is_in_doubt(const struct carrier_h2 *c)
+{
+	return takes_streams(c) && reactor_now() - c->heard > doubt_after;
+}
+
 bool
 carrier_h2_has_room(const struct carrier_h2 *c)
 {
-	return c->state == H2_OPEN && c->link != NULL && !c->faulty && !c->goaway_came &&
-	       !c->link->tls.deaf && tls_room(&c->link->tls) > 0 &&
-	       c->streams < stream_limit(c);
+	return takes_streams(c) && c->streams < stream_limit(c) &&
+	       !carrier_h2_is_in_doubt(c);
 }
 
-/* A carrier that was silent for long may be dead: what is given to it is lost only once
- * it has shown life. */
-static void
-beware_of_silence(struct carrier_h2 *c)
+bool
+carrier_h2_is_full(const struct carrier_h2 *c)
 {
-	double now = reactor_now();
+	return c->link != NULL && tls_room(&c->link->tls) == 0;
+}
 
-	if (c->holding || now - c->heard < stale_after)
+void
+carrier_h2_ask(struct carrier_h2 *c)
+{
+	if (c->asked_at > 0 || !takes_streams(c))
 		return;
-	c->holding = true;
-	if (c->asked_at == 0) {
-		ask_for_life(c, now);
-		link_set_timer(c->link, c->keepalive_limit);
-	}
+	ask_for_life(c, reactor_now());
+	link_set_timer(c->link, c->keepalive_limit);
 }
 
 struct channel *
@@ -489,7 +493,6 @@ carrier_h2_open(struct carrier_h2 *c, const char *forwarded,
 	}
 	c->streams++;
 	c->streams_ever++;
-	beware_of_silence(c);
 	output_h2_pump(c);
 	if (nghttp2_session_get_next_stream_id(c->session) > H2_LAST_ID)
 		carrier_h2_retire(c);

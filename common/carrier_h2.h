@@ -44,9 +44,18 @@ struct carrier_h2 *
 carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *owner);
 
 /** Client: how many channels it has, and whether it takes another one now (the peer's
- * stream limit, GOAWAY, a full socket). */
+ * stream limit, GOAWAY); not while it is in doubt. */
 size_t carrier_h2_load(const struct carrier_h2 *carrier);
 bool carrier_h2_has_room(const struct carrier_h2 *carrier);
+
+/** Client: its socket takes nothing at the moment, so that a channel may wait a little.
+ */
+bool carrier_h2_is_full(const struct carrier_h2 *carrier);
+
+/** Client: nothing has come for a while, so that it may be dead, and what is given to it
+ * lost.  `room` is told once there is a sign of life, which carrier_h2_ask() asks for. */
+bool carrier_h2_is_in_doubt(const struct carrier_h2 *carrier);
+void carrier_h2_ask(struct carrier_h2 *carrier);
 
 /** What became of an asked channel; see carrier_h2_open(). */
 struct channel_events {

@@ -179,7 +179,6 @@ struct carrier_h2 {
 	bool settings_came;
 	bool goaway_came;
 	double heard; /* when a byte came last */
-	bool holding; /* early DATA waits for a sign of life */
 	uint64_t bytes_in;
 	struct limits_h2 limits;
 	struct budget *windows; /* of what all windows of the program grow by */

@@ -50,7 +50,7 @@ mirror(struct carrier_raw *c)
  * until it would have been due.
  */
 static void
-plan(struct carrier_raw *c, double now, double silence)
+arm(struct carrier_raw *c, double now, double silence)
 {
 	const struct service_settings *s = c->link->service->settings;
 	double next = now + s->keepalive;
@@ -114,7 +114,7 @@ on_timer(void *owner)
 	else
 		beat_if_due(c, now);
 	if (!t->deaf) {
-		plan(c, now, silence);
+		arm(c, now, silence);
 		return;
 	}
 	e->readable = true; /* what has arrived, then the end */
@@ -136,7 +136,7 @@ watch_for_tcp_end(struct carrier_raw *c)
 	if (t->eof || !tls_discard(t) || t->deaf)
 		return;
 	c->look_at = now + probe_after;
-	plan(c, now, 0);
+	arm(c, now, 0);
 }
 
 static void
@@ -300,7 +300,7 @@ carrier_raw_new(struct link *link)
 	};
 	c->link = link;
 	link_adopt(link, &link_carrier, c);
-	plan(c, reactor_now(), 0);
+	arm(c, reactor_now(), 0);
 	warn_without_heartbeat(link);
 	return &c->channel;
 }

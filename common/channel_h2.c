@@ -95,8 +95,7 @@ shared_room(const struct channel_h2 *ch)
 	struct carrier_h2 *c = ch->carrier;
 	int32_t window = nghttp2_session_get_remote_window_size(c->session);
 
-	if (tls_room(&c->link->tls) == 0 || window <= 0 ||
-	    (c->holding && ch->verdict == H2_PENDING))
+	if (tls_room(&c->link->tls) == 0 || window <= 0)
 		return 0;
 	return (size_t)window < c->chunk ? (size_t)window : c->chunk;
 }

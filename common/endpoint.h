@@ -35,7 +35,7 @@ enum {
 };
 
 /** Bytes on loan: valid until the next call on any endpoint of the same worker, but for
- * endpoint_give(). */
+ * endpoint_give() and endpoint_credit(). */
 struct batch {
 	struct iovec parts[BATCH_PARTS];
 	int count;

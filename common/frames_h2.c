@@ -235,6 +235,8 @@ take_headers(struct carrier_h2 *c, struct channel_h2 *ch, uint8_t flags)
 static int
 take_data(struct carrier_h2 *c, struct channel_h2 *ch, const nghttp2_frame *frame)
 {
+	if (ch != NULL) /* it took room in the window, and goes nowhere */
+		ch->credit += (uint32_t)frame->data.padlen;
 	if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
 		if (ch != NULL && !ch->reset)
 			take_end(ch);
@@ -322,6 +324,8 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_
 	struct channel_h2 *ch = channel_of(session, id);
 
 	c->streams--;
+	if (!c->server && c->turn == NULL)
+		carrier_h2_later(c); /* there may be room for another one */
 	if (ch == NULL)
 		return 0;
 	if (c->server && !ch->announced)

@@ -304,10 +304,12 @@ read_answer(struct http_proxy *p)
 			fail(p, REASON_PROXY_REFUSED, "this is no HTTP proxy");
 			return;
 		}
-		if (whole && !judge(p))
-			return;
-		if (whole)
-			p->got = 0;
+		if (whole) {
+			if (judge(p))
+				p->got = 0;
+			return; /* for what came behind an interim answer the loop
+				   calls again */
+		}
 		if (p->got == HTTP_PROXY_ANSWER) {
 			fail(p, REASON_PROXY_REFUSED,
 			    "the header of its answer is longer than %d bytes",

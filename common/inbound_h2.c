@@ -84,7 +84,8 @@ inbound_h2_receive(struct channel_h2 *ch, const uint8_t *bytes, size_t n)
 	note_rest(ch);
 	if (turn->count == H2_PIECES) {
 		inbound_h2_settle(ch);
-		keep(ch, bytes, n);
+		if (ch->end == SOURCE_OPEN) /* nothing comes behind a gap */
+			keep(ch, bytes, n);
 	} else {
 		turn->pieces[turn->count] = (struct h2_piece){bytes, n, -1};
 		if (ch->last >= 0)

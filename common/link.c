@@ -19,6 +19,7 @@ enum {
 };
 
 /* Seconds. */
+static const double least_time = 0.001; /* of a timer */
 static const double refused_wait = 1;   /* for the peer to read why it was refused */
 static const double empty_look = 0.005; /* between two looks at an emptying socket */
 
@@ -32,10 +33,8 @@ void
 link_set_timer(struct link *l, double seconds)
 {
 	ev_timer_stop(loop_of(l), &l->timer);
-	if (seconds > 0) {
-		ev_timer_set(&l->timer, seconds, 0);
-		ev_timer_start(loop_of(l), &l->timer);
-	}
+	ev_timer_set(&l->timer, seconds > least_time ? seconds : least_time, 0);
+	ev_timer_start(loop_of(l), &l->timer);
 }
 
 /* ---- the set --------------------------------------------------------------------- */
@@ -227,7 +226,7 @@ enter_open(struct link *l)
 	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
 	count_add(&l->counts->carriers[l->kind], 1);
 	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
-	link_set_timer(l, 0);
+	ev_timer_stop(loop_of(l), &l->timer);
 	l->events->opened(l->owner, l);
 }
 

@@ -132,7 +132,7 @@ bool link_set_give_way(struct link_set *set);
 /** What to wait for beside the room to send what is kept, which always is waited for. */
 void link_wait(struct link *link, bool readable);
 
-/** Call the carrier's timer in @seconds, instead of any time set before; 0: never. */
+/** Call the carrier's timer in @seconds, instead of any time set before. */
 void link_set_timer(struct link *link, double seconds);
 
 /** The carrier is done with it.  @abort: tell the far end by a fatal alert behind the

@@ -57,34 +57,44 @@ on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_io_start(loop, &l->io);
 }
 
+/* True: there may be more. */
+static bool
+accept_one(struct listener *l)
+{
+	struct net_address peer = {.length = sizeof(peer) - sizeof(peer.length)};
+	int fd;
+
+	if (!l->events->may_accept(l->owner, l->service)) {
+		take_a_pause(l, full_pause, LOG_LEVEL_WARNING,
+		    "maxConnections or maxStreams is reached");
+		return false;
+	}
+	fd = accept4(l->io.fd, &peer.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		service_tune(l->service, fd, SOCKET_LOCAL, false);
+		l->events->accepted(l->owner, l->service, fd, &peer);
+	} else if (is_shortage(errno)) {
+		take_a_pause(l, shortage_pause, LOG_LEVEL_ERROR, strerror(errno));
+		return false;
+	}
+	return fd >= 0 || errno != EAGAIN;
+}
+
 static void
 on_connection(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct listener *l = io->data;
-	struct net_address peer;
-	int i, fd;
-
 	(void)loop;
 	(void)events;
-	for (i = 0; i < ACCEPT_BATCH; i++) {
-		if (!l->events->may_accept(l->owner, l->service)) {
-			take_a_pause(l, full_pause, LOG_LEVEL_WARNING,
-			    "maxConnections or maxStreams is reached");
-			return;
-		}
-		peer = (struct net_address){.length = sizeof(peer) - sizeof(peer.length)};
-		fd = accept4(
-		    io->fd, &peer.any, &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			service_tune(l->service, fd, SOCKET_LOCAL, false);
-			l->events->accepted(l->owner, l->service, fd, &peer);
-		} else if (is_shortage(errno)) {
-			take_a_pause(l, shortage_pause, LOG_LEVEL_ERROR, strerror(errno));
-			return;
-		} else if (errno == EAGAIN) {
-			return;
-		}
-	}
+	for (int i = 0; i < ACCEPT_BATCH && accept_one(io->data); i++)
+		;
+}
+
+/* All that is waiting, for nobody comes back for it. */
+static void
+accept_all(struct listener *l)
+{
+	for (int i = 0; i < SOMAXCONN && accept_one(l); i++)
+		;
 }
 
 /* Take the worker's own socket over from the door. */
@@ -133,7 +143,7 @@ turn_to(struct listener_list *list, const struct plan *plan)
 	for (l = LIST_FIRST(list); l != NULL; l = next) {
 		next = LIST_NEXT(l, entry);
 		if ((service = plan_service_of(plan, l->door)) == NULL) {
-			on_connection(l->loop, &l->io, EV_READ);
+			accept_all(l);
 			end(l);
 		} else {
 			service_hold(service);
@@ -173,7 +183,7 @@ listener_list_drain(struct listener_list *list)
 	struct listener *l;
 
 	LIST_FOREACH (l, list, entry)
-		on_connection(l->loop, &l->io, EV_READ);
+		accept_all(l);
 }
 
 void

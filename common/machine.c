@@ -1,5 +1,6 @@
 #include "common/machine.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,4 +97,12 @@ machine_random(void)
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return (unsigned long)getpid() << 32; /* so few bytes never fail */
 	return number >> 1;
+}
+
+double
+machine_jitter(double seconds, double share)
+{
+	double random = (double)machine_random() / ((double)ULONG_MAX / 2); /* 0 to 1 */
+
+	return seconds * (1 - share + 2 * share * random);
 }

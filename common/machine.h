@@ -19,4 +19,8 @@ unsigned long machine_random(void);
 /** No core files: private keys are in them. */
 void machine_forbid_cores(void);
 
+/** @seconds, or up to @share of them more or less, so that not everybody does a thing at
+ * the same time. */
+double machine_jitter(double seconds, double share);
+
 #endif

@@ -284,12 +284,13 @@ on_refused(void *owner, enum reason reason, const char *detail, bool again)
 		fail_for_good(o, reason, detail);
 		return;
 	}
-	if (is_carriers_end(reason) && ++o->tries < MOST_TRIES) {
-		stop(o);
-		if (try_carrier(o))
-			return;
+	if (!is_carriers_end(reason) || ++o->tries == MOST_TRIES) {
+		target_failed(o, reason, detail);
+		return;
 	}
-	target_failed(o, reason, detail);
+	stop(o); /* and @detail with it */
+	if (!try_carrier(o))
+		target_failed(o, REASON_NO_MEMORY, NULL);
 }
 
 static const struct channel_events channel_events = {

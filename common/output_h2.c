@@ -49,8 +49,8 @@ flush(struct carrier_h2 *c)
 		tls_probe(t); /* its KeyUpdate is a new key */
 		c->records = 0;
 	}
-	if (t->deaf)
-		carrier_h2_later(c);
+	if (t->deaf || (c->waiting_count > 0 && tls_room(t) > 0))
+		carrier_h2_later(c); /* to tell that, or to let those who wait give */
 	output_h2_wait(c);
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/approach.h"
 #include "common/log.h"
+#include "common/machine.h"
 
 #include <stdlib.h>
 
@@ -47,6 +48,7 @@ struct pool {
 	struct pool_dial dials[MOST_DIALS];
 	ev_timer patience; /* with the latest of them */
 	bool keep;
+	bool leaving; /* its service is no more: nothing new */
 	ev_timer retry;
 	double retry_in; /* seconds */
 };
@@ -86,6 +88,14 @@ next_waiter(struct pool *p)
 	return w;
 }
 
+static bool
+is_better(const struct carrier_h2 *a, const struct carrier_h2 *b)
+{
+	if (carrier_h2_is_full(a) != carrier_h2_is_full(b))
+		return carrier_h2_is_full(b);
+	return carrier_h2_load(a) < carrier_h2_load(b);
+}
+
 /* The carrier with the fewest streams that has room. */
 static struct carrier_h2 *
 least_loaded(const struct pool *p)
@@ -95,9 +105,25 @@ least_loaded(const struct pool *p)
 
 	LIST_FOREACH (c, &p->carriers, entry)
 		if (!c->retired && carrier_h2_has_room(c->carrier) &&
-		    (best == NULL || carrier_h2_load(c->carrier) < carrier_h2_load(best)))
+		    (best == NULL || is_better(c->carrier, best)))
 			best = c->carrier;
 	return best;
+}
+
+/* Ask those that may be dead whether they are.  Returns how many there are. */
+static long
+ask_doubtful(const struct pool *p)
+{
+	struct pooled *c;
+	long count = 0;
+
+	LIST_FOREACH (c, &p->carriers, entry) {
+		if (c->retired || !carrier_h2_is_in_doubt(c->carrier))
+			continue;
+		carrier_h2_ask(c->carrier);
+		count++;
+	}
+	return count;
 }
 
 /* Those who wait now go on, each once, while there is room. */
@@ -120,21 +146,37 @@ fail_all(struct pool *p, enum reason reason, const char *detail)
 		w->failed(w->owner, reason, detail);
 }
 
-/* Nobody waits for nothing. */
+/* Those who wait are dialled for again only in a while. */
+static void
+be_patient(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->patience);
+	ev_timer_set(&p->patience, patience, 0);
+	ev_timer_start(p->set->reactor->loop, &p->patience);
+}
+
+/* Nobody waits for nothing; but a carrier that is asked whether it lives has a moment to
+ * answer. */
 static void
 dial_for_waiters(struct pool *p)
 {
-	if (p->waiting > 0 && !ev_is_active(&p->patience) &&
-	    p->count < p->service->settings->carriers)
+	if (p->waiting == 0 || ev_is_active(&p->patience))
+		return;
+	if (ask_doubtful(p) > 0)
+		be_patient(p);
+	else if (p->count < p->service->settings->carriers)
 		begin_dial(p);
 }
 
 static void
 on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 {
+	struct pool *p = timer->data;
+
 	(void)loop;
 	(void)events;
-	dial_for_waiters(timer->data);
+	if (p->waiting > 0 && p->count - ask_doubtful(p) < p->service->settings->carriers)
+		begin_dial(p);
 }
 
 void
@@ -173,7 +215,7 @@ keep_one(struct pool *p)
 	if (!p->keep || p->set->draining || p->count > 0 || is_dialling(p) ||
 	    ev_is_active(&p->retry) || !target_may_h2(p->target))
 		return;
-	ev_timer_set(&p->retry, p->retry_in * (0.75 + drand48() / 2), 0);
+	ev_timer_set(&p->retry, machine_jitter(p->retry_in, 0.25), 0);
 	ev_timer_start(loop, &p->retry);
 	p->retry_in = p->retry_in * 2 < retry_last ? p->retry_in * 2 : retry_last;
 }
@@ -267,13 +309,6 @@ static const struct carrier_h2_events carrier_events = {
 
 /* ---- renewal --------------------------------------------------------------------- */
 
-/* Seconds, of @seconds and up to a tenth more or less, so that not all go at once. */
-static double
-jittered(double seconds)
-{
-	return seconds * (0.9 + drand48() / 5);
-}
-
 /* Make before break: only another one relieves it.  If the dial fails it goes on, and the
  * next attempt is not before a while. */
 static void
@@ -286,7 +321,7 @@ on_age(struct ev_loop *loop, ev_timer *timer, int events)
 	if (p->set->draining)
 		return;
 	c->old = true;
-	ev_timer_set(timer, jittered(retry_last), 0);
+	ev_timer_set(timer, machine_jitter(retry_last, 0.1), 0);
 	ev_timer_start(loop, timer);
 	if (!is_dialling(p))
 		begin_dial(p);
@@ -322,7 +357,7 @@ add_carrier(struct pool *p, struct link *link)
 	}
 	carrier_h2_set_keepalive(
 	    c->carrier, settings->keepalive, settings->keepalive_timeout);
-	ev_timer_init(&c->age, on_age, jittered(settings->max_age), 0);
+	ev_timer_init(&c->age, on_age, machine_jitter(settings->max_age, 0.1), 0);
 	c->age.data = c;
 	if (settings->max_age > 0)
 		ev_timer_start(p->set->reactor->loop, &c->age);
@@ -338,7 +373,7 @@ pool_pick(struct pool *p)
 {
 	struct carrier_h2 *best = least_loaded(p);
 
-	if (best != NULL && carrier_h2_load(best) >= BUSY &&
+	if (best != NULL && (carrier_h2_load(best) >= BUSY || carrier_h2_is_full(best)) &&
 	    p->count < p->service->settings->carriers && !is_dialling(p))
 		begin_dial(p);
 	return best;
@@ -357,6 +392,8 @@ dial_failed(struct pool *p, enum reason reason, const char *detail)
 	}
 	if (p->count == 0 && !is_dialling(p))
 		fail_all(p, reason, detail);
+	if (p->waiting > 0 && !ev_is_active(&p->patience))
+		be_patient(p);
 	keep_one(p);
 }
 
@@ -367,8 +404,10 @@ put_to_use(struct pool *p)
 	struct pooled *c = LIST_FIRST(&p->carriers);
 
 	serve(p);
-	if (p->set->draining)
+	if (p->leaving) {
+		retire(c);
 		carrier_h2_drain(c->carrier);
+	}
 }
 
 static void
@@ -402,8 +441,6 @@ on_link_failed(void *owner, enum reason reason, const char *detail)
 	struct pool *p = d->pool;
 
 	d->approach = NULL;
-	if (!is_dialling(p))
-		ev_timer_stop(p->set->reactor->loop, &p->patience);
 	dial_failed(p, reason, detail);
 	reap_unused(p);
 }
@@ -426,9 +463,7 @@ begin_dial(struct pool *p)
 	ev_timer_stop(loop, &p->retry);
 	d->approach = approach_start(p->set->links, p->set->resolver, p->service,
 	    p->target, p->service->settings->timeout_connect, &link_events, d);
-	ev_timer_stop(loop, &p->patience);
-	ev_timer_set(&p->patience, patience, 0);
-	ev_timer_start(loop, &p->patience);
+	be_patient(p);
 	if (d->approach == NULL && !is_dialling(p)) {
 		ev_timer_set(&p->retry, retry_first, 0);
 		ev_timer_start(loop, &p->retry);
@@ -451,6 +486,7 @@ pool_of(struct pool_set *set, struct service *service, struct target *target)
 	p->service = service_hold(service);
 	p->target = target;
 	p->retry_in = retry_first;
+	p->leaving = set->draining;
 	TAILQ_INIT(&p->waiters);
 	for (int i = 0; i < MOST_DIALS; i++)
 		p->dials[i].pool = p;
@@ -477,7 +513,10 @@ retire_all(struct pool *p)
 	struct pooled *c;
 
 	p->keep = false;
+	p->leaving = true;
 	ev_timer_stop(p->set->reactor->loop, &p->retry);
+	if (p->waiting == 0)
+		cancel_dials(p);
 	LIST_FOREACH (c, &p->carriers, entry) {
 		if (c->retired)
 			continue;
@@ -506,11 +545,8 @@ pool_set_drain(struct pool_set *set)
 	struct pool *p;
 
 	set->draining = true;
-	LIST_FOREACH (p, &set->pools, entry) {
-		ev_timer_stop(set->reactor->loop, &p->retry);
-		if (p->waiting == 0)
-			cancel_dials(p);
-	}
+	LIST_FOREACH (p, &set->pools, entry)
+		retire_all(p);
 }
 
 void

@@ -1015,10 +1015,11 @@ static const struct option rows[] = {
 	.fallback = BOTH("60"),
 	.min = 0,
 	.max = 86400,
-	.help =
-	    "Once both directions are over, wait this long for the peer's "
-	    "close_notify, or for what is left to be taken; it never cuts a half-closed "
-	    "stream",
+	.help = "Once both directions are over, wait this long for the peer's "
+		"close_notify, or for what is left to be taken, which gets at least a "
+		"second; "
+		"it never cuts a half-closed "
+		"stream",
     },
 };
 

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Seconds for the last bytes, at least. */
+static const double least_to_end = 1;
+
 struct stream {
 	struct flow_stream common; /* number and reason */
 	struct stream_set *set;
@@ -144,12 +147,20 @@ is_ending(const struct stream *s)
 	       s->plain.endpoint.deaf || s->channel->endpoint.deaf;
 }
 
+/* Seconds.  TIMEOUTclose = 0 waits for no far end, but what is left must leave. */
+static double
+time_to_end(const struct service_settings *settings)
+{
+	return settings->timeout_close > least_to_end ? settings->timeout_close
+						      : least_to_end;
+}
+
 static void
 on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct stream *s = timer->data;
 	const struct service_settings *settings = s->service->settings;
-	double limit = s->ending ? settings->timeout_close : settings->timeout_idle;
+	double limit = s->ending ? time_to_end(settings) : settings->timeout_idle;
 	double left = s->moved + limit - reactor_now();
 
 	(void)events;

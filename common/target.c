@@ -1,5 +1,6 @@
 #include "common/target.h"
 
+#include "common/machine.h"
 #include "common/reactor.h"
 
 #include <assert.h>
@@ -105,13 +106,6 @@ target_keep_session(struct target *target, SSL_SESSION *session, bool resumed)
 
 /* ---- whom to try ----------------------------------------------------------------- */
 
-/* Seconds, of @seconds and up to a quarter more or less. */
-static double
-jittered(double seconds)
-{
-	return seconds * (0.75 + drand48() / 2);
-}
-
 /* True: try it.  Whoever tries it after its rest is alone in that until the next one is
  * due, else every stream would wait for a target that still does not answer. */
 static bool
@@ -166,7 +160,7 @@ target_fail(struct target *target, double now)
 		target->rest = well ? rest_first : target->rest * 2;
 		if (target->rest > rest_last)
 			target->rest = rest_last;
-		seconds = jittered(target->rest);
+		seconds = machine_jitter(target->rest, 0.25);
 		target->due = now + seconds;
 		target->scouted = false;
 	}

@@ -212,11 +212,13 @@ load_of(const struct worker *w)
 	return atomic_load_explicit(&w->load, memory_order_relaxed);
 }
 
-/* False: too many. */
+/* False: too many.  Who lets programs wait has looked before, and another worker may have
+ * taken the last place since: one too many is no reason to reset a program. */
 static bool
 charge(struct worker *w)
 {
-	if (atomic_fetch_add(&w->setup->total, 1) >= atomic_load(&w->setup->most)) {
+	if (atomic_fetch_add(&w->setup->total, 1) >= atomic_load(&w->setup->most) &&
+	    !w->setup->waits_when_full) {
 		atomic_fetch_sub(&w->setup->total, 1);
 		return false;
 	}

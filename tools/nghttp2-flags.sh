@@ -23,3 +23,6 @@ links nghttp2_option_new "$@" || {
 if links nghttp2_option_set_stream_reset_rate_limit "$@"; then
 	echo -DNGHTTP2_HAS_RESET_RATE_LIMIT
 fi
+if links nghttp2_option_set_glitch_rate_limit "$@"; then
+	echo -DNGHTTP2_HAS_GLITCH_RATE_LIMIT
+fi

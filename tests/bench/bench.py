@@ -72,7 +72,8 @@ def measure_round(results: Results, runs: "list[Run]", number: int, bench: Bench
             if who.modes and run.mode not in who.modes:
                 continue
             try:
-                results.add(who.name, run.name, measure_calmly(who, run, bench, options))
+                for _ in range(run.repeat):
+                    results.add(who.name, run.name, measure_calmly(who, run, bench, options))
             except Broken as why:
                 text = f"{who.title}, {run.name}: {why}"
                 if text not in said:  # each failure once, not in every round

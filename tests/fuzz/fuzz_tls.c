@@ -98,16 +98,17 @@ write_files(char path[64])
 static SSL_CTX *
 make_context(enum role role, char *file)
 {
-	static char name[] = "fuzz", *hosts[] = {host};
+	static char name[] = "fuzz", *hosts[] = {host}, *files[1];
 	static struct service_settings both[2];
 	struct service_settings *s = &both[role == ROLE_CLIENT];
 	struct err e = {""};
 	SSL_CTX *context;
 
+	files[0] = file;
 	*s = (struct service_settings){.name = name,
 	    .role = role,
-	    .cert = file,
-	    .key = file,
+	    .cert = {.items = files, .count = 1},
+	    .key = {.items = files, .count = 1},
 	    .ca_file = file,
 	    .verify_chain = true,
 	    .ask_cert = true,

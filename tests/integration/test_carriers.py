@@ -3,6 +3,7 @@ the old one when it is renewed, or when its pod drains."""
 
 import contextlib
 import signal
+import threading
 
 import pytest
 
@@ -47,6 +48,46 @@ def test_dial_that_hangs_holds_nobody_up(place, router, start_client, start_serv
         hung, _ = listener.accept()
     with hung, contextlib.closing(Relay(port, router.port)):
         assert app.accept().receive(len(WORDS)) == WORDS
+
+
+def test_small_stream_passes_beside_many_that_fill_the_carrier(make_pair, app):
+    pair = make_pair(client={"carriers": 1})
+    over = threading.Event()
+
+    def pour(one):
+        with contextlib.suppress(OSError):
+            while not over.is_set():
+                one.send(bytes(1 << 20))
+
+    def drink(other):
+        with contextlib.suppress(OSError):
+            while other.receive(1 << 16):
+                pass
+
+    bulk = [pair.open() for _ in range(12)]
+    threads = [threading.Thread(target=pour, args=[stream.one], daemon=True) for stream in bulk]
+    threads += [threading.Thread(target=drink, args=[stream.other], daemon=True) for stream in bulk]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        echo(pair.open())
+    over.set()
+
+
+def test_stream_passes_though_the_carrier_died_in_silence(place, router, start_client, start_server, app, pod_port):
+    """It waits for a sign of life, and in a while another carrier is dialled."""
+    start_server(app.address, port=pod_port)
+    with contextlib.closing(Relay(place.ports.reserve(), router.port)) as relay:
+        client = start_client(relay.port, carriers=1)
+        first = legacy_program(client.port)
+        first.send(WORDS)
+        assert app.accept().receive(len(WORDS)) == WORDS
+        relay.hold(0, (0, 1), 600)
+        assert first.is_silent_for(5.5)
+        program = legacy_program(client.port)
+        program.send(WORDS)
+        assert app.accept().receive(len(WORDS)) == WORDS
+        assert carriers(client) == 2
 
 
 def test_stop_waits_for_no_dial_that_nobody_needs(place, start_client):

@@ -29,6 +29,33 @@ START_TEST(bytes_come_out_in_the_order_they_went_in)
 }
 END_TEST
 
+/* Else keeping many of them takes time that grows with the square of their number. */
+START_TEST(small_pieces_do_not_each_move_all_that_came_before)
+{
+	struct buf b = {0};
+	unsigned moved = 0, steady = 0;
+
+	for (int i = 0; i < 100000; i++) {
+		const uint8_t *before = b.memory;
+
+		ck_assert(buf_append(&b, "x", 1));
+		moved += b.memory != before;
+	}
+	ck_assert_uint_lt(moved, 50);
+	ck_assert_uint_lt(b.capacity, 160000);
+	for (int i = 0; i < 100000; i++) { /* as much is taken as comes */
+		uint32_t before = b.start;
+
+		buf_consume(&b, 1);
+		ck_assert(buf_append(&b, "x", 1));
+		steady += b.start < before;
+	}
+	ck_assert_uint_lt(steady, 50);
+	ck_assert_uint_eq(buf_length(&b), 100000);
+	buf_clear(&b);
+}
+END_TEST
+
 START_TEST(the_memory_goes_with_the_last_byte)
 {
 	struct buf b = {0};
@@ -94,6 +121,8 @@ START_TEST(no_byte_is_lost_or_moved_over_many_uneven_steps)
 END_TEST
 
 UNIT_MAIN("buf", an_empty_buffer_holds_no_memory,
-    bytes_come_out_in_the_order_they_went_in, the_memory_goes_with_the_last_byte,
-    clearing_forgets_all_bytes, room_before_the_first_byte_is_used_again,
+    bytes_come_out_in_the_order_they_went_in,
+    small_pieces_do_not_each_move_all_that_came_before,
+    the_memory_goes_with_the_last_byte, clearing_forgets_all_bytes,
+    room_before_the_first_byte_is_used_again,
     no_byte_is_lost_or_moved_over_many_uneven_steps)

@@ -833,13 +833,15 @@ START_TEST(what_is_not_taken_within_timeout_close_is_cut)
 }
 END_TEST
 
-START_TEST(what_is_taken_within_timeout_close_is_whole)
+static void
+expect_taken_whole(double timeout_close)
 {
 	struct heard h = {0};
 	struct scene s;
 
 	scene_init(&s);
 	s.small_program = true;
+	s.bench.client.timeout_close = s.bench.server.timeout_close = timeout_close;
 	meet(&s);
 	stuff_some(&s, s.app, 100000);
 	net_reset(s.app);
@@ -851,6 +853,17 @@ START_TEST(what_is_taken_within_timeout_close_is_whole)
 	ck_assert_int_eq(h.end, ECONNRESET);
 	EXPECT(&s, is_empty(&s));
 	scene_clear(&s);
+}
+
+START_TEST(what_is_taken_within_timeout_close_is_whole)
+{
+	expect_taken_whole(60);
+}
+END_TEST
+
+START_TEST(no_wait_for_the_far_end_still_gives_the_last_bytes_a_moment)
+{
+	expect_taken_whole(0);
 }
 END_TEST
 
@@ -953,6 +966,7 @@ UNIT_MAIN("stream", a_question_and_its_answer_pass_and_all_ends_in_good_order,
     a_half_closed_silent_stream_has_the_idle_limit,
     what_is_not_taken_within_timeout_close_is_cut,
     what_is_taken_within_timeout_close_is_whole,
+    no_wait_for_the_far_end_still_gives_the_last_bytes_a_moment,
     timeout_close_begins_when_both_sides_have_ended,
     what_a_program_left_behind_is_kept_for_timeout_close_only,
     a_peer_s_text_cannot_forge_a_line, a_stop_resets_both_programs)
