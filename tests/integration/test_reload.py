@@ -6,13 +6,14 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 
 import pytest
 
 from harness import ports, waiting
 from harness.changes import reload, rewrite
 from harness.pairs import Pair, routeport_client, routeport_server
-from harness.programs import App, Ending
+from harness.programs import App, Ending, is_reset
 from harness.talks import WORDS, echo, finish
 
 WORKERS = [3]
@@ -185,6 +186,12 @@ def rotating(place, start_client, start_server, router, app, certificates, kind)
     return Pair(start_client(router.port, **options), server, app), folder
 
 
+def certificate_hash(certificate):
+    """By which a folder's files are found."""
+    words = ["openssl", "x509", "-in", certificate, "-noout", "-subject_hash"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def names(pair):
     """Of the server's certificate, as the client's next stream finds it."""
     finish(pair.open())
@@ -216,6 +223,28 @@ def test_a_certificate_that_is_gone_leaves_the_old_one_in_use(rotating):
     (folder / "tls.crt").unlink()
     pair.server.process.wait_line("error event=renewal-failed")
     finish(pair.open())
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
+def test_a_list_that_is_rewritten_in_its_folder_is_taken_up(place, make_pair, certificates, linked, kind):
+    """By nothing that the folder itself would show."""
+    folder = place.folder / "lists"
+    folder.mkdir()
+    listed = (place.folder if linked else folder) / "revocations.pem"
+    shutil.copy(certificates.revocations(), listed)
+    named = folder / (certificate_hash(certificates.authority) + ".r0")
+    if linked:
+        named.symlink_to(listed)
+    else:
+        listed.rename(named)
+    pair = make_pair(server={"CRLpath": folder}, client={"delay": "yes"})
+    finish(pair.open())
+    named.write_bytes(certificates.revocations(certificates.client).read_bytes())
+    pair.server.process.wait_line("event=renewed service=svc")
+    if kind == "h2":  # it was drained
+        pair.client.process.wait_line("event=carrier-end")
+    assert is_reset(pair.client.port, WORDS)
+    pair.server.process.wait_line("event=failed .*why=cert-revoked")
 
 
 def test_a_certificate_that_soon_expires_is_warned_about(place, router, app, certificates):
