@@ -81,7 +81,9 @@ def test_who_expires_meanwhile_opens_no_more_streams(make_pair, certificates, ki
     echo(stream)
 
 
-def test_who_says_the_first_word_later_is_judged_by_the_new_rules(pair, certificates, change):
+def test_who_says_the_first_word_later_is_judged_by_the_new_rules(pair, certificates, kind, change):
+    if kind == "h2":
+        pytest.skip("who is let in there is drained, and the neighbour is refused as well")
     sock = socket.create_connection(("127.0.0.1", pair.server.port), waiting.LIMIT)
     echo(pair.open())  # it was accepted before this one
     change(STRICTER)
