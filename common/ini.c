@@ -57,14 +57,14 @@ copy_trimmed(const char *text, size_t length)
 static void
 show_line(const char *text, char out[SHOWN_MAX + sizeof("...")])
 {
-	size_t n = 0;
+	size_t length = strlen(text), n = length < SHOWN_MAX ? length : SHOWN_MAX;
 
-	for (; n < SHOWN_MAX && text[n] != '\0'; n++) {
-		out[n] = text[n];
-		if ((unsigned char)text[n] < ' ' || text[n] == 127)
-			out[n] = text[n] == '\t' ? ' ' : '?';
+	for (size_t i = 0; i < n; i++) {
+		out[i] = text[i];
+		if ((unsigned char)text[i] < ' ' || text[i] == 127)
+			out[i] = text[i] == '\t' ? ' ' : '?';
 	}
-	snprintf(out + n, sizeof("..."), "%s", text[n] == '\0' ? "" : "...");
+	snprintf(out + n, sizeof("..."), "%s", n < length ? "..." : "");
 }
 
 /* What is nobody's to read, even if its line is misspelt: the option, or NULL. */

@@ -81,7 +81,8 @@ def test_stream_passes_though_the_carrier_died_in_silence(place, router, start_c
         client = start_client(relay.port, carriers=1)
         first = legacy_program(client.port)
         first.send(WORDS)
-        assert app.accept().receive(len(WORDS)) == WORDS
+        visitor = app.accept()
+        assert visitor.receive(len(WORDS)) == WORDS
         relay.hold(0, (0, 1), 600)
         assert first.is_silent_for(5.5)
         program = legacy_program(client.port)
