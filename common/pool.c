@@ -46,6 +46,7 @@ struct pool {
 	size_t waiting;
 	long count; /* of carriers that are not retired */
 	struct pool_dial dials[MOST_DIALS];
+	bool hedged;       /* the latest of them began beside another one */
 	ev_timer patience; /* with the latest of them */
 	bool keep;
 	bool leaving; /* its service is no more: nothing new */
@@ -175,6 +176,8 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	if (is_dialling(p) && p->hedged)
+		return; /* two are enough to tell those who wait why they fail */
 	if (p->waiting > 0 && p->count - ask_doubtful(p) < p->service->settings->carriers)
 		begin_dial(p);
 }
@@ -461,6 +464,7 @@ begin_dial(struct pool *p)
 		if (++d == p->dials + MOST_DIALS)
 			return;
 	ev_timer_stop(loop, &p->retry);
+	p->hedged = is_dialling(p);
 	d->approach = approach_start(p->set->links, p->set->resolver, p->service,
 	    p->target, p->service->settings->timeout_connect, &link_events, d);
 	be_patient(p);

@@ -125,9 +125,8 @@ def test_a_responder_that_is_silent_keeps_nobody_else_waiting(make_pair, kind, p
 
 
 def test_time_for_a_responder_is_limited(make_pair, responder_port, url):
-    """Without multiplex, where each stream dials for itself: a pool dials again meanwhile, as long as it may."""
     with listen(responder_port):
-        pair = make_pair(client={"OCSP": url, "TIMEOUTocsp": 1}, multiplex="no")
+        pair = make_pair(client={"OCSP": url, "TIMEOUTocsp": 1, "TIMEOUTconnect": 30})
         assert is_reset(pair.client.port, WORDS)
         assert "does not answer in time" in pair.client.process.wait_line("event=failed .*why=ocsp-silent")
 
