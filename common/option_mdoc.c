@@ -101,11 +101,11 @@ option_print_mdoc(const struct option_table *table, FILE *out)
 	static const char *const titles[] = {
 	    [OPTION_GLOBAL] = "Before the first section",
 	    [OPTION_SERVICE] =
-		"In a section, or before the first one as a default for all",
+		"\\&In a section, or before the first one as a default for all",
 	};
 
 	for (enum option_scope scope = OPTION_GLOBAL;; scope = OPTION_SERVICE) {
-		fprintf(out, ".Ss \\&%s\n.Bl -tag -width Ds\n", titles[scope]);
+		fprintf(out, ".Ss %s\n.Bl -tag -width Ds\n", titles[scope]);
 		for (size_t i = 0; i < table->count; i++)
 			if (table->rows[i].scope == scope)
 				print_item(out, &table->rows[i]);
