@@ -1,7 +1,8 @@
 /*
  * What the files of one TLS connection share.
  *
- *	tls		life, handshake, reading, writing
+ *	tls		life, reading, writing
+ *	tls_handshake	its steps, who the peer is, which context a client asks for
  *	tls_bio		how OpenSSL gets the bytes of a turn and gives up its own
  *	tls_update	KeyUpdates: heartbeats, answers, and too many of them
  *	tls_blame	what went wrong, as a reason and in words
@@ -10,6 +11,25 @@
 #define COMMON_TLS_INSIDE_H
 
 #include "common/tls.h"
+
+/* ---- tls.c ----------------------------------------------------------------------- */
+
+/** An SSL of @context for this connection.  NULL: out of memory. */
+SSL *tls_new_ssl(struct tls *t, SSL_CTX *context);
+
+/** Give OpenSSL what was kept, else what the socket has; at most @most bytes. */
+void tls_receive(struct tls *t, size_t most);
+
+/** Keep what OpenSSL did not read in this turn. */
+void tls_put_back(struct tls *t);
+
+/** The last SSL call failed: is that an end, or only the end of what has arrived? */
+void tls_judge(struct tls *t, int result);
+
+/* ---- tls_handshake.c ------------------------------------------------------------- */
+
+/** What is asked and told while OpenSSL shakes hands comes here. */
+void tls_handshake_init(struct tls *t);
 
 /* ---- tls_bio.c ------------------------------------------------------------------- */
 
