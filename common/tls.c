@@ -1,6 +1,5 @@
 #include "common/tls_inside.h"
 
-
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
