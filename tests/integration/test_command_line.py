@@ -76,9 +76,23 @@ def expect_error(result, *words):
         assert word in result.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["one", "two"], ["--no-such-option"], ["--check"]])
-def test_wrong_call_says_how_to_call(call, role, words):
-    expect_error(call(*words), f"routeport-{role}", "--help")
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        ([], "the FILE is missing"),
+        (["one", "two"], "what is two?"),
+        (["--no-such-option"], "there is no --no-such-option"),
+        (["--no-such-option", "x"], "there is no --no-such-option"),
+        (["--version", "x"], "what is x?"),
+        (["--check"], "what --check is about is missing"),
+        (["--check", "one", "two"], "what is two?"),
+    ],
+)
+def test_wrong_call_says_what_is_wrong_and_how_to_call(call, role, words, why):
+    result = call(*words)
+    expect_error(result, "--help")
+    assert result.stderr.splitlines()[0].startswith(f"routeport-{role}: ")
+    assert why in result.stderr.splitlines()[0]
 
 
 @pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
@@ -149,6 +163,9 @@ def test_parts_of_a_file_may_be_in_a_folder(place, call, good_file):
 
 
 def test_check_notes_what_stunnel_would_not_verify(call, good_file, role):
+    if role == "client":
+        assert "note: " not in call("--check", good_file).stderr  # a server to stunnel
+        good_file.write_text(good_file.read_text(encoding="utf-8") + "client = yes\n", encoding="utf-8")
     result = call("--check", good_file)
     assert result.returncode == 0
     assert f"note: {good_file}:1: \"[svc]\": stunnel would " in result.stderr
