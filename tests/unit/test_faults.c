@@ -131,6 +131,29 @@ START_TEST(a_section_may_have_several)
 }
 END_TEST
 
+START_TEST(each_rule_is_judged)
+{
+	expect_faults(ROLE_CLIENT,
+	    "checkURI = a*b\n" CLIENT "checkHost = x.example  # a DNS name\n"
+	    "checkHost = https://a b/\ncheckHost = 192.0.2.1\ncheckHost = *.b.example\n"
+	    "checkHost = .c.example\ncheckHost = *\ncheckURI = *c*\ncheckSubject = x\n",
+	    ":5: \"checkHost = x.example  # a DNS name\": no comment may stand behind a "
+	    "value: write it on a line of its own\n"
+	    ":6: \"checkHost = https://a b/\": a host name has letters, digits, \"-\", "
+	    "\"_\" and \".\" alone (write xn--... for others)\n"
+	    ":7: \"checkHost = 192.0.2.1\": checkHost is a host name: an address is for "
+	    "checkIP\n"
+	    ":10: \"checkHost = *\": a host name has letters, digits, \"-\", \"_\" and "
+	    "\".\" alone (write xn--... for others)\n"
+	    ":1: \"checkURI = a*b\": a \"*\" of checkURI stands at the end alone\n"
+	    ":11: \"checkURI = *c*\": a \"*\" of checkURI stands at the end alone\n"
+	    ":12: \"checkSubject = x\": checkSubject begins with CN=, O= or OU= and "
+	    "takes "
+	    "several of them, a comma between two\n",
+	    0);
+}
+END_TEST
+
 START_TEST(what_follows_from_a_fault_is_not_told)
 {
 	/* Neither is anything missing, nor does sni name nobody. */
@@ -201,24 +224,42 @@ expect_remarks(enum role role, const char *text, const char *part)
 
 START_TEST(what_stunnel_would_not_verify_is_remarked_on)
 {
-	expect_remarks(ROLE_CLIENT, CLIENT,
-	    ":1: \"[orders]\": stunnel would take any server here; routeport takes one "
+	expect_remarks(ROLE_CLIENT, "client = yes\n" CLIENT,
+	    ":2: \"[orders]\": stunnel would take any server here; routeport takes one "
 	    "whose certificate leads to the system's CAs");
-	expect_remarks(
-	    ROLE_CLIENT, "CAfile = ca\n" CLIENT, "add \"verifyChain = yes\" to have");
+	expect_remarks(ROLE_CLIENT, CLIENT "client = yes\nCAfile = ca\n",
+	    "add \"verifyChain = yes\" to have");
 	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\n",
 	    ":1: \"[orders]\": stunnel would let anyone in here");
 }
 END_TEST
 
+START_TEST(it_is_remarked_on_once)
+{
+	static const char file[] = "client = yes\nCAfile = ca\n" CLIENT
+				   "[b]\naccept = 127.0.0.1:2\nconnect = b.example:443\n";
+	struct memory_file memory = memory_file(file, strlen(file));
+	struct told told = {.file = memory.path};
+	struct faults all = {.tell = tell, .remark = tell, .owner = &told};
+
+	settings_release(settings_load_all(memory.path, ROLE_CLIENT, &all));
+	ck_assert_ptr_nonnull(strstr(told.text, "[orders]"));
+	ck_assert_ptr_null(strstr(told.text, "[b]"));
+	ck_assert_ptr_eq(strchr(told.text, '\n'), strrchr(told.text, '\n'));
+}
+END_TEST
+
+/* Nor does what stunnel would run as a server. */
 START_TEST(what_is_written_out_needs_no_remark)
 {
-	expect_remarks(ROLE_CLIENT, "verifyChain = yes\n" CLIENT, "");
-	expect_remarks(ROLE_CLIENT, CLIENT "verifyChain = no\n", "");
+	expect_remarks(ROLE_CLIENT, CLIENT, "");
+	expect_remarks(ROLE_CLIENT, "CAfile = ca\n" CLIENT, "");
+	expect_remarks(ROLE_CLIENT, "client = yes\nverifyChain = yes\n" CLIENT, "");
+	expect_remarks(ROLE_CLIENT, CLIENT "client = yes\nverifyChain = no\n", "");
 	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\nverifyChain = yes\n", "");
 	expect_remarks(ROLE_SERVER, SERVER "requireCert = no\n", "");
-	expect_remarks(
-	    ROLE_CLIENT, "verifyChain = yes\n" CLIENT "[b]\nclient = no\n", "");
+	expect_remarks(ROLE_CLIENT,
+	    "client = yes\nverifyChain = yes\n" CLIENT "[b]\nclient = no\n", "");
 }
 END_TEST
 
@@ -235,8 +276,8 @@ END_TEST
 UNIT_MAIN("faults", the_first_fault_ends_the_look_unless_somebody_is_told,
     a_good_file_has_none, lines_that_are_none_are_all_told,
     faults_of_several_sections_are_all_told, a_section_may_have_several,
-    what_follows_from_a_fault_is_not_told,
+    each_rule_is_judged, what_follows_from_a_fault_is_not_told,
     a_misspelt_option_of_the_other_program_is_one_fault,
     sections_that_do_not_go_together_are_all_told, a_file_for_the_other_program_has_one,
-    what_stunnel_would_not_verify_is_remarked_on, what_is_written_out_needs_no_remark,
-    a_file_that_is_not_there_is_told_too)
+    what_stunnel_would_not_verify_is_remarked_on, it_is_remarked_on_once,
+    what_is_written_out_needs_no_remark, a_file_that_is_not_there_is_told_too)
