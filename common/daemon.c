@@ -251,13 +251,14 @@ on_user1(struct ev_loop *loop, ev_signal *signal, int events)
 {
 	struct daemon *d = signal->data;
 	struct err e = {.text = ""};
+	char text[LOG_QUOTE_LONG_SIZE];
 
 	(void)loop;
 	(void)events;
 	if (daemon_open_log(d->settings, &e))
 		log_info("event=log-opened");
 	else
-		log_error("event=log-failed detail=\"%s\"", e.text);
+		log_error("event=log-failed detail=%s", log_quote_long(e.text, text));
 }
 
 static void
@@ -370,6 +371,7 @@ daemon_run(const struct program *program, const char *file)
 {
 	struct daemon d = {.program = program};
 	struct err e = {.text = ""};
+	char text[LOG_QUOTE_LONG_SIZE];
 	int status = EXIT_USAGE;
 
 	background_init(&d.background);
@@ -391,7 +393,8 @@ daemon_run(const struct program *program, const char *file)
 	log_info("event=exit program=%s", program->name);
 	return EXIT_SUCCESS;
 fail:
-	log_error("event=exit program=%s detail=%s", program->name, e.text);
+	log_error("event=exit program=%s detail=%s", program->name,
+	    log_quote_long(e.text, text));
 	notify_status(&d.notify, "%s", e.text);
 	daemon_clear(&d);
 	return status;

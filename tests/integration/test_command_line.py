@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from harness import pairs
-from harness.pairs import write_ini
+from harness.pairs import parse_line, write_ini
 
 
 @pytest.fixture(params=["client", "server"])
@@ -115,7 +115,10 @@ def test_wrong_line_is_named_with_file_and_number(call, good_file, check, line, 
     text = good_file.read_text(encoding="utf-8") + line + "\n"
     good_file.write_text(text, encoding="utf-8")
     number = len(text.splitlines())
-    expect_error(call(*check, good_file), f'{good_file}:{number}: "{line}": ', why)
+    result = call(*check, good_file)
+    if not check:
+        assert f'{good_file}:{number}: "{line}": ' in parse_line(result.stderr)["detail"]
+    expect_error(result, f"{good_file}:{number}: ", line, why)
 
 
 def test_file_without_a_service_of_this_role(call, good_file, role):
