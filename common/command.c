@@ -50,6 +50,7 @@ check(const struct program *program, const char *file)
 	struct faults faults = {.tell = tell_fault, .remark = tell_remark};
 
 	daemon_check(program, file, &faults);
+	faults_tell(&faults);
 	if (faults.count > 0)
 		return EXIT_USAGE;
 	printf("%s: good\n", file);

@@ -174,6 +174,7 @@ make_service(struct settings *settings, const struct service_settings *s,
 static bool
 blame(const struct service_settings *s, struct err *e)
 {
+	e->place = s->place + 1;
 	return err_prefix(e, "%s:%d: [%s]", s->file, s->line, s->name);
 }
 
