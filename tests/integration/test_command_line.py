@@ -153,6 +153,19 @@ def test_check_tells_all_that_is_wrong_and_running_the_first(place, call, role):
     assert f"{path}:1: " not in ran.stderr and f"{path}:9: " not in ran.stderr
 
 
+def test_files_that_cannot_be_written_are_told(place, call, good_file):
+    text = good_file.read_text(encoding="utf-8")
+    good_file.write_text(f"pid = /nowhere/x.pid\noutput = /nowhere/x.log\n{text}", encoding="utf-8")
+    expect_error(call("--check", good_file), f"{good_file}: pid: /nowhere/x.pid: there is no folder /nowhere")
+    expect_error(call("--check", good_file), f"{good_file}: output: /nowhere/x.log: there is no folder /nowhere")
+    good_file.write_text(f"output = {place.folder}\n{text}", encoding="utf-8")
+    expect_error(call("--check", good_file), f"output: {place.folder} is a folder")
+    written = (place.folder / "x.pid", place.folder / "x.log")
+    good_file.write_text("pid = {}\noutput = {}\n{}".format(*written, text), encoding="utf-8")
+    assert call("--check", good_file).returncode == 0
+    assert not any(path.exists() for path in written)
+
+
 def test_parts_of_a_file_may_be_in_a_folder(place, call, good_file):
     parts = place.folder / "conf.d"
     parts.mkdir()
