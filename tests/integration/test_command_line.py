@@ -147,10 +147,39 @@ def test_check_tells_all_that_is_wrong_and_running_the_first(place, call, role):
     expect_error(checked, "/nowhere/a.crt")
     numbers = [int(number) for number in re.findall(rf"^{path}:(\d+): ", checked.stderr, re.MULTILINE)]
     # [two] lacks accept, and in the server a certificate too.
-    assert numbers == [1, 2, *([7] if role == "client" else [7, 7]), 8, 9, 12], checked.stderr
+    assert numbers == [1, 2, 2, *([7] if role == "client" else [7, 7]), 8, 9, 12], checked.stderr
     ran = call(path)
     expect_error(ran, f"{path}:8: ")
     assert f"{path}:1: " not in ran.stderr and f"{path}:9: " not in ran.stderr
+
+
+def test_check_tells_each_file_and_list_that_is_wrong_and_each_once(place, call, role):
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    wrong = {
+        "cert": "/nowhere/cert",
+        "key": "/nowhere/key",
+        "CAfile": "/nowhere/ca",
+        "CRLfile": "/nowhere/crl",
+        "ciphers": "FOO",
+        "curves": "bar",
+        "ciphersuites": "BAZ",
+        "options": "NO_X",
+        "config": "Fantasy:1",
+    }
+    path = write_ini(place.folder / "wrong.ini", {}, {"accept": "127.0.0.1:1", "verifyChain": "yes", **options, **wrong})
+    path.write_text(path.read_text(encoding="utf-8") + "options = NO_Y\n", encoding="utf-8")
+    result = call("--check", path)
+    expect_error(result, *(f"{name} {value}: No such file" for name, value in wrong.items() if "nowhere" in value))
+    expect_error(result, *(f"{name} = {value}: " for name, value in wrong.items() if "nowhere" not in value), "options = NO_Y")
+    assert len(result.stderr.splitlines()) == len(wrong) + 1, result.stderr
+
+
+def test_check_tells_that_a_key_is_of_another_certificate_beside_what_else_is_wrong(place, call, role):
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    wrong = {"key": place.certificates.wildcard.key, "ciphers": "FOO"}
+    result = call("--check", write_ini(place.folder / "wrong.ini", {"verifyChain": "yes"}, {"accept": "127.0.0.1:1", **options, **wrong}))
+    expect_error(result, "does not match the certificate", "ciphers = FOO: ")
+    assert len(result.stderr.splitlines()) == 2, result.stderr
 
 
 def test_files_that_cannot_be_written_are_told(place, call, good_file):
