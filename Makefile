@@ -151,7 +151,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program || exit 1; done
 	install -D -m 644 completion/_routeport $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_routeport
 	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/routeport/README.md
-	cp -R examples $(DESTDIR)$(PREFIX)/share/doc/routeport/
+	cp -R examples certs $(DESTDIR)$(PREFIX)/share/doc/routeport/
 
 ## certs: a private CA and certificates for ROUTE=host in OUT=folder
 certs:

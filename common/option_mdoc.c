@@ -101,7 +101,7 @@ option_print_mdoc(const struct option_table *table, FILE *out)
 	static const char *const titles[] = {
 	    [OPTION_GLOBAL] = "Before the first section",
 	    [OPTION_SERVICE] =
-		"In a section, or before the first one as a default for all",
+		"\\&In a section, or before the first one as a default for all",
 	};
 
 	for (enum option_scope scope = OPTION_GLOBAL;; scope = OPTION_SERVICE) {
