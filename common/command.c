@@ -3,6 +3,7 @@
 #include "common/command_print.h"
 
 #include <ares.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ check(const struct program *program, const char *file)
 	struct faults faults = {.tell = tell_fault, .remark = tell_remark};
 
 	daemon_check(program, file, &faults);
+	faults_tell(&faults);
 	if (faults.count > 0)
 		return EXIT_USAGE;
 	printf("%s: good\n", file);
@@ -91,39 +93,52 @@ print_generated(const char *what)
 	return false;
 }
 
-static int
-wrong(const struct program *program)
+/* What is wrong with the call, and how to call. */
+static int __attribute__((format(printf, 2, 3)))
+wrong(const struct program *program, const char *format, ...)
 {
+	va_list args;
+
+	fprintf(stderr, "%s: ", program->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\n\n", stderr);
 	print_help(program, stderr);
 	return EXIT_USAGE;
 }
 
 /* One that has an argument behind it. */
 static int
-call_with(const struct program *program, enum call call, const char *argument)
+call_with(const struct program *program, const char *word, const char *argument)
 {
-	switch (call) {
+	switch (command_call(word)) {
 	case CALL_CHECK:
 		return check(program, argument);
 	case CALL_OPTIONS:
 		return print_option(argument);
 	case CALL_PRINT:
-		return print_generated(argument) ? EXIT_SUCCESS : wrong(program);
+		return print_generated(argument)
+			   ? EXIT_SUCCESS
+			   : wrong(program, "--print has no %s", argument);
+	case CALLS:
+		return wrong(program, "there is no %s", word);
 	default:
-		return wrong(program);
+		return wrong(
+		    program, "%s has nothing behind it: what is %s?", word, argument);
 	}
 }
 
 int
 command_main(const struct program *program, int argc, char **argv)
 {
-	enum call call = argc > 1 && argv[1][0] != '\0' ? command_call(argv[1]) : CALLS;
-
+	if (argc < 2 || argv[1][0] == '\0')
+		return wrong(program, "the FILE is missing");
 	if (argc == 3)
-		return call_with(program, call, argv[2]);
-	if (argc != 2)
-		return wrong(program);
-	switch (call) {
+		return call_with(program, argv[1], argv[2]);
+	if (argc > 3)
+		return wrong(program, "that is too much: what is %s?", argv[3]);
+	switch (command_call(argv[1])) {
 	case CALL_RUN:
 		return daemon_run(program, argv[1]);
 	case CALL_OPTIONS:
@@ -135,7 +150,9 @@ command_main(const struct program *program, int argc, char **argv)
 	case CALL_HELP:
 		print_help(program, stdout);
 		return EXIT_SUCCESS;
+	case CALLS:
+		return wrong(program, "there is no %s", argv[1]);
 	default:
-		return wrong(program);
+		return wrong(program, "what %s is about is missing", argv[1]);
 	}
 }

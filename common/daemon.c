@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/machine.h"
 #include "common/privilege.h"
+#include "common/writable.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -251,13 +252,14 @@ on_user1(struct ev_loop *loop, ev_signal *signal, int events)
 {
 	struct daemon *d = signal->data;
 	struct err e = {.text = ""};
+	char text[LOG_QUOTE_LONG_SIZE];
 
 	(void)loop;
 	(void)events;
 	if (daemon_open_log(d->settings, &e))
 		log_info("event=log-opened");
 	else
-		log_error("event=log-failed detail=\"%s\"", e.text);
+		log_error("event=log-failed detail=%s", log_quote_long(e.text, text));
 }
 
 static void
@@ -340,6 +342,22 @@ start(struct daemon *d, struct err *e)
 	       open_status(d, e) && privilege_drop(settings, e) && start_workers(d, e);
 }
 
+/* What is written at the start, and how. */
+static void
+check_files(const struct settings *settings, struct faults *faults)
+{
+	struct err e = {.text = ""};
+
+	if (settings->output != NULL && !writable_judge(settings->output, &e)) {
+		err_prefix(&e, "%s: output", settings->file);
+		(void)faults_note(faults, &e);
+	}
+	if (!pid_file_judge(settings->chroot, settings->pid, &e)) {
+		err_prefix(&e, "%s", settings->file);
+		(void)faults_note(faults, &e);
+	}
+}
+
 void
 daemon_check(const struct program *program, const char *file, struct faults *faults)
 {
@@ -351,6 +369,7 @@ daemon_check(const struct program *program, const char *file, struct faults *fau
 	log_set_level(settings->debug);
 	phrases = pass_phrases_new(true); /* without, a locked key is told as such */
 	settings_lend_phrases(settings, phrases);
+	check_files(settings, faults);
 	plan_check(settings, faults);
 	settings_release(settings);
 	pass_phrases_free(phrases);
@@ -370,6 +389,7 @@ daemon_run(const struct program *program, const char *file)
 {
 	struct daemon d = {.program = program};
 	struct err e = {.text = ""};
+	char text[LOG_QUOTE_LONG_SIZE];
 	int status = EXIT_USAGE;
 
 	background_init(&d.background);
@@ -380,6 +400,7 @@ daemon_run(const struct program *program, const char *file)
 	status = EXIT_FAILURE;
 	if (!start(&d, &e))
 		goto fail;
+	pid_file_warn(&d.pid);
 	log_info("event=ready program=%s version=%s services=%zu workers=%zu",
 	    program->name, ROUTEPORT_VERSION, d.plan->service_count, d.worker_count);
 	background_ready(&d.background);
@@ -391,7 +412,8 @@ daemon_run(const struct program *program, const char *file)
 	log_info("event=exit program=%s", program->name);
 	return EXIT_SUCCESS;
 fail:
-	log_error("event=exit program=%s detail=%s", program->name, e.text);
+	log_error("event=exit program=%s detail=%s", program->name,
+	    log_quote_long(e.text, text));
 	notify_status(&d.notify, "%s", e.text);
 	daemon_clear(&d);
 	return status;

@@ -8,6 +8,7 @@ err_set(struct err *e, const char *format, ...)
 {
 	va_list args;
 
+	e->place = 0;
 	va_start(args, format);
 	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);
@@ -35,6 +36,7 @@ err_errno(struct err *e, int errnum, const char *format, ...)
 	va_list args;
 	size_t length;
 
+	e->place = 0;
 	va_start(args, format);
 	vsnprintf(e->text, sizeof(e->text), format, args);
 	va_end(args);

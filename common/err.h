@@ -8,9 +8,12 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct err {
 	char text[1024]; /* one line, no newline; "" while nothing failed */
+	/** Of the line that it is about, counted as they were read; 0: of none. */
+	size_t place;
 };
 
 /** Replace the text.  Always returns false, so that `return err_set(...)` reads well. */

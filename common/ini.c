@@ -93,6 +93,7 @@ ini_blame(const struct ini_place *at, const char *text, struct err *e)
 	char shown[SHOWN_MAX + sizeof("...")];
 
 	show_line(secret != NULL ? "" : text, shown);
+	e->place = at->count + 1;
 	return err_prefix(e, "%s:%d: \"%s%s\"", at->file, at->line,
 	    secret != NULL ? secret : shown, secret != NULL ? " = (not shown)" : "");
 }

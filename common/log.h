@@ -29,6 +29,8 @@ enum log_level {
 enum {
 	/** Room for log_quote(): longer text is cut and ends in "...". */
 	LOG_QUOTE_SIZE = 512,
+	/** The same for log_quote_long(), which cuts no struct err. */
+	LOG_QUOTE_LONG_SIZE = 2560,
 };
 
 /**
@@ -74,9 +76,12 @@ void log_cause(enum log_level level, const char *scope, const char *format, ...)
 
 /**
  * Text from outside, safe in a line: as it is if it is one plain word, else in double
- * quotes with control characters, quotes, backslashes and bytes above 126 as \xNN.
- * Returns @out.
+ * quotes with \" for a quote, \\ for a backslash, and control characters and bytes above
+ * 126 as \xNN, which a reader can undo.  Returns @out.
  */
 const char *log_quote(const char *text, char out[LOG_QUOTE_SIZE]);
+
+/** The same for the reason of a failure, which may be a long one. */
+const char *log_quote_long(const char *text, char out[LOG_QUOTE_LONG_SIZE]);
 
 #endif

@@ -63,6 +63,12 @@ net_is_literal(const char *host)
 }
 
 static bool
+is_localhost(const char *host)
+{
+	return strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0;
+}
+
+static bool
 parse_port(const char *text, uint16_t *port, struct err *e)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -131,7 +137,7 @@ bool
 net_name_parse(
     struct net_name *name, const char *text, const char *default_host, struct err *e)
 {
-	const char *colon = strrchr(text, ':');
+	const char *colon;
 	uint16_t port = 0;
 	char *host;
 
@@ -139,6 +145,14 @@ net_name_parse(
 		return err_set(e, "write [HOST:]PORT or /unix/socket");
 	if (*text == '/')
 		return parse_path(name, text, e);
+	if ((colon = strstr(text, "://")) != NULL)
+		return err_set(e,
+		    "write HOST:PORT, without %.*s://, and no path behind it",
+		    (int)(colon - text), text);
+	colon = strrchr(text, ':');
+	if (colon == NULL && (strchr(text, '.') != NULL || is_localhost(text)))
+		return err_set(
+		    e, "the port is missing: write %s:PORT, as in %s:443", text, text);
 	if (colon == NULL)
 		host = strdup(default_host);
 	else
@@ -193,12 +207,6 @@ address_un(const char *path)
 	memcpy(address.un.sun_path, path, length + 1);
 	address.length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
 	return address;
-}
-
-static bool
-is_localhost(const char *host)
-{
-	return strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0;
 }
 
 size_t

@@ -184,7 +184,7 @@ static const struct link_events link_events = {
 static void
 use_app(struct opening *o, int fd)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 	enum reason reason =
 	    greeting_send(fd, o->service->settings, o->caller, o->peer, &e);
 

@@ -317,12 +317,26 @@ static const struct operations operations[] = {
 };
 
 bool
+option_is_bare(const char *value, struct err *e)
+{
+	if (*value == '"' || *value == '\'')
+		return err_set(e, "a value has no quotes: write it without");
+	for (const char *c = value; *c != '\0'; c++)
+		if ((c[0] == ' ' || c[0] == '\t') && (c[1] == ';' || c[1] == '#'))
+			return err_set(e, "no comment may stand behind a value: write it "
+					  "on a line of its own");
+	return true;
+}
+
+bool
 option_set(const struct option *o, void *base, const char *value, struct err *e)
 {
 	char *bytes = base;
 
-	if (!operations[o->type].set(o, bytes + o->offset, value, e))
+	if (!operations[o->type].set(o, bytes + o->offset, value, e)) {
+		(void)option_is_bare(value, e);
 		return false;
+	}
 	if (o->also == 0)
 		return true;
 	assert(operations[o->type].clear == NULL);
@@ -376,6 +390,42 @@ find_refusal(const struct option_table *table, const char *name)
 	return NULL;
 }
 
+/* May @name be @option misspelt?  One letter in three, at most, and never many. */
+static bool
+is_near(const char *name, const char *option)
+{
+	size_t letters = distance(name, option);
+
+	return letters < MISSPELT && letters * 3 <= strlen(name);
+}
+
+/* How long the stem is that two names have in common: the whole of the shorter one. */
+static size_t
+stem(const char *a, const char *b)
+{
+	size_t length = least(strlen(a), strlen(b));
+
+	return strncasecmp(a, b, length) == 0 ? length : 0;
+}
+
+/* The option with the longest of them, or NULL: a stem has three letters at least. */
+static const struct option *
+find_relative(const struct option_table *table, const char *name)
+{
+	const struct option *best = NULL;
+	size_t longest = 2;
+
+	for (size_t i = 0; i < table->count; i++) {
+		size_t length = stem(name, table->rows[i].name);
+
+		if (length > longest) {
+			longest = length;
+			best = &table->rows[i];
+		}
+	}
+	return best;
+}
+
 static const struct option *
 nearest(const struct option_table *table, const char *name)
 {
@@ -392,9 +442,24 @@ option_nearest(const struct option_table *table, const char *name)
 {
 	const struct option *best = nearest(table, name);
 
-	if (find_refusal(table, name) != NULL || distance(name, best->name) >= MISSPELT)
+	if (find_refusal(table, name) != NULL || !is_near(name, best->name))
 		return NULL;
 	return best;
+}
+
+/* There is no such option: say which one may be meant. */
+static const struct option *
+not_found(const struct option_table *table, const char *name, struct err *e)
+{
+	const struct option *best = option_nearest(table, name);
+
+	if (best == NULL)
+		best = find_relative(table, name);
+	if (best != NULL)
+		err_set(e, "there is no such option; the nearest one is %s", best->name);
+	else
+		err_set(e, "there is no such option; --options lists all");
+	return NULL;
 }
 
 const struct option *
@@ -409,10 +474,8 @@ option_find(const struct option_table *table, const char *name, struct err *e)
 		    (o->alias != NULL && strcasecmp(o->alias, name) == 0))
 			return o;
 	}
-	if ((refusal = find_refusal(table, name)) != NULL)
-		err_set(e, "%s %s", name, refusal->why);
-	else
-		err_set(e, "there is no such option; the nearest one is %s",
-		    nearest(table, name)->name);
+	if ((refusal = find_refusal(table, name)) == NULL)
+		return not_found(table, name, e);
+	err_set(e, "%s %s", name, refusal->why);
 	return NULL;
 }

@@ -113,6 +113,10 @@ option_find(const struct option_table *table, const char *name, struct err *e);
 /** The option whose name is nearest to @name, and near enough to be meant; or NULL. */
 const struct option *option_nearest(const struct option_table *table, const char *name);
 
+/** Is @value, which is refused, free of what is no part of one: quotes round it, and a
+ * comment behind it?  False: @e says so. */
+bool option_is_bare(const char *value, struct err *e);
+
 /** Read @value into @base.  What was there before is freed, or kept where values add up.
  * On failure @base is as it was; @e does not repeat the value. */
 bool option_set(const struct option *o, void *base, const char *value, struct err *e);

@@ -1,5 +1,8 @@
 #include "common/pid_file.h"
 
+#include "common/log.h"
+#include "common/writable.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -63,6 +66,15 @@ write_number(struct pid_file *p, const char *path, struct err *e)
 	return length >= 0;
 }
 
+/* @path as it is called outside of @root. */
+static bool
+find_path(const char *root, const char *path, char whole[PATH_MAX], struct err *e)
+{
+	return (size_t)snprintf(whole, PATH_MAX, "%s%s%s", root != NULL ? root : "",
+		   root != NULL && *path != '/' ? "/" : "", path) < PATH_MAX ||
+	       err_errno(e, ENAMETOOLONG, "pid %s", path);
+}
+
 bool
 pid_file_write(struct pid_file *p, const char *root, const char *path, struct err *e)
 {
@@ -70,10 +82,44 @@ pid_file_write(struct pid_file *p, const char *root, const char *path, struct er
 
 	if (path == NULL)
 		return true;
-	if ((size_t)snprintf(whole, sizeof(whole), "%s%s%s", root != NULL ? root : "",
-		root != NULL && *path != '/' ? "/" : "", path) >= sizeof(whole))
-		return err_errno(e, ENAMETOOLONG, "pid %s", path);
-	return write_number(p, whole, e);
+	return find_path(root, path, whole, e) && write_number(p, whole, e);
+}
+
+bool
+pid_file_judge(const char *root, const char *path, struct err *e)
+{
+	char whole[PATH_MAX];
+
+	if (path == NULL)
+		return true;
+	return find_path(root, path, whole, e) &&
+	       (writable_judge(whole, e) || err_prefix(e, "pid"));
+}
+
+/* In a folder such as /tmp only the owner of a file, or of the folder, removes it. */
+static bool
+may_remove(const struct pid_file *p)
+{
+	struct stat folder, file;
+
+	if (faccessat(p->folder, ".", W_OK | X_OK, AT_EACCESS) != 0 ||
+	    fstat(p->folder, &folder) != 0 || fstatat(p->folder, p->name, &file, 0) != 0)
+		return false;
+	return geteuid() == 0 || (folder.st_mode & S_ISVTX) == 0 ||
+	       folder.st_uid == geteuid() || file.st_uid == geteuid();
+}
+
+void
+pid_file_warn(const struct pid_file *p)
+{
+	char text[LOG_QUOTE_SIZE];
+
+	if (p->folder >= 0 && !may_remove(p))
+		log_warning(
+		    "event=pid-stays file=%s detail=\"with the rights given up it "
+		    "cannot be removed at the end: name one in a folder that "
+		    "belongs to the user of setuid\"",
+		    log_quote(p->name, text));
 }
 
 void

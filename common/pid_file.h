@@ -21,6 +21,12 @@ void pid_file_init(struct pid_file *p);
 bool
 pid_file_write(struct pid_file *p, const char *root, const char *path, struct err *e);
 
+/** Could it be written there?  False: @e says why not. */
+bool pid_file_judge(const char *root, const char *path, struct err *e);
+
+/** Warn if it cannot be removed any more, with the rights that are left. */
+void pid_file_warn(const struct pid_file *p);
+
 /** Remove what was written, if anything was. */
 void pid_file_remove(struct pid_file *p);
 

@@ -2,6 +2,7 @@
 
 #include "common/resolve.h"
 #include "common/server_name.h"
+#include "common/tls_context.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -174,6 +175,7 @@ make_service(struct settings *settings, const struct service_settings *s,
 static bool
 blame(const struct service_settings *s, struct err *e)
 {
+	e->place = s->place + 1;
 	return err_prefix(e, "%s:%d: [%s]", s->file, s->line, s->name);
 }
 
@@ -282,20 +284,35 @@ plan_new(struct settings *settings, size_t workers, const struct plan *before,
 	return NULL;
 }
 
+/* Who notes the faults of a service. */
+struct notebook {
+	const struct service_settings *s;
+	struct faults *faults;
+};
+
+static void
+note(void *owner, struct err *e)
+{
+	struct notebook *book = owner;
+
+	blame(book->s, e);
+	(void)faults_note(book->faults, e);
+}
+
 void
 plan_check(struct settings *settings, struct faults *faults)
 {
 	for (size_t i = 0; i < settings->service_count; i++) {
+		struct notebook book = {&settings->services[i], faults};
+		const struct tls_listener listener = {note, &book};
 		struct err e = {.text = ""};
-		struct service *service =
-		    service_new(settings, &settings->services[i], &e);
+		struct service *service = service_new(settings, book.s, &e);
 
 		service_release(service);
 		if (service != NULL)
 			continue;
-		blame(&settings->services[i], &e);
-		if (!faults_note(faults, &e))
-			return;
+		note(&book, &e);
+		tls_context_judge(book.s, &listener);
 	}
 }
 

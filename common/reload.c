@@ -70,7 +70,7 @@ reload_settings(struct daemon *d)
 	struct settings *settings =
 	    settings_load(d->settings->file, d->program->role, &e);
 	struct plan *plan = NULL;
-	char text[LOG_QUOTE_SIZE];
+	char text[LOG_QUOTE_LONG_SIZE];
 
 	if (settings != NULL) {
 		settings_lend_phrases(settings, d->phrases);
@@ -82,7 +82,7 @@ reload_settings(struct daemon *d)
 	}
 	plan_release(plan);
 	settings_release(settings);
-	log_error("event=reload-failed detail=%s", log_quote(e.text, text));
+	log_error("event=reload-failed detail=%s", log_quote_long(e.text, text));
 	notify_status(&d->notify, "a reload failed: %s", e.text);
 }
 

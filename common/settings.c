@@ -318,6 +318,7 @@ name_service(struct draft *d)
 	struct service_settings *s = d->s;
 
 	s->line = d->section->at.line;
+	s->place = d->section->at.count;
 	s->file = strdup(d->section->at.file);
 	s->name = strdup(d->section->name);
 	s->text = text_of(d);

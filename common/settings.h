@@ -97,6 +97,7 @@ struct service_settings {
 	    *text; /* the lines that it was read from: the same text, the same settings */
 	char *file; /* where its [section] stands; not that of struct settings, perhaps */
 	int line;
+	size_t place; /* how many lines were read before that one */
 	enum role role;
 
 	struct name_list accept;

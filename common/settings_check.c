@@ -385,7 +385,8 @@ check_role(const struct draft *d, struct err *e)
 	return d->s->connect.count == 0 || check_client(d, e);
 }
 
-/* One after the other: what one finds says nothing against the next. */
+/* One after the other, behind the rules as they were written: what one finds says nothing
+ * against the next. */
 static bool (*const steps[])(const struct draft *, struct err *) = {
     check_names,
     check_accept,
@@ -405,6 +406,8 @@ settings_check(struct draft *d)
 {
 	struct err e = {.text = ""};
 
+	if (!settings_check_rules(d))
+		return false;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (!steps[i](d, &e) && !settings_fault(d, &e))
 			return false;

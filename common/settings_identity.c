@@ -1,6 +1,7 @@
 #include "common/settings_identity.h"
 
 #include "common/net.h"
+#include "common/server_name.h"
 
 #include <ctype.h>
 #include <openssl/objects.h>
@@ -71,6 +72,21 @@ judge_subject(char *rule, struct err *e)
 		says = says || part.length > strspn(part.pattern, "*");
 	} while (*at != '\0');
 	return says || err_set(e, "this pattern would let everybody in");
+}
+
+/* A name that begins with a dot is any below it, and a wildcard is meant as such. */
+static bool
+judge_host(char *rule, struct err *e)
+{
+	const char *name = rule;
+
+	if (net_is_literal(rule))
+		return err_set(e, "checkHost is a host name: an address is for checkIP");
+	if (strncmp(name, "*.", 2) == 0)
+		name += 2;
+	else if (*name == '.')
+		name++;
+	return server_name_judge(name, e);
 }
 
 /* A "*" may stand at the end, behind a whole "scheme://authority/": spiffe://a* would
@@ -149,30 +165,49 @@ judge_fingerprint(char *rule, struct err *e)
 
 /* ---- the lines of a section ------------------------------------------------------ */
 
+/* The line of @section that says so, or NULL. */
+static const struct ini_entry *
+line_in(const struct ini_section *section, const char *option, const char *value)
+{
+	for (size_t i = 0; i < section->count; i++)
+		if (strcasecmp(section->entries[i].name, option) == 0 &&
+		    strcmp(section->entries[i].value, value) == 0)
+			return &section->entries[i];
+	return NULL;
+}
+
 static bool
-judge_all(const struct draft *d, const char *option, const struct text_list *list,
-    bool (*judge)(char *rule, struct err *e), struct err *e)
+judge_all(struct draft *d, const char *option, const struct text_list *list,
+    bool (*judge)(char *rule, struct err *e))
 {
 	for (size_t i = 0; i < list->count; i++) {
-		if (judge(list->items[i], e))
+		const struct ini_entry *line =
+		    line_in(d->section, option, list->items[i]);
+		struct err e = {.text = ""};
+
+		if (line == NULL)
+			line = line_in(d->ini->sections, option, list->items[i]);
+		if (judge(list->items[i], &e))
 			continue;
-		err_prefix(e, "%s = %s", option, list->items[i]);
-		return settings_blame(d, NULL, e);
+		(void)option_is_bare(list->items[i], &e);
+		settings_blame(d, line, &e);
+		if (!settings_fault(d, &e))
+			return false;
 	}
 	return true;
 }
 
 bool
-settings_check_rules(const struct draft *d, struct err *e)
+settings_check_rules(struct draft *d)
 {
 	const struct service_settings *s = d->s;
 
-	return judge_all(d, "checkIP", &s->check_ip, judge_ip, e) &&
-	       judge_all(d, "checkEmail", &s->check_email, judge_email, e) &&
-	       judge_all(d, "checkURI", &s->check_uri, judge_uri, e) &&
-	       judge_all(d, "checkSubject", &s->check_subject, judge_subject, e) &&
-	       judge_all(
-		   d, "checkFingerprint", &s->check_fingerprint, judge_fingerprint, e);
+	return judge_all(d, "checkHost", &s->check_host, judge_host) &&
+	       judge_all(d, "checkIP", &s->check_ip, judge_ip) &&
+	       judge_all(d, "checkEmail", &s->check_email, judge_email) &&
+	       judge_all(d, "checkURI", &s->check_uri, judge_uri) &&
+	       judge_all(d, "checkSubject", &s->check_subject, judge_subject) &&
+	       judge_all(d, "checkFingerprint", &s->check_fingerprint, judge_fingerprint);
 }
 
 bool

@@ -20,8 +20,8 @@ struct subject_part {
 bool subject_part_next(const char **rule, struct subject_part *part);
 
 /** Judge each rule that a line has written, and bring fingerprints into the form of
- * identity_fingerprint(). */
-bool settings_check_rules(const struct draft *d, struct err *e);
+ * identity_fingerprint().  False: look no further. */
+bool settings_check_rules(struct draft *d);
 
 /** Has a line written any rule? */
 bool settings_has_rules(const struct draft *d);

@@ -35,6 +35,7 @@ remark(const struct draft *d, const char *format, ...)
 	va_end(args);
 	settings_blame(d, NULL, &text);
 	d->faults->remark(d->faults->owner, text.text);
+	d->faults->remarked = true;
 }
 
 /* stunnel verifies nothing until a line tells it to. */
@@ -47,19 +48,23 @@ remark_on_client(const struct draft *d)
 	static const char *const trusting[] = {
 	    "CAfile", "CApath", "CAstore", "checkHost", "checkIP", NULL};
 
+	/* What lacks this line is a server to stunnel. */
+	if (settings_given(d, "client") == NULL)
+		return;
 	if (!d->s->verify_chain || says(d, verifying))
 		return;
 	if (says(d, trusting))
 		remark(d,
 		    "stunnel would take any server here, for no verifyChain is written; "
 		    "routeport verifies it: add \"verifyChain = yes\" to have stunnel do "
-		    "so too, or \"verifyChain = no\" to take any server");
+		    "so too (as stunnel does now, which is unsafe: \"verifyChain = "
+		    "no\")");
 	else
 		remark(d,
 		    "stunnel would take any server here; routeport takes one whose "
 		    "certificate leads to the system's CAs and has the name that is "
-		    "asked for: add \"CAfile = FILE\" for a CA of your own, or "
-		    "\"verifyChain = no\" to take any server");
+		    "asked for: add \"CAfile = FILE\" for a CA of your own (as stunnel "
+		    "does now, which is unsafe: \"verifyChain = no\")");
 }
 
 static void
@@ -70,13 +75,14 @@ remark_on_server(const struct draft *d)
 	remark(d,
 	    "stunnel would let anyone in here, for no verifyChain is written; routeport "
 	    "lets in who has a certificate of CAfile or CApath: add \"verifyChain = "
-	    "yes\" to have stunnel do so too, or \"requireCert = no\" to let anyone in");
+	    "yes\" to have stunnel do so too (as stunnel does now, which is unsafe: "
+	    "\"requireCert = no\")");
 }
 
 void
 settings_remark(const struct draft *d)
 {
-	if (d->faults->remark == NULL || d->faulty)
+	if (d->faults->remark == NULL || d->faulty || d->faults->remarked)
 		return;
 	if (d->s->role == ROLE_CLIENT)
 		remark_on_client(d);

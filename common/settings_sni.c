@@ -176,7 +176,7 @@ bool
 settings_check_names(
     const struct settings *settings, const struct service_settings *s, struct err *e)
 {
-	const struct ini_place at = {.file = s->file, .line = s->line};
+	const struct ini_place at = {.file = s->file, .line = s->line, .count = s->place};
 	char section[INI_LINE_MAX + 3];
 
 	if (s->role == ROLE_CLIENT || check_rules(settings, s, e))

@@ -152,8 +152,8 @@ settings_check_trust(const struct draft *d, struct err *e)
 	s->system_ca = s->role == ROLE_CLIENT && s->verify_chain && !has_ca(s) &&
 		       s->psk_secrets == NULL;
 	return check_identity(d, e) && check_rules_have_certificates(d, e) &&
-	       settings_check_rules(d, e) && check_names_are_vouched_for(d, e) &&
-	       check_lists_have_a_chain(d, e) && check_peers_are_there(d, e);
+	       check_names_are_vouched_for(d, e) && check_lists_have_a_chain(d, e) &&
+	       check_peers_are_there(d, e);
 }
 
 /* ---- whom the server lets in ----------------------------------------------------- */

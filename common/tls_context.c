@@ -42,8 +42,8 @@ make_secrets_index(void)
 	secrets_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_secrets);
 }
 
-static struct tls_secrets *
-new_secrets(SSL_CTX *context)
+struct tls_secrets *
+tls_secrets_new(SSL_CTX *context)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct tls_secrets *secrets = OPENSSL_zalloc(sizeof(*secrets));
@@ -241,7 +241,7 @@ tls_context_new(const struct service_settings *s, struct err *e)
 {
 	bool server = s->role == ROLE_SERVER;
 	SSL_CTX *context = tls_choices_begin(s, e);
-	struct tls_secrets *secrets = context ? new_secrets(context) : NULL;
+	struct tls_secrets *secrets = context ? tls_secrets_new(context) : NULL;
 
 	if (!context)
 		goto fail;

@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/identity.h"
 #include "common/settings.h"
+#include "common/tls_keys.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -96,6 +97,11 @@ struct tls_observer {
  * outlive the context.  The caller frees it with SSL_CTX_free().
  */
 SSL_CTX *tls_context_new(const struct service_settings *s, struct err *e);
+
+/** For who checks @s, of which none can be made: tell everything that can be told of each
+ * file and each list by itself. */
+void
+tls_context_judge(const struct service_settings *s, const struct tls_listener *listener);
 
 /** An OCSP answer about one of our own certificates, which its clients may see.  Whoever
  * has one puts it in; handshakes on any thread take it out. */

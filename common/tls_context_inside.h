@@ -2,6 +2,7 @@
  * What the files of this room share.
  *
  *	tls_context	versions, ciphers, resumption, and what a handshake tells
+ *	tls_parts	each part of it by itself, for who checks
  *	tls_verify	is the peer let in, and if not why
  *	tls_choices	provider, versions, ciphers, groups, OpenSSL's own options
  *	tls_sessions	what a session is good for, and keys for tickets
@@ -31,6 +32,9 @@ struct tls_secrets {
 
 /** Those of a context that tls_context_new() made. */
 struct tls_secrets *tls_secrets_of(const SSL_CTX *context);
+
+/** Room for them in @context.  NULL: out of memory. */
+struct tls_secrets *tls_secrets_new(SSL_CTX *context);
 
 /** An empty context.  NULL: @e says why. */
 SSL_CTX *tls_choices_begin(const struct service_settings *s, struct err *e);

@@ -40,6 +40,14 @@ take_pair(SSL_CTX *context, const struct tls_pair *pair, const char *cert,
 	return false;
 }
 
+static void
+free_pair(struct tls_pair *pair)
+{
+	X509_free(pair->certificate);
+	EVP_PKEY_free(pair->key);
+	sk_X509_pop_free(pair->chain, X509_free);
+}
+
 static bool
 load_pair(SSL_CTX *context, const struct service_settings *s, size_t which, struct err *e)
 {
@@ -54,10 +62,28 @@ load_pair(SSL_CTX *context, const struct service_settings *s, size_t which, stru
 		tls_keys_warn_of_readers(key);
 		ok = take_pair(context, &pair, cert, key, e);
 	}
-	X509_free(pair.certificate);
-	EVP_PKEY_free(pair.key);
-	sk_X509_pop_free(pair.chain, X509_free);
+	free_pair(&pair);
 	return ok;
+}
+
+void
+tls_keys_judge(SSL_CTX *context, const struct service_settings *s, size_t which,
+    const struct tls_listener *listener)
+{
+	struct tls_pair pair = {NULL, NULL, NULL};
+	const char *cert = s->cert.items[which], *key = s->key.items[which];
+	struct err e = {.text = ""};
+	bool has_chain = tls_keys_read_chain(s, cert, &pair, &e), has_key = true;
+
+	if (!has_chain)
+		listener->tell(listener->owner, &e);
+	if (strcmp(cert, key) != 0 || (has_chain && pair.key == NULL))
+		has_key = tls_keys_read_key(s, key, &pair, &e);
+	if (!has_key)
+		listener->tell(listener->owner, &e);
+	if (has_chain && has_key && !take_pair(context, &pair, cert, key, &e))
+		listener->tell(listener->owner, &e);
+	free_pair(&pair);
 }
 
 static bool

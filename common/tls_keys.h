@@ -21,4 +21,15 @@
  */
 bool tls_keys_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
+/** Who is told of each of several faults, and may put words in front. */
+struct tls_listener {
+	void (*tell)(void *owner, struct err *e);
+	void *owner;
+};
+
+/** For who checks: tell what is wrong with the files of pair @which, both of them, and
+ * whether they fit each other and @context. */
+void tls_keys_judge(SSL_CTX *context, const struct service_settings *s, size_t which,
+    const struct tls_listener *listener);
+
 #endif

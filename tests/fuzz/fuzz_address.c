@@ -10,7 +10,7 @@ static void
 check_again(const struct net_name *name)
 {
 	struct net_name again;
-	struct err e = {""};
+	struct err e = {.text = ""};
 	char text[512], same[512];
 
 	net_name_format(name, text, sizeof(text));
@@ -29,7 +29,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = malloc(size + 1);
 	struct net_address addresses[2];
 	struct net_name name;
-	struct err e = {""};
+	struct err e = {.text = ""};
 	char shown[NET_TEXT_SIZE];
 
 	MUST(text != NULL);

@@ -267,7 +267,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct play p = {.stream = {.id = 1}};
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	MUST(log_open(NULL, true, &e)); /* lines are made, and go nowhere */
 	log_set_level(LOG_LEVEL_DEBUG);

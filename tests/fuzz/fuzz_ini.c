@@ -41,7 +41,7 @@ tell(void *owner, const char *text)
 static void
 check_settings(const char *file, enum role role)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 	struct settings *settings = settings_load(file, role, &e);
 	struct faults faults = {.tell = tell};
 
@@ -49,6 +49,7 @@ check_settings(const char *file, enum role role)
 	MUST(settings == NULL || settings->service_count >= 1);
 	settings_release(settings);
 	settings_release(settings_load_all(file, role, &faults));
+	faults_tell(&faults);
 	MUST((faults.count > 0) == (e.text[0] != '\0'));
 	MUST(strcmp(faults.first.text, e.text) == 0);
 }
@@ -58,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char file[64];
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	MUST(log_open(NULL, true, &e));
 	MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);

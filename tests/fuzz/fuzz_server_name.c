@@ -27,7 +27,7 @@ check_extension(const uint8_t *data, size_t size)
 static void
 check_text(const char *text)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 	size_t length = strlen(text);
 	char pattern[SERVER_NAME_MOST + 2];
 

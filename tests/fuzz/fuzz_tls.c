@@ -101,7 +101,7 @@ make_context(enum role role, char *file)
 	static char name[] = "fuzz", *hosts[] = {host}, *files[1];
 	static struct service_settings both[2];
 	struct service_settings *s = &both[role == ROLE_CLIENT];
-	struct err e = {""};
+	struct err e = {.text = ""};
 	SSL_CTX *context;
 
 	files[0] = file;
@@ -129,7 +129,7 @@ static void
 set_stage(void)
 {
 	static char file[64];
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	if (server_context != NULL)
 		return;

@@ -483,7 +483,7 @@ play_step(struct play *p)
 static void
 set_stage(void)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 	static char name[] = "fuzz";
 
 	if (context != NULL)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from harness import pairs
-from harness.pairs import write_ini
+from harness.pairs import parse_line, write_ini
 
 
 @pytest.fixture(params=["client", "server"])
@@ -76,9 +76,23 @@ def expect_error(result, *words):
         assert word in result.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["one", "two"], ["--no-such-option"], ["--check"]])
-def test_wrong_call_says_how_to_call(call, role, words):
-    expect_error(call(*words), f"routeport-{role}", "--help")
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        ([], "the FILE is missing"),
+        (["one", "two"], "what is two?"),
+        (["--no-such-option"], "there is no --no-such-option"),
+        (["--no-such-option", "x"], "there is no --no-such-option"),
+        (["--version", "x"], "what is x?"),
+        (["--check"], "what --check is about is missing"),
+        (["--check", "one", "two"], "what is two?"),
+    ],
+)
+def test_wrong_call_says_what_is_wrong_and_how_to_call(call, role, words, why):
+    result = call(*words)
+    expect_error(result, "--help")
+    assert result.stderr.splitlines()[0].startswith(f"routeport-{role}: ")
+    assert why in result.stderr.splitlines()[0]
 
 
 @pytest.mark.parametrize("check", [[], ["--check"]], ids=["run", "check"])
@@ -101,7 +115,10 @@ def test_wrong_line_is_named_with_file_and_number(call, good_file, check, line, 
     text = good_file.read_text(encoding="utf-8") + line + "\n"
     good_file.write_text(text, encoding="utf-8")
     number = len(text.splitlines())
-    expect_error(call(*check, good_file), f'{good_file}:{number}: "{line}": ', why)
+    result = call(*check, good_file)
+    if not check:
+        assert f'{good_file}:{number}: "{line}": ' in parse_line(result.stderr)["detail"]
+    expect_error(result, f"{good_file}:{number}: ", line, why)
 
 
 def test_file_without_a_service_of_this_role(call, good_file, role):
@@ -130,10 +147,52 @@ def test_check_tells_all_that_is_wrong_and_running_the_first(place, call, role):
     expect_error(checked, "/nowhere/a.crt")
     numbers = [int(number) for number in re.findall(rf"^{path}:(\d+): ", checked.stderr, re.MULTILINE)]
     # [two] lacks accept, and in the server a certificate too.
-    assert numbers == [8, 1, 9, *([7] if role == "client" else [7, 7]), 12, 2], checked.stderr
+    assert numbers == [1, 2, 2, *([7] if role == "client" else [7, 7]), 8, 9, 12], checked.stderr
     ran = call(path)
     expect_error(ran, f"{path}:8: ")
     assert f"{path}:1: " not in ran.stderr and f"{path}:9: " not in ran.stderr
+
+
+def test_check_tells_each_file_and_list_that_is_wrong_and_each_once(place, call, role):
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    wrong = {
+        "cert": "/nowhere/cert",
+        "key": "/nowhere/key",
+        "CAfile": "/nowhere/ca",
+        "CRLfile": "/nowhere/crl",
+        "ciphers": "FOO",
+        "curves": "bar",
+        "ciphersuites": "BAZ",
+        "options": "NO_X",
+        "config": "Fantasy:1",
+    }
+    path = write_ini(place.folder / "wrong.ini", {}, {"accept": "127.0.0.1:1", "verifyChain": "yes", **options, **wrong})
+    path.write_text(path.read_text(encoding="utf-8") + "options = NO_Y\n", encoding="utf-8")
+    result = call("--check", path)
+    expect_error(result, *(f"{name} {value}: No such file" for name, value in wrong.items() if "nowhere" in value))
+    expect_error(result, *(f"{name} = {value}: " for name, value in wrong.items() if "nowhere" not in value), "options = NO_Y")
+    assert len(result.stderr.splitlines()) == len(wrong) + 1, result.stderr
+
+
+def test_check_tells_that_a_key_is_of_another_certificate_beside_what_else_is_wrong(place, call, role):
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    wrong = {"key": place.certificates.wildcard.key, "ciphers": "FOO"}
+    result = call("--check", write_ini(place.folder / "wrong.ini", {"verifyChain": "yes"}, {"accept": "127.0.0.1:1", **options, **wrong}))
+    expect_error(result, "does not match the certificate", "ciphers = FOO: ")
+    assert len(result.stderr.splitlines()) == 2, result.stderr
+
+
+def test_files_that_cannot_be_written_are_told(place, call, good_file):
+    text = good_file.read_text(encoding="utf-8")
+    good_file.write_text(f"pid = /nowhere/x.pid\noutput = /nowhere/x.log\n{text}", encoding="utf-8")
+    expect_error(call("--check", good_file), f"{good_file}: pid: /nowhere/x.pid: there is no folder /nowhere")
+    expect_error(call("--check", good_file), f"{good_file}: output: /nowhere/x.log: there is no folder /nowhere")
+    good_file.write_text(f"output = {place.folder}\n{text}", encoding="utf-8")
+    expect_error(call("--check", good_file), f"output: {place.folder} is a folder")
+    written = (place.folder / "x.pid", place.folder / "x.log")
+    good_file.write_text("pid = {}\noutput = {}\n{}".format(*written, text), encoding="utf-8")
+    assert call("--check", good_file).returncode == 0
+    assert not any(path.exists() for path in written)
 
 
 def test_parts_of_a_file_may_be_in_a_folder(place, call, good_file):
@@ -149,6 +208,9 @@ def test_parts_of_a_file_may_be_in_a_folder(place, call, good_file):
 
 
 def test_check_notes_what_stunnel_would_not_verify(call, good_file, role):
+    if role == "client":
+        assert "note: " not in call("--check", good_file).stderr  # a server to stunnel
+        good_file.write_text(good_file.read_text(encoding="utf-8") + "client = yes\n", encoding="utf-8")
     result = call("--check", good_file)
     assert result.returncode == 0
     assert f"note: {good_file}:1: \"[svc]\": stunnel would " in result.stderr

@@ -498,7 +498,7 @@ side_init(struct scene *s, struct side *side, const struct service_settings *set
 void
 scene_init(struct scene *s)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	memset(s, 0, sizeof(*s));
 	s->peer.fd = -1;

@@ -120,7 +120,7 @@ tcp_pair(int fds[2])
 static void
 scene_init(struct scene *s, enum role role)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	*s = (struct scene){.loop = ev_loop_new(EVFLAG_AUTO), .role = role, .fd = -1};
 	ck_assert_ptr_nonnull(s->loop);

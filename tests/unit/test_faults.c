@@ -34,6 +34,7 @@ expect_faults(enum role role, const char *text, const char *faults, size_t good)
 	struct faults all = {.tell = tell, .owner = &told};
 	struct settings *settings = settings_load_all(file.path, role, &all);
 
+	faults_tell(&all);
 	ck_assert_ptr_nonnull(settings);
 	ck_assert_str_eq(told.text, faults);
 	ck_assert_uint_eq(settings->service_count, good);
@@ -55,7 +56,37 @@ START_TEST(the_first_fault_ends_the_look_unless_somebody_is_told)
 	ck_assert_uint_eq(first.count, 1);
 	ck_assert_str_eq(all.first.text, "one");
 	ck_assert_uint_eq(all.count, 2);
+	faults_tell(&all);
 	ck_assert_str_eq(told.text, "one\ntwo\n");
+}
+END_TEST
+
+START_TEST(they_are_told_in_the_order_of_their_lines_and_each_once)
+{
+	struct told told = {.file = "no file"};
+	struct faults all = {.tell = tell, .owner = &told};
+	static const struct err found[] = {{"nine", 9}, {"two", 2}, {"nine", 9},
+	    {"none", 0}, {"two again", 2}, {"two", 2}};
+
+	for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++)
+		ck_assert(faults_note(&all, &found[i]));
+	ck_assert_str_eq(told.text, "");
+	faults_tell(&all);
+	ck_assert_str_eq(told.text, "none\ntwo\ntwo again\nnine\n");
+	ck_assert_uint_eq(all.count, 6);
+	faults_tell(&all);
+	ck_assert_str_eq(told.text, "none\ntwo\ntwo again\nnine\n");
+}
+END_TEST
+
+START_TEST(a_default_that_is_wrong_is_one_fault)
+{
+	expect_faults(ROLE_CLIENT,
+	    "sslVersion = TLSv1.1\n" CLIENT
+	    "[b]\naccept = 127.0.0.1:2\nconnect = b.example:443\n",
+	    ":1: \"sslVersion = TLSv1.1\": routeport speaks TLS 1.2 and 1.3 alone, for "
+	    "what is older is broken: remove the line or write TLSv1.2\n",
+	    0);
 }
 END_TEST
 
@@ -76,10 +107,16 @@ START_TEST(lines_that_are_none_are_all_told)
 	    ":1: \"one\": there is no \"=\" in it: write NAME = VALUE\n"
 	    ":5: \"two\": there is no \"=\" in it: write NAME = VALUE\n"
 	    ":6: \"= 3\": no name stands before the \"=\"\n"
-	    ":7: \"[more\": \"]\" is missing\n"
-	    ":8: \"[two] x\": text stands behind \"]\"\n"
-	    ":9: \"[]\": a section needs a name\n" MISSING(":7: \"[more]\": ")
-		MISSING(":8: \"[two]\": ") MISSING(":9: \"[]\": "),
+	    ":7: \"[more\": \"]\" is missing\n" MISSING(":7: \"[more]\": ") ":8: \"[two] "
+									    "x\": text "
+									    "stands "
+									    "behind "
+									    "\"]"
+									    "\""
+									    "\n" MISSING(":8: \"[two]\": ") ":9: \"[]\": a section needs a name\n" MISSING(
+										":9: "
+										"\"[]\":"
+										" "),
 	    1);
 }
 END_TEST
@@ -123,10 +160,33 @@ START_TEST(a_section_may_have_several)
 	    ":1: \"[a]\": there is a key but no cert: add \"cert = FILE\"\n"
 	    ":4: \"sslVersion = TLSv1.1\": routeport speaks TLS 1.2 and 1.3 alone, for "
 	    "what is older is broken: remove the line or write TLSv1.2\n"
-	    ":6: \"protocolHost = p:1\": protocolHost is for an HTTP proxy: add "
-	    "\"protocol = connect\" if connect is one\n"
 	    ":5: \"sni = a b\": a host name has letters, digits, \"-\", \"_\" and \".\" "
-	    "alone (write xn--... for others)\n",
+	    "alone (write xn--... for others)\n"
+	    ":6: \"protocolHost = p:1\": protocolHost is for an HTTP proxy: add "
+	    "\"protocol = connect\" if connect is one\n",
+	    0);
+}
+END_TEST
+
+START_TEST(each_rule_is_judged)
+{
+	expect_faults(ROLE_CLIENT,
+	    "checkURI = a*b\n" CLIENT "checkHost = x.example  # a DNS name\n"
+	    "checkHost = https://a b/\ncheckHost = 192.0.2.1\ncheckHost = *.b.example\n"
+	    "checkHost = .c.example\ncheckHost = *\ncheckURI = *c*\ncheckSubject = x\n",
+	    ":1: \"checkURI = a*b\": a \"*\" of checkURI stands at the end alone\n"
+	    ":5: \"checkHost = x.example  # a DNS name\": no comment may stand behind a "
+	    "value: write it on a line of its own\n"
+	    ":6: \"checkHost = https://a b/\": a host name has letters, digits, \"-\", "
+	    "\"_\" and \".\" alone (write xn--... for others)\n"
+	    ":7: \"checkHost = 192.0.2.1\": checkHost is a host name: an address is for "
+	    "checkIP\n"
+	    ":10: \"checkHost = *\": a host name has letters, digits, \"-\", \"_\" and "
+	    "\".\" alone (write xn--... for others)\n"
+	    ":11: \"checkURI = *c*\": a \"*\" of checkURI stands at the end alone\n"
+	    ":12: \"checkSubject = x\": checkSubject begins with CN=, O= or OU= and "
+	    "takes "
+	    "several of them, a comma between two\n",
 	    0);
 }
 END_TEST
@@ -201,24 +261,42 @@ expect_remarks(enum role role, const char *text, const char *part)
 
 START_TEST(what_stunnel_would_not_verify_is_remarked_on)
 {
-	expect_remarks(ROLE_CLIENT, CLIENT,
-	    ":1: \"[orders]\": stunnel would take any server here; routeport takes one "
+	expect_remarks(ROLE_CLIENT, "client = yes\n" CLIENT,
+	    ":2: \"[orders]\": stunnel would take any server here; routeport takes one "
 	    "whose certificate leads to the system's CAs");
-	expect_remarks(
-	    ROLE_CLIENT, "CAfile = ca\n" CLIENT, "add \"verifyChain = yes\" to have");
+	expect_remarks(ROLE_CLIENT, CLIENT "client = yes\nCAfile = ca\n",
+	    "add \"verifyChain = yes\" to have");
 	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\n",
 	    ":1: \"[orders]\": stunnel would let anyone in here");
 }
 END_TEST
 
+START_TEST(it_is_remarked_on_once)
+{
+	static const char file[] = "client = yes\nCAfile = ca\n" CLIENT
+				   "[b]\naccept = 127.0.0.1:2\nconnect = b.example:443\n";
+	struct memory_file memory = memory_file(file, strlen(file));
+	struct told told = {.file = memory.path};
+	struct faults all = {.tell = tell, .remark = tell, .owner = &told};
+
+	settings_release(settings_load_all(memory.path, ROLE_CLIENT, &all));
+	ck_assert_ptr_nonnull(strstr(told.text, "[orders]"));
+	ck_assert_ptr_null(strstr(told.text, "[b]"));
+	ck_assert_ptr_eq(strchr(told.text, '\n'), strrchr(told.text, '\n'));
+}
+END_TEST
+
+/* Nor does what stunnel would run as a server. */
 START_TEST(what_is_written_out_needs_no_remark)
 {
-	expect_remarks(ROLE_CLIENT, "verifyChain = yes\n" CLIENT, "");
-	expect_remarks(ROLE_CLIENT, CLIENT "verifyChain = no\n", "");
+	expect_remarks(ROLE_CLIENT, CLIENT, "");
+	expect_remarks(ROLE_CLIENT, "CAfile = ca\n" CLIENT, "");
+	expect_remarks(ROLE_CLIENT, "client = yes\nverifyChain = yes\n" CLIENT, "");
+	expect_remarks(ROLE_CLIENT, CLIENT "client = yes\nverifyChain = no\n", "");
 	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\nverifyChain = yes\n", "");
 	expect_remarks(ROLE_SERVER, SERVER "requireCert = no\n", "");
-	expect_remarks(
-	    ROLE_CLIENT, "verifyChain = yes\n" CLIENT "[b]\nclient = no\n", "");
+	expect_remarks(ROLE_CLIENT,
+	    "client = yes\nverifyChain = yes\n" CLIENT "[b]\nclient = no\n", "");
 }
 END_TEST
 
@@ -228,15 +306,18 @@ START_TEST(a_file_that_is_not_there_is_told_too)
 	struct faults all = {.tell = tell, .owner = &told};
 
 	ck_assert_ptr_null(settings_load_all("/nowhere", ROLE_CLIENT, &all));
+	faults_tell(&all);
 	ck_assert_str_eq(told.text, "read /nowhere: No such file or directory\n");
 }
 END_TEST
 
 UNIT_MAIN("faults", the_first_fault_ends_the_look_unless_somebody_is_told,
-    a_good_file_has_none, lines_that_are_none_are_all_told,
-    faults_of_several_sections_are_all_told, a_section_may_have_several,
+    they_are_told_in_the_order_of_their_lines_and_each_once,
+    a_default_that_is_wrong_is_one_fault, a_good_file_has_none,
+    lines_that_are_none_are_all_told, faults_of_several_sections_are_all_told,
+    a_section_may_have_several, each_rule_is_judged,
     what_follows_from_a_fault_is_not_told,
     a_misspelt_option_of_the_other_program_is_one_fault,
     sections_that_do_not_go_together_are_all_told, a_file_for_the_other_program_has_one,
-    what_stunnel_would_not_verify_is_remarked_on, what_is_written_out_needs_no_remark,
-    a_file_that_is_not_there_is_told_too)
+    what_stunnel_would_not_verify_is_remarked_on, it_is_remarked_on_once,
+    what_is_written_out_needs_no_remark, a_file_that_is_not_there_is_told_too)

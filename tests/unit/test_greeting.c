@@ -56,7 +56,7 @@ setup(int version)
 static size_t
 greet(const char *peer, char *out, size_t length)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 	ssize_t n;
 	int ends[2];
 
@@ -141,7 +141,7 @@ END_TEST
 static void
 expect_failure(int fd, const char *peer, enum reason reason, const char *words)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	ck_assert_int_eq(greeting_send(fd, &settings, &channel, peer, &e), reason);
 	ck_assert_str_eq(e.text, words);

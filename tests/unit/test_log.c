@@ -322,8 +322,10 @@ START_TEST(what_could_be_mistaken_is_quoted)
 	quotes("", "\"\"");
 	quotes("two words", "\"two words\"");
 	quotes("a=b", "\"a=b\"");
-	quotes("say \"x\" \\", "\"say \\x22x\\x22 \\x5c\"");
+	quotes("say \"x\" \\", "\"say \\\"x\\\" \\\\\"");
 	quotes("a\nb\x1b[2J\x7f", "\"a\\x0ab\\x1b[2J\\x7f\"");
+	quotes("\"\n", "\"\\\"\\x0a\"");
+	quotes("\\x0a", "\"\\\\x0a\"");
 	quotes("\xc3\xa9", "\"\\xc3\\xa9\"");
 }
 END_TEST
@@ -350,6 +352,54 @@ START_TEST(text_too_long_is_cut_and_ends_in_dots)
 }
 END_TEST
 
+/* What log_quote() did, undone. */
+static void
+undo(const char *quoted, char *text)
+{
+	const char *c = quoted + (*quoted == '"');
+
+	for (; *c != '\0' && (*quoted != '"' || *c != '"'); c++) {
+		unsigned byte;
+
+		if (*c == '\\' && c[1] == 'x') {
+			ck_assert_int_eq(sscanf(c + 2, "%2x", &byte), 1);
+			*text++ = (char)byte;
+			c += 3;
+		} else {
+			c += *c == '\\';
+			*text++ = *c;
+		}
+	}
+	*text = '\0';
+}
+
+START_TEST(a_reader_can_undo_the_quotes)
+{
+	char pair[3] = "", out[LOG_QUOTE_SIZE], back[LOG_QUOTE_SIZE];
+
+	for (int a = 1; a < 256; a++)
+		for (int b = 0; b < 256; b++) {
+			pair[0] = (char)a;
+			pair[1] = (char)b;
+			log_quote(pair, out);
+			ck_assert_ptr_null(strchr(out, '\n'));
+			undo(out, back);
+			ck_assert_str_eq(back, pair);
+		}
+}
+END_TEST
+
+START_TEST(a_long_reason_is_quoted_whole)
+{
+	char text[1024], out[LOG_QUOTE_LONG_SIZE], back[LOG_QUOTE_LONG_SIZE];
+
+	memset(text, '"', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	undo(log_quote_long(text, out), back);
+	ck_assert_str_eq(back, text);
+}
+END_TEST
+
 UNIT_MAIN("log", a_line_has_its_time_its_level_and_one_newline,
     lines_above_the_level_are_dropped,
     the_arguments_of_a_debug_line_are_only_evaluated_if_it_is_written,
@@ -365,4 +415,5 @@ UNIT_MAIN("log", a_line_has_its_time_its_level_and_one_newline,
     a_cause_is_written_once_a_minute_and_counted_between,
     another_scope_or_another_text_is_another_cause,
     more_causes_than_there_is_room_for_push_out_the_oldest, a_plain_word_stays_as_it_is,
-    what_could_be_mistaken_is_quoted, text_too_long_is_cut_and_ends_in_dots)
+    what_could_be_mistaken_is_quoted, a_reader_can_undo_the_quotes,
+    a_long_reason_is_quoted_whole, text_too_long_is_cut_and_ends_in_dots)

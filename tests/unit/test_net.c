@@ -112,7 +112,12 @@ START_TEST(a_port_is_a_number_from_1_to_65535)
 	refuses("https", "\"https\" is no port: write its number");
 	refuses("db:", "no port");
 	refuses("[::1]", "is no port");
+	refuses("a.b:c.d", "\"c.d\" is no port");
 	refuses("", "write [HOST:]PORT");
+	refuses("orders.example",
+	    "the port is missing: write orders.example:PORT, as in orders.example:443");
+	refuses("localhost", "the port is missing: write localhost:PORT");
+	refuses("192.0.2.1", "the port is missing: write 192.0.2.1:PORT");
 }
 END_TEST
 
@@ -125,7 +130,8 @@ START_TEST(what_cannot_be_a_host_is_refused)
 	refuses("b\xc3\xbc"
 		"cher.example:80",
 	    "xn--");
-	refuses("http://db:80", "is no IPv6 address");
+	refuses("http://db:80", "write HOST:PORT, without http://");
+	refuses("https://x.y:443/", "write HOST:PORT, without https://");
 	refuses("::1", "is no IPv6 address");
 	refuses("[db]x:80", "is no host name");
 	refuses("1:2:3:80", "is no IPv6 address");

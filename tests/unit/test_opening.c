@@ -349,7 +349,7 @@ static void
 scene_init(struct scene *s)
 {
 	struct service_settings *client = &s->bench.client;
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	memset(s, 0, sizeof(*s));
 	s->loop = ev_loop_new(EVFLAG_AUTO);
@@ -384,7 +384,7 @@ scene_init(struct scene *s)
 static void
 scene_begin(struct scene *s)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	s->client = service_new(NULL, &s->bench.client, &e);
 	ck_assert_msg(s->client != NULL, "%s", e.text);

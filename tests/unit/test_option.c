@@ -184,7 +184,30 @@ START_TEST(an_unknown_name_is_told_the_nearest_one)
 	finds_nothing("secnods", "there is no such option; the nearest one is seconds");
 	finds_nothing("ADDRESS", "there is no such option; the nearest one is addresses");
 	finds_nothing("colors", "there is no such option; the nearest one is colour");
-	finds_nothing("t", "there is no such option; the nearest one is text");
+	finds_nothing("tex", "there is no such option; the nearest one is text");
+	finds_nothing("textFile", "there is no such option; the nearest one is text");
+	finds_nothing("addr", "there is no such option; the nearest one is addresses");
+}
+END_TEST
+
+START_TEST(a_name_that_is_near_none_is_told_where_all_are)
+{
+	static const char *const names[] = {"t", "ex", "foo", "bats"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		finds_nothing(names[i], "there is no such option; --options lists all");
+}
+END_TEST
+
+START_TEST(quotes_and_comments_are_no_part_of_a_value)
+{
+	refuses("flag", "\"yes\"", "a value has no quotes: write it without");
+	refuses("number", "'1'", "a value has no quotes: write it without");
+	refuses("number", "7777 ; hello",
+	    "no comment may stand behind a value: write it on a line of its own");
+	refuses("addresses", "db:80\t# hello",
+	    "no comment may stand behind a value: write it on a line of its own");
+	refuses("addresses", "\"db:80\"", "a value has no quotes: write it without");
 }
 END_TEST
 
@@ -206,7 +229,6 @@ START_TEST(a_name_on_the_list_of_refusals_is_refused_with_its_reason)
 	finds_nothing("Exec", "Exec is refused: nothing is started");
 	finds_nothing("engineCtrl", "engineCtrl is refused: no engines");
 	finds_nothing("engine", "engine is refused: no engines");
-	finds_nothing("ex", "there is no such option; the nearest one is text");
 }
 END_TEST
 
@@ -552,7 +574,9 @@ END_TEST
 UNIT_MAIN("option", the_manual_page_has_an_item_for_every_option,
     text_is_no_macro_in_the_manual_page, one_option_is_told_in_full,
     names_are_found_in_any_case_and_by_their_alias,
-    an_unknown_name_is_told_the_nearest_one, a_very_long_unknown_name_is_no_harm,
+    an_unknown_name_is_told_the_nearest_one,
+    a_name_that_is_near_none_is_told_where_all_are,
+    quotes_and_comments_are_no_part_of_a_value, a_very_long_unknown_name_is_no_harm,
     a_name_on_the_list_of_refusals_is_refused_with_its_reason,
     flags_are_yes_or_no_and_nothing_else,
     numbers_are_whole_decimal_and_within_their_range, seconds_may_have_a_fraction,

@@ -45,7 +45,7 @@ static const struct row_case {
     {"TIMEOUTdrain", ROLE_SERVER, NULL, "60", "60", "1m", "0 to 86400 seconds"},
     {"windowBudget", ROLE_CLIENT, NULL, "0", "0", "1.5", "0 to 1048576 MiB"},
     {"client", ROLE_CLIENT, NULL, "yes", "0", "1", "client takes yes, no"},
-    {"accept", ROLE_CLIENT, NULL, ":::7", "[::]:7", "localhost", "is no port"},
+    {"accept", ROLE_CLIENT, NULL, ":::7", "[::]:7", "localhost", "port is missing"},
     {"connect", ROLE_SERVER, NULL, "/run/app", "/run/app", "a:70000", "1 to 65535"},
     {"logId", ROLE_CLIENT, NULL, "unique", "1", "uniq", "nearest is unique"},
     {"local", ROLE_CLIENT, NULL, "192.0.2.7", "192.0.2.7", "eth0", "in numbers"},

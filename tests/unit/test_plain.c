@@ -66,7 +66,7 @@ tcp_pair(int fds[2])
 static void
 scene_init(struct scene *s, int domain)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 	int fds[2];
 
 	*s = (struct scene){.loop = ev_loop_new(EVFLAG_AUTO)};

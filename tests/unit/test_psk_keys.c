@@ -15,7 +15,7 @@ static struct psk_keys *
 keys_from(const char *text)
 {
 	char *path = certificates_write_text("keys", text);
-	struct err e = {""};
+	struct err e = {.text = ""};
 	struct psk_keys *keys = psk_keys_read(path, &e);
 
 	ck_assert_msg(keys != NULL, "%s", e.text);
@@ -59,7 +59,7 @@ static void
 expect_wrong(const char *text, const char *words)
 {
 	char *path = certificates_write_text("keys", text);
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	ck_assert_ptr_null(psk_keys_read(path, &e));
 	ck_assert_msg(strstr(e.text, words) != NULL, "%s", e.text);

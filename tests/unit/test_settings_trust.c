@@ -47,7 +47,7 @@ START_TEST(a_rule_that_cannot_be_meant_is_refused)
 		const char *line;
 		const char *why;
 	} cases[] = {
-	    {"checkIP = a.example", "checkIP = a.example: checkIP is an address"},
+	    {"checkIP = a.example", ":4: \"checkIP = a.example\": checkIP is an address"},
 	    {"checkIP = fe80::1%lo", "without port or zone"},
 	    {"checkIP = 192.0.2.1:443", "checkIP is an address"},
 	    {"checkEmail = ops", "checkEmail is NAME@HOST"},

@@ -149,7 +149,7 @@ on_ended(void *owner)
 static void
 half_init(struct half *h, struct scene *s, const struct service_settings *settings)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	h->service = service_new(NULL, settings, &e);
 	ck_assert_msg(h->service != NULL, "%s", e.text);
@@ -170,7 +170,7 @@ static void
 scene_init(struct scene *s)
 {
 	struct service_settings *both[2] = {&s->bench.client, &s->bench.server};
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	*s = (struct scene){
 	    .loop = ev_loop_new(EVFLAG_AUTO), .program = -1, .app = -1, .peer = "nobody"};

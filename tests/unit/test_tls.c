@@ -42,7 +42,7 @@ keep_session(void *keeper, SSL_SESSION *session)
 static void
 scene_init(struct scene *s, int version)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	*s = (struct scene){.loop = ev_loop_new(EVFLAG_AUTO)};
 	ck_assert_ptr_nonnull(s->loop);

@@ -53,7 +53,7 @@ scene_init(struct scene *s, int version)
 {
 	struct bench *benches[] = {&s->first, &s->second};
 	static char names[][16] = {"first.example", "second.example"};
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	*s = (struct scene){
 	    .loop = ev_loop_new(EVFLAG_AUTO), .refusal = REASON_SNI_UNKNOWN};

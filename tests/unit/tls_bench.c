@@ -87,7 +87,7 @@ bench_clear(struct bench *b)
 SSL_CTX *
 bench_context(const struct service_settings *s)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 	SSL_CTX *context = tls_context_new(s, &e);
 
 	ck_assert_msg(context != NULL, "%s", e.text);
@@ -212,7 +212,7 @@ expect_refusal(
 void
 expect_error(const struct service_settings *s, const char *words)
 {
-	struct err e = {""};
+	struct err e = {.text = ""};
 
 	ck_assert_ptr_null(tls_context_new(s, &e));
 	ck_assert_msg(strstr(e.text, words) != NULL, "\"%s\" in \"%s\"", words, e.text);

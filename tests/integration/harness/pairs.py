@@ -69,9 +69,16 @@ def write_ini(path, before, *services):
     return path
 
 
+def unquote(value):
+    """What stands in quotes in our log, as it was before."""
+    if not value.startswith('"'):
+        return value
+    return re.sub(r"\\(?:x(..)|(.))", lambda found: found[2] or chr(int(found[1], 16)), value[1:-1])
+
+
 def parse_line(line):
     """The key=value pairs of a line in our log."""
-    return {key: value.strip('"') for key, value in re.findall(r'(\w+)=("[^"]*"|\S*)', line)}
+    return {key: unquote(value) for key, value in re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)', line)}
 
 
 def client_options(place, router_port):
