@@ -57,14 +57,15 @@ remark_on_client(const struct draft *d)
 		remark(d,
 		    "stunnel would take any server here, for no verifyChain is written; "
 		    "routeport verifies it: add \"verifyChain = yes\" to have stunnel do "
-		    "so too (as stunnel does now, which is unsafe: \"verifyChain = "
-		    "no\")");
+		    "so too; \"verifyChain = no\" does as stunnel does, which is unsafe");
 	else
 		remark(d,
 		    "stunnel would take any server here; routeport takes one whose "
 		    "certificate leads to the system's CAs and has the name that is "
-		    "asked for: add \"CAfile = FILE\" for a CA of your own (as stunnel "
-		    "does now, which is unsafe: \"verifyChain = no\")");
+		    "asked for: add \"CAfile = FILE\" for a CA of your own, and "
+		    "\"verifyChain = yes\" to have stunnel verify too; \"verifyChain = "
+		    "no\" "
+		    "does as stunnel does, which is unsafe");
 }
 
 static void
@@ -75,8 +76,8 @@ remark_on_server(const struct draft *d)
 	remark(d,
 	    "stunnel would let anyone in here, for no verifyChain is written; routeport "
 	    "lets in who has a certificate of CAfile or CApath: add \"verifyChain = "
-	    "yes\" to have stunnel do so too (as stunnel does now, which is unsafe: "
-	    "\"requireCert = no\")");
+	    "yes\" to have stunnel do so too; \"requireCert = no\" does as stunnel does, "
+	    "which is unsafe");
 }
 
 void

@@ -77,14 +77,14 @@ def test_a_file_is_understood(name, role, root, tmp_path):
     assert result.returncode == 0, result.stderr
 
 
-# What stands in a fault, in the order of the faults.
+# What stands in a fault, in the order of the lines.
 REFUSED = {
     "mail-server.conf": ("server", [
         (':3: "[pop3s]": ', '"requireCert = no" to let anyone in'),
         (':6: "[imaps]": ', '"requireCert = no"'),
+        (':9: "[submissions]": ', '"CAfile = FILE"'),
         (':12: "exec = ', "run the program as a TCP server"),
         (':13: "execArgs = ', "is refused"),
-        (':9: "[submissions]": ', '"CAfile = FILE"'),
     ]),
     "starttls.conf": ("client", [
         (':5: "protocol = smtp": ', "a passthrough route wants TLS from the first byte"),
