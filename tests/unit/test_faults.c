@@ -107,16 +107,18 @@ START_TEST(lines_that_are_none_are_all_told)
 	    ":1: \"one\": there is no \"=\" in it: write NAME = VALUE\n"
 	    ":5: \"two\": there is no \"=\" in it: write NAME = VALUE\n"
 	    ":6: \"= 3\": no name stands before the \"=\"\n"
-	    ":7: \"[more\": \"]\" is missing\n" MISSING(":7: \"[more]\": ") ":8: \"[two] "
-									    "x\": text "
-									    "stands "
-									    "behind "
-									    "\"]"
-									    "\""
-									    "\n" MISSING(":8: \"[two]\": ") ":9: \"[]\": a section needs a name\n" MISSING(
-										":9: "
-										"\"[]\":"
-										" "),
+	    ":7: \"[more\": \"]\" is missing\n" MISSING(
+		":7: \"[more]\": ") ":8: \"[two] "
+				    "x\": text "
+				    "stands "
+				    "behind "
+				    "\"]"
+				    "\""
+				    "\n" MISSING(
+					":8: \"[two]\": ") ":9: \"[]\": a section needs "
+							   "a name\n" MISSING(":9: "
+									      "\"[]\":"
+									      " "),
 	    1);
 }
 END_TEST
