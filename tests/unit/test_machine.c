@@ -2,6 +2,7 @@
 
 #include "tests/unit/unit.h"
 
+#include <dlfcn.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,16 +16,19 @@ static size_t affine_cpus;
 FILE *
 fopen(const char *path, const char *mode)
 {
+	FILE *(*real)(const char *, const char *);
 	const char *text = NULL;
 
-	ck_assert_str_eq(mode, "re");
 	if (strcmp(path, "/sys/fs/cgroup/cpu.max") == 0)
 		text = cpu_max;
 	else if (strcmp(path, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us") == 0)
 		text = cfs_quota;
 	else if (strcmp(path, "/sys/fs/cgroup/cpu/cpu.cfs_period_us") == 0)
 		text = cfs_period;
-	return text != NULL ? fmemopen((char *)(uintptr_t)text, strlen(text), "r") : NULL;
+	if (text != NULL)
+		return fmemopen((char *)(uintptr_t)text, strlen(text), "r");
+	*(void **)&real = dlsym(RTLD_NEXT, "fopen"); /* coverage writes its own files */
+	return strcmp(mode, "re") != 0 ? real(path, mode) : NULL;
 }
 
 int
