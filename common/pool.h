@@ -46,9 +46,11 @@ pool_of(struct pool_set *set, struct service *service, struct target *target);
  * when that one is busy. */
 struct carrier_h2 *pool_pick(struct pool *pool);
 
-/** Wait for room on a carrier, in the order of asking; another one is dialled unless that
- * is under way, or there are as many as may be.  At most one of the waiter's calls comes,
- * from the loop, unless pool_leave() comes first; how long to wait is the waiter's. */
+/** Wait for room on a carrier, in the order of asking; another one is dialled, unless
+ * there are as many as may be.  A dial that takes long, or a carrier that was silent for
+ * long, may be dead: in a second there is one more dial.  At most one of the waiter's
+ * calls comes, from the loop, unless pool_leave() comes first; how long to wait is the
+ * waiter's. */
 void pool_wait(struct pool *pool, struct pool_waiter *waiter);
 
 /** Fine when not waiting. */

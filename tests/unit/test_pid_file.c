@@ -1,5 +1,6 @@
 #include "common/pid_file.h"
 
+#include "tests/unit/own_folder.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -7,23 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char folder[64];
-
-static void
-enter_folder(void)
-{
-	snprintf(folder, sizeof(folder), "/tmp/routeport-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void
-leave_folder(void)
-{
-	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(rmdir(folder), 0); /* nothing is left */
-}
 
 static long
 number_in(const char *path)
@@ -50,13 +34,13 @@ START_TEST(our_number_is_there_until_it_is_removed)
 {
 	struct pid_file p;
 
-	enter_folder();
+	own_folder_enter();
 	write_it(&p, NULL, "x.pid");
 	ck_assert_int_eq(number_in("x.pid"), getpid());
 	pid_file_remove(&p);
 	ck_assert_int_ne(access("x.pid", F_OK), 0);
 	pid_file_remove(&p);
-	leave_folder();
+	own_folder_leave();
 }
 END_TEST
 
@@ -64,19 +48,20 @@ START_TEST(it_is_removed_from_another_folder_too)
 {
 	struct pid_file p;
 
-	enter_folder();
+	own_folder_enter();
 	write_it(&p, NULL, "x.pid");
 	ck_assert_int_eq(chdir("/"), 0);
 	pid_file_remove(&p);
-	leave_folder();
+	own_folder_leave();
 }
 END_TEST
 
 START_TEST(another_root_stands_in_front)
 {
+	const char *folder;
 	struct pid_file p;
 
-	enter_folder();
+	folder = own_folder_enter();
 	ck_assert_int_eq(mkdir("run", 0700), 0);
 	write_it(&p, folder, "/run/x.pid");
 	ck_assert_int_eq(number_in("run/x.pid"), getpid());
@@ -85,7 +70,7 @@ START_TEST(another_root_stands_in_front)
 	ck_assert_int_eq(number_in("x.pid"), getpid());
 	pid_file_remove(&p);
 	ck_assert_int_eq(rmdir("run"), 0);
-	leave_folder();
+	own_folder_leave();
 }
 END_TEST
 
@@ -94,14 +79,14 @@ START_TEST(who_writes_none_removes_none)
 	struct pid_file p;
 	FILE *other;
 
-	enter_folder();
+	own_folder_enter();
 	other = fopen("x.pid", "we");
 	ck_assert_ptr_nonnull(other);
 	fclose(other);
 	write_it(&p, NULL, NULL);
 	pid_file_remove(&p);
 	ck_assert_int_eq(unlink("x.pid"), 0);
-	leave_folder();
+	own_folder_leave();
 }
 END_TEST
 
@@ -121,7 +106,7 @@ START_TEST(what_is_no_file_is_not_removed)
 	struct pid_file p;
 	struct err e = {.text = ""};
 
-	enter_folder();
+	own_folder_enter();
 	ck_assert_int_eq(symlink("/dev/null", "null"), 0);
 	ck_assert_int_eq(symlink("/dev/full", "full"), 0);
 	write_it(&p, NULL, "null");
@@ -131,7 +116,7 @@ START_TEST(what_is_no_file_is_not_removed)
 	pid_file_remove(&p);
 	ck_assert_int_eq(unlink("null"), 0);
 	ck_assert_int_eq(unlink("full"), 0);
-	leave_folder();
+	own_folder_leave();
 }
 END_TEST
 

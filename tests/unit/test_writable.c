@@ -1,5 +1,6 @@
 #include "common/writable.h"
 
+#include "tests/unit/own_folder.h"
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
@@ -8,23 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char folder[64];
-
-static void
-enter_folder(void)
-{
-	snprintf(folder, sizeof(folder), "/tmp/routeport-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	ck_assert_int_eq(chdir(folder), 0);
-}
-
-static void
-leave_folder(void)
-{
-	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(rmdir(folder), 0); /* nothing is left */
-}
 
 static void
 may_be_written(const char *path)
@@ -45,21 +29,22 @@ may_not(const char *path, const char *why)
 
 START_TEST(a_new_file_needs_a_folder)
 {
-	enter_folder();
+	own_folder_enter();
 	may_be_written("new");
 	may_not("nowhere/new",
 	    "nowhere/new: there is no folder nowhere: make it, or write another one");
 	may_not("/proc/version/new", "/proc/version/new: Not a directory");
-	leave_folder();
+	own_folder_leave();
 }
 END_TEST
 
 START_TEST(a_file_that_is_there_needs_none)
 {
+	const char *folder;
 	char why[128];
 	int fd;
 
-	enter_folder();
+	folder = own_folder_enter();
 	fd = open("old", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
@@ -69,7 +54,7 @@ START_TEST(a_file_that_is_there_needs_none)
 	    why, sizeof(why), "%s is a folder: write the name of a file in it", folder);
 	may_not(folder, why);
 	ck_assert_int_eq(unlink("old"), 0);
-	leave_folder();
+	own_folder_leave();
 }
 END_TEST
 
