@@ -10,6 +10,21 @@
 #include <string.h>
 #include <time.h>
 
+bool
+identity_has_alt_names(const X509 *certificate)
+{
+	return X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1) >= 0;
+}
+
+/* OpenSSL looks at the subject unless subjectAltName has a name of the kind that is asked
+ * for.  A certificate that has any is known by those alone. */
+static unsigned
+where_to_look(const X509 *certificate)
+{
+	return identity_has_alt_names(certificate) ? X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+						   : 0;
+}
+
 /*
  * X509_check_host() gives a name that begins with a dot a meaning of its own (any name
  * below it), even when wildcards are off.  Such a rule is never "to the letter".
@@ -17,8 +32,9 @@
 static bool
 host_is_exact(X509 *certificate, const char *host)
 {
-	return host[0] != '.' && X509_check_host(certificate, host, 0,
-				     X509_CHECK_FLAG_NO_WILDCARDS, NULL) == 1;
+	return host[0] != '.' &&
+	       X509_check_host(certificate, host, 0,
+		   X509_CHECK_FLAG_NO_WILDCARDS | where_to_look(certificate), NULL) == 1;
 }
 
 static enum identity_match
@@ -26,8 +42,9 @@ match_host(X509 *certificate, const char *host)
 {
 	if (host_is_exact(certificate, host))
 		return IDENTITY_EXACT;
-	if (X509_check_host(
-		certificate, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1)
+	if (X509_check_host(certificate, host, 0,
+		X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | where_to_look(certificate),
+		NULL) == 1)
 		return IDENTITY_WILDCARD;
 	return IDENTITY_REFUSED;
 }
@@ -47,7 +64,8 @@ match_ip(X509 *certificate, const char *address)
 static enum identity_match
 match_email(X509 *certificate, const char *email)
 {
-	return exact(X509_check_email(certificate, email, 0, 0) == 1);
+	return exact(
+	    X509_check_email(certificate, email, 0, where_to_look(certificate)) == 1);
 }
 
 /* To the letter, or up to the "*" that ends the rule. */
@@ -206,6 +224,20 @@ identity_match(X509 *certificate, const struct service_settings *rules)
 	 * by the queue, would take for its own. */
 	ERR_clear_error();
 	return best;
+}
+
+bool
+identity_is_by_common_name(X509 *certificate, const struct service_settings *rules)
+{
+	bool fits = false;
+
+	if (identity_has_alt_names(certificate))
+		return false;
+	for (size_t i = 0; !fits && i < rules->check_host.count; i++)
+		fits = match_host(certificate, rules->check_host.items[i]) !=
+		       IDENTITY_REFUSED;
+	ERR_clear_error();
+	return fits;
 }
 
 bool

@@ -37,10 +37,16 @@ identity_rules(const struct service_settings *rules, size_t kind, const char **o
 bool identity_has_rules(const struct service_settings *rules);
 
 /** Apply the rules to the peer's own certificate: one that fits is enough, and the best
- * one counts (RFC 9525; a certificate without any DNS name in subjectAltName is taken by
- * its CN, as stunnel does). */
+ * one counts (RFC 9525).  The subject counts only for checkSubject, and for checkHost and
+ * checkEmail where a certificate has no subjectAltName at all, as RFC 6125 had it. */
 enum identity_match
 identity_match(X509 *certificate, const struct service_settings *rules);
+
+/** Does checkHost fit only because its common name was taken for a host name? */
+bool identity_is_by_common_name(X509 *certificate, const struct service_settings *rules);
+
+/** Is there a subjectAltName, of whatever kind, and even if it cannot be read? */
+bool identity_has_alt_names(const X509 *certificate);
 
 /** SHA-256 of the DER form of the public key (SubjectPublicKeyInfo), as hexadecimal
  * digits in lower case.  It stays when a certificate is renewed for the same key. */
@@ -57,7 +63,7 @@ const char *identity_refusal(
 bool identity_has_control(const unsigned char *bytes, size_t n);
 
 /** The names a certificate has: "DNS:a.example, DNS:*.b.example, IP:192.0.2.1"; its
- * "CN:x" only where no DNS name is among them, for only then it counts.  Cut to @size (at
+ * "CN:x" only where it has no subjectAltName, for only then it counts.  Cut to @size (at
  * least 16 bytes) with "..." at the end; commas, quotes and bytes that are not plain text
  * show as \xNN.  "no names" where it has none.  Returns @text. */
 const char *identity_names(X509 *certificate, char *text, size_t size);

@@ -132,20 +132,15 @@ identity_names(X509 *certificate, char *text, size_t size)
 {
 	/* The last three bytes are kept for "...". */
 	struct text t = {.out = text, .size = size - 3};
-	bool has_host = false;
 	GENERAL_NAMES *names;
 
 	assert(size >= IDENTITY_NAMES_LEAST);
 	text[0] = '\0';
 	names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-
-		has_host = has_host || name->type == GEN_DNS;
-		text_add_general(&t, name);
-	}
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
+		text_add_general(&t, sk_GENERAL_NAME_value(names, i));
 	GENERAL_NAMES_free(names);
-	if (!has_host) /* only then the CN counts */
+	if (!identity_has_alt_names(certificate)) /* only then the CN counts */
 		text_add_common_name(&t, certificate);
 	if (t.length == 0)
 		text_add(&t, "no names");

@@ -585,7 +585,9 @@ static const struct option rows[] = {
 	    "The peer's certificate must have one of these names (stunnel checks none "
 	    "by default). If only a wildcard of the certificate fits, that counts where "
 	    "the server asks for our certificate, or where the wildcard itself is "
-	    "written here. Lines of a section add to those before the first section",
+	    "written here. A certificate without any subjectAltName is taken by its CN, "
+	    "and the log says so. Lines of a section add to those before the first "
+	    "section",
     },
     {
 	.name = "checkIP",

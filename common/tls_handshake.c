@@ -182,6 +182,23 @@ check_known(struct tls *t)
 	    "the far end showed neither a certificate nor a pre-shared key");
 }
 
+/* Names belong into subjectAltName; one that is taken from the subject shall be known. */
+static void
+tell_of_common_name(const struct tls *t)
+{
+	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
+	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+	char names[IDENTITY_NAMES_SIZE], quoted[LOG_QUOTE_SIZE];
+
+	if (certificate == NULL || !identity_is_by_common_name(certificate, s))
+		return;
+	log_cause(LOG_LEVEL_WARNING, s->name,
+	    "event=common-name names=%s detail=\"the certificate has no subjectAltName: "
+	    "its "
+	    "common name was taken for the host name of checkHost\"",
+	    log_quote(identity_names(certificate, names, sizeof(names)), quoted));
+}
+
 static void
 complete(struct tls *t)
 {
@@ -194,8 +211,10 @@ complete(struct tls *t)
 		check_resumed(t);
 	if (t->state == TLS_OPEN && !SSL_is_server(t->ssl))
 		check_route(t);
-	if (t->state == TLS_OPEN)
-		SSL_free_buffers(t->ssl);
+	if (t->state != TLS_OPEN)
+		return;
+	tell_of_common_name(t);
+	SSL_free_buffers(t->ssl);
 }
 
 /* ---- a step of it ----------------------------------------------------------------- */

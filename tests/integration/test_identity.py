@@ -122,6 +122,33 @@ def test_another_key_is_not_enough_without_an_authority(make_pair, certificates)
     pair.server.process.wait_line("event=failed .*why=name-mismatch")
 
 
+def self_signed(place, alt_names):
+    """Its common name is that of the route."""
+    key, certificate = place.folder / "cn.key", place.folder / "cn.crt"
+    openssl(
+        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"),
+        *("-subj", f"/CN={HOST}", "-keyout", key, "-out", certificate),
+        *(["-addext", f"subjectAltName={alt_names}"] if alt_names else []),
+    )
+    return {"cert": certificate, "key": key}
+
+
+def test_a_common_name_is_taken_where_there_is_no_other_name_and_that_is_told(make_pair, place):
+    shown = self_signed(place, None)
+    pair = make_pair(client={"CAfile": shown["cert"]}, server=shown)
+    talk(pair)
+    assert f"names=CN:{HOST}" in pair.client.process.wait_line("warning event=common-name")
+    assert not pair.server.process.lines_with("event=common-name")
+
+
+@pytest.mark.parametrize("alt_names", ["URI:https://x.test/", "email:ops@x.test", "IP:192.0.2.1"])
+def test_a_common_name_never_counts_beside_another_name(make_pair, place, alt_names):
+    shown = self_signed(place, alt_names)
+    pair = make_pair(client={"CAfile": shown["cert"]}, server=shown)
+    assert is_reset(pair.client.port, WORDS)
+    pair.client.process.wait_line("event=failed .*why=name-mismatch")
+
+
 # Known certificates
 
 

@@ -101,15 +101,36 @@ START_TEST(a_rule_that_begins_with_a_dot_is_never_exact)
 }
 END_TEST
 
-START_TEST(the_common_name_counts_only_without_a_dns_name)
+START_TEST(the_common_name_counts_only_without_any_other_name)
 {
+	static const char *const names[] = {"DNS:b.example", "IP:192.0.2.1",
+	    "URI:spiffe://b.example/x", "email:b@b.example", "RID:1.2.3.4"};
+
 	ck_assert_int_eq(answer("a.example", NULL, "a.example", NULL), IDENTITY_EXACT);
 	ck_assert_int_eq(
-	    answer("a.example", "IP:192.0.2.1", "a.example", NULL), IDENTITY_EXACT);
-	ck_assert_int_eq(
 	    answer("*.a.example", NULL, "b.a.example", NULL), IDENTITY_WILDCARD);
-	ck_assert_int_eq(
-	    answer("a.example", "DNS:b.example", "a.example", NULL), IDENTITY_REFUSED);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		ck_assert_int_eq(
+		    answer("a.example", names[i], "a.example", NULL), IDENTITY_REFUSED);
+		ck_assert_int_eq(answer("*.a.example", names[i], "b.a.example", NULL),
+		    IDENTITY_REFUSED);
+	}
+}
+END_TEST
+
+START_TEST(a_common_name_that_was_taken_is_told)
+{
+	char *host = "b.example", *other = "c.example";
+	struct service_settings rules = {.check_host = {.items = &host, .count = 1}};
+	struct certificate bare = named("b.example", NULL);
+	struct certificate full = named("b.example", "DNS:b.example");
+
+	ck_assert(identity_is_by_common_name(bare.x509, &rules));
+	ck_assert(!identity_is_by_common_name(full.x509, &rules));
+	rules.check_host.items = &other; /* another rule let it in */
+	ck_assert(!identity_is_by_common_name(bare.x509, &rules));
+	certificate_free(&bare);
+	certificate_free(&full);
 }
 END_TEST
 
@@ -373,7 +394,8 @@ END_TEST
 START_TEST(the_common_name_is_listed_where_it_counts)
 {
 	expect_names("our server", NULL, "CN:our server");
-	expect_names("host.example", "IP:192.0.2.1", "IP:192.0.2.1, CN:host.example");
+	expect_names("host.example", "IP:192.0.2.1", "IP:192.0.2.1");
+	expect_names("host.example", "RID:1.2.3.4", "no names");
 	expect_names(NULL, NULL, "no names");
 }
 END_TEST
@@ -478,8 +500,8 @@ UNIT_MAIN("identity", without_rules_anyone_fits,
     a_name_beside_the_wildcard_makes_it_exact,
     a_rule_that_spells_the_wildcard_out_is_exact, partial_wildcards_fit_nothing,
     a_rule_that_begins_with_a_dot_is_never_exact,
-    the_common_name_counts_only_without_a_dns_name,
-    an_address_fits_an_address_and_nothing_else,
+    the_common_name_counts_only_without_any_other_name,
+    a_common_name_that_was_taken_is_told, an_address_fits_an_address_and_nothing_else,
     one_rule_that_fits_is_enough_and_the_best_one_counts,
     a_name_with_a_nul_byte_inside_fits_nothing,
     a_mail_address_fits_whatever_the_case_of_its_host,
