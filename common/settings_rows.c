@@ -665,9 +665,10 @@ static const struct option rows[] = {
 	.name = "ciphers",
 	.type = OPTION_TEXT,
 	.offset = OPTION_AT(service_settings, ciphers, char *),
-	.fallback_help = BOTH("OpenSSL's"),
+	.fallback_help = BOTH("OpenSSL's, as far as they have forward secrecy"),
 	.syntax = "a list of OpenSSL's",
-	.help = "Ciphers of TLS 1.2",
+	.help = "Ciphers of TLS 1.2. Those without forward secrecy (static RSA, or a "
+		"pre-shared key alone) are used only where they are written here",
     },
     {
 	.name = "ciphersuites",

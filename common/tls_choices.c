@@ -7,7 +7,6 @@
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -103,63 +102,6 @@ set_option(SSL_CTX *context, const char *text, struct err *e)
 	    text);
 }
 
-static bool
-is_open_door(const SSL_CIPHER *cipher)
-{
-	return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null ||
-	       SSL_CIPHER_get_cipher_nid(cipher) == NID_undef;
-}
-
-static bool
-has_open_door(const STACK_OF(SSL_CIPHER) *ciphers)
-{
-	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
-		if (is_open_door(sk_SSL_CIPHER_value(ciphers, i)))
-			return true;
-	return false;
-}
-
-/* The names of the others that TLS 1.2 has, with colons between.  The caller frees it. */
-static char *
-name_others(const STACK_OF(SSL_CIPHER) *ciphers)
-{
-	char *list = NULL;
-	size_t length;
-	FILE *out = open_memstream(&list, &length);
-
-	for (int i = 0; out != NULL && i < sk_SSL_CIPHER_num(ciphers); i++) {
-		const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
-
-		if (!is_open_door(cipher) &&
-		    SSL_CIPHER_get_auth_nid(cipher) != NID_auth_any)
-			fprintf(out, "%s:", SSL_CIPHER_get_name(cipher));
-	}
-	if (out == NULL || fclose(out) == 0)
-		return list;
-	free(list);
-	return NULL;
-}
-
-/* Whoever wrote the list, and whatever the security level: no cipher without certificate
- * or key, so that nobody comes in who shows neither, and none that does not encrypt. */
-static bool
-close_doors(SSL_CTX *context, struct err *e)
-{
-	char *others;
-	bool ok;
-
-	if (!has_open_door(SSL_CTX_get_ciphers(context)))
-		return true;
-	if ((others = name_others(SSL_CTX_get_ciphers(context))) == NULL)
-		return err_set(e, "out of memory");
-	ok = SSL_CTX_set_cipher_list(context, others) == 1 ||
-	     err_set(e, "ciphers: none of them both asks for a certificate or key and "
-			"encrypts (aNULL, eNULL)");
-	free(others);
-	ERR_clear_error();
-	return ok;
-}
-
 bool
 tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
@@ -170,7 +112,7 @@ tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *
 	SSL_CTX_clear_options(context, never);
 	if (tls_asks_about_clients(s))
 		SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-	return close_doors(context, e);
+	return tls_ciphers_drop(context, s, e);
 }
 
 /* ---- commands -------------------------------------------------------------------- */
@@ -270,14 +212,16 @@ prefer_hybrid(SSL_CTX *context)
 	ERR_clear_error();
 }
 
-static bool
-names_groups(const struct service_settings *s)
+bool
+tls_choices_has(const struct service_settings *s, const char *command)
 {
+	size_t length = strlen(command);
+
 	for (size_t i = 0; i < s->config.count; i++)
-		if (strncasecmp(s->config.items[i], "Curves:", 7) == 0 ||
-		    strncasecmp(s->config.items[i], "Groups:", 7) == 0)
+		if (strncasecmp(s->config.items[i], command, length) == 0 &&
+		    s->config.items[i][length] == ':')
 			return true;
-	return s->curves != NULL;
+	return false;
 }
 
 static bool
@@ -312,8 +256,12 @@ tls_choices_load(SSL_CTX *context, const struct service_settings *s, struct err 
 		context, "ciphersuites", s->ciphersuites, SSL_CTX_set_ciphersuites, e) ||
 	    !set_list(context, "curves", s->curves, set_curves, e))
 		return false;
-	if (!names_groups(s))
+	if (s->curves == NULL && !tls_choices_has(s, "Curves") &&
+	    !tls_choices_has(s, "Groups"))
 		prefer_hybrid(context);
+	/* For DHE in TLS 1.2: a group as strong as the certificate's key. */
+	if (s->role == ROLE_SERVER && !tls_choices_has(s, "DHParameters"))
+		SSL_CTX_set_dh_auto(context, 1);
 	if (s->ciphers && SSL_CTX_set_cipher_list(context, s->ciphers) != 1)
 		return err_set(
 		    e, "ciphers = %s: OpenSSL knows no cipher in it", s->ciphers);

@@ -262,7 +262,7 @@ tls_context_new(const struct service_settings *s, struct err *e)
 		err_set(e, "out of memory");
 		goto fail;
 	}
-	if (!tls_choices_end(context, s, e))
+	if (!tls_choices_end(context, s, e) || !tls_ciphers_suffice(context, s, e))
 		goto fail;
 	ERR_clear_error();
 	return context;

@@ -5,6 +5,7 @@
  *	tls_parts	each part of it by itself, for who checks
  *	tls_verify	is the peer let in, and if not why
  *	tls_choices	provider, versions, ciphers, groups, OpenSSL's own options
+ *	tls_ciphers	which ciphers are dropped, and whether one is left
  *	tls_sessions	what a session is good for, and keys for tickets
  *	tls_staple	OCSP answers that come with a certificate
  *	tls_psk		pre-shared keys
@@ -44,6 +45,18 @@ bool tls_choices_load(SSL_CTX *context, const struct service_settings *s, struct
 
 /** OpenSSL's options, when all else is done, and what no list of ciphers may open. */
 bool tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *e);
+
+/** Does a line config = COMMAND:... stand among @s? */
+bool tls_choices_has(const struct service_settings *s, const char *command);
+
+/** Drop the ciphers that are not safe, and where none are written those without forward
+ * secrecy.  False: none is left of those that are written. */
+bool tls_ciphers_drop(SSL_CTX *context, const struct service_settings *s, struct err *e);
+
+/** With all else loaded: is there a cipher that fits?  One of TLS 1.2 too, where such are
+ * written and that version is not ruled out. */
+bool
+tls_ciphers_suffice(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
 /** Sessions count within the same service, rules and trust alone, which are loaded. */
 bool tls_session_scope(SSL_CTX *context, const struct service_settings *s);

@@ -66,7 +66,7 @@ prefer_psk(SSL_CTX *context, const struct service_settings *s)
 	static const char suites[] =
 	    "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
 	    "TLS_AES_256_GCM_SHA384";
-	static const char alone[] = "kECDHEPSK:kDHEPSK:kPSK";
+	static const char alone[] = "kECDHEPSK:kDHEPSK";
 	static const char first[] = "kECDHEPSK:kDHEPSK:ALL:!COMPLEMENTOFDEFAULT:!eNULL";
 	bool knows_ca = s->ca_file || s->ca_path || s->ca_store;
 

@@ -182,6 +182,16 @@ def test_check_tells_that_a_key_is_of_another_certificate_beside_what_else_is_wr
     assert len(result.stderr.splitlines()) == 2, result.stderr
 
 
+def test_check_tells_of_ciphers_that_fit_nothing(place, call, role):
+    """The server's key is ECDSA; the client has no pre-shared key."""
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    ciphers = {"server": "DHE-RSA-AES256-GCM-SHA384:AES128-GCM-SHA256", "client": "DHE-PSK-AES256-GCM-SHA384"}[role]
+    service = {"accept": "127.0.0.1:1", **options, "ciphers": ciphers}
+    expect_error(call("--check", write_ini(place.folder / "wrong.ini", {}, service)), f"ciphers = {ciphers}: none of them fits")
+    good = call("--check", write_ini(place.folder / "good.ini", {}, service | {"sslVersionMin": "TLSv1.3"}))
+    assert good.returncode == 0, good.stderr
+
+
 def test_files_that_cannot_be_written_are_told(place, call, good_file):
     text = good_file.read_text(encoding="utf-8")
     good_file.write_text(f"pid = /nowhere/x.pid\noutput = /nowhere/x.log\n{text}", encoding="utf-8")

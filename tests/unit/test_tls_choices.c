@@ -224,6 +224,143 @@ START_TEST(no_cipher_does_without_certificates_or_encryption)
 }
 END_TEST
 
+/* The cipher that both agree on in TLS 1.2; NULL: they do not. */
+static const char *
+cipher_with(struct bench *b)
+{
+	struct end client, server;
+	const char *name = NULL;
+
+	b->client.tls_max = TLS1_2_VERSION;
+	bench_meet(b, &client, &server);
+	if (client.done && server.done)
+		name = SSL_CIPHER_get_name(SSL_get_current_cipher(client.ssl));
+	end_clear(&client);
+	end_clear(&server);
+	return name;
+}
+
+/* @b with a server whose key is RSA, or with a pre-shared key alone at both ends. */
+static void
+bench_init_rsa(struct bench *b)
+{
+	struct certificate leaf;
+
+	bench_init(b);
+	leaf = certificate_make(&(struct certificate_wish){
+	    .names = "DNS:orders.apps.example", .rsa_bits = 2048, .issuer = &b->ca});
+	free(certificate_write("server.crt", &leaf, NULL));
+	free(certificate_write_key("server.key", &leaf, NULL));
+	certificate_free(&leaf);
+}
+
+static void
+bench_init_psk(struct bench *b)
+{
+	bench_init(b);
+	b->client.psk_secrets = b->server.psk_secrets = certificates_write_text(
+	    "both.psk", "orders:00112233445566778899aabbccddeeff\n");
+}
+
+static void
+bench_clear_psk(struct bench *b)
+{
+	free(b->client.psk_secrets);
+	bench_clear(b);
+}
+
+static void
+expect_forward_secrecy(const struct service_settings *s)
+{
+	SSL_CTX *context = bench_context(s);
+	STACK_OF(SSL_CIPHER) *ciphers = SSL_CTX_get_ciphers(context);
+
+	ck_assert_int_gt(sk_SSL_CIPHER_num(ciphers), 3);
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+		const char *name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i));
+
+		ck_assert_msg(strncmp(name, "ECDHE-", 6) == 0 ||
+				  strncmp(name, "DHE-", 4) == 0 ||
+				  strncmp(name, "TLS_", 4) == 0,
+		    "%s", name);
+	}
+	SSL_CTX_free(context);
+}
+
+START_TEST(where_none_are_written_all_ciphers_have_forward_secrecy)
+{
+	struct bench b;
+
+	bench_init_rsa(&b);
+	expect_forward_secrecy(&b.server);
+	expect_forward_secrecy(&b.client);
+	b.client.ciphers = "AES128-GCM-SHA256:AES256-SHA"; /* of an old peer */
+	ck_assert_ptr_null(cipher_with(&b));
+	b.server.ciphers = b.client.ciphers;
+	ck_assert_str_eq(cipher_with(&b), "AES128-GCM-SHA256");
+	b.client.ciphers = b.server.ciphers = NULL;
+	bench_clear(&b);
+}
+END_TEST
+
+START_TEST(with_pre_shared_keys_too)
+{
+	struct bench b;
+
+	bench_init_psk(&b);
+	expect_forward_secrecy(&b.server);
+	expect_forward_secrecy(&b.client);
+	b.client.ciphers = "PSK-AES128-GCM-SHA256";
+	ck_assert_ptr_null(cipher_with(&b));
+	b.server.ciphers = b.client.ciphers;
+	ck_assert_str_eq(cipher_with(&b), "PSK-AES128-GCM-SHA256");
+	b.client.ciphers = b.server.ciphers = NULL;
+	bench_clear_psk(&b);
+}
+END_TEST
+
+START_TEST(dhe_works)
+{
+	struct bench b;
+
+	bench_init_rsa(&b);
+	b.client.ciphers = "DHE-RSA-AES128-GCM-SHA256";
+	ck_assert_str_eq(cipher_with(&b), b.client.ciphers);
+	b.client.ciphers = NULL;
+	bench_clear(&b);
+	bench_init_psk(&b);
+	b.client.ciphers = "DHE-PSK-AES128-GCM-SHA256";
+	ck_assert_str_eq(cipher_with(&b), b.client.ciphers);
+	b.client.ciphers = NULL;
+	bench_clear_psk(&b);
+}
+END_TEST
+
+START_TEST(ciphers_that_fit_nothing_are_an_error)
+{
+	struct bench b;
+
+	bench_init(&b); /* its keys are ECDSA */
+	b.server.ciphers = "ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-GCM-SHA256";
+	expect_error(&b.server, "ciphers = ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-");
+	expect_error(&b.server, "none of them fits the keys of cert");
+	b.server.tls_min = TLS1_3_VERSION; /* then nobody asks for them */
+	SSL_CTX_free(bench_context(&b.server));
+	b.server.tls_min = TLS1_2_VERSION;
+	b.server.ciphers = "ECDHE-PSK-CHACHA20-POLY1305";
+	expect_error(&b.server, "none of them fits");
+	b.client.ciphers = b.server.ciphers;
+	expect_error(&b.client, "none of them fits securityLevel and PSKsecrets");
+	b.client.ciphers = b.server.ciphers = NULL;
+	bench_clear(&b);
+	bench_init_psk(&b);
+	b.client.ciphers = b.server.ciphers = "ECDHE-PSK-CHACHA20-POLY1305";
+	ck_assert_str_eq(cipher_with(&b), b.client.ciphers);
+	b.client.ciphers = b.server.ciphers = NULL;
+	bench_clear_psk(&b);
+}
+END_TEST
+
 START_TEST(fips_is_an_error_where_there_is_no_provider_and_kept_to_where_there_is)
 {
 	struct bench b;
@@ -273,6 +410,8 @@ UNIT_MAIN("tls_choices", options_are_set_and_cleared_by_openssls_names,
     commands_are_run_but_never_open_a_door, a_command_that_is_wrong_is_told,
     what_a_command_leaves_of_the_versions_is_judged,
     a_security_level_is_as_it_is_written_and_never_below_by_the_ciphers,
+    where_none_are_written_all_ciphers_have_forward_secrecy, with_pre_shared_keys_too,
+    dhe_works, ciphers_that_fit_nothing_are_an_error,
     no_cipher_does_without_certificates_or_encryption,
     fips_is_an_error_where_there_is_no_provider_and_kept_to_where_there_is,
     hybrid_groups_are_used_where_openssl_has_them)
