@@ -37,6 +37,25 @@ refuse_frame(struct carrier_h2 *c, struct channel_h2 *ch, uint32_t code, const c
 
 /* ---- HEADERS --------------------------------------------------------------------- */
 
+/*
+ * A client's stream ids only grow (RFC 9113, 5.1.1), and on a stream that is over nothing
+ * is left to be said by HEADERS, since a CONNECT has no trailers (8.5).  nghttp2 takes
+ * either for trailers that crossed a reset, and ignores them.
+ */
+static int
+on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
+{
+	const struct carrier_h2 *c = user_data;
+
+	if (!c->server || hd->type != NGHTTP2_HEADERS || hd->stream_id == 0 ||
+	    hd->stream_id > nghttp2_session_get_last_proc_stream_id(session) ||
+	    nghttp2_session_find_stream(session, hd->stream_id) != NULL)
+		return 0;
+	return nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR) == 0
+		   ? 0
+		   : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int
 begin_request(struct carrier_h2 *c, int32_t id)
 {
@@ -338,6 +357,7 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_
 void
 frames_h2_set_callbacks(nghttp2_session_callbacks *k)
 {
+	nghttp2_session_callbacks_set_on_begin_frame_callback(k, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(k, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(k, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(k, on_frame_recv);

@@ -13,8 +13,8 @@ import pytest
 
 from harness import pairs
 from harness.h2_meeting import Meeting, Pod, meet_client, meet_server, start_client, start_server
-from harness.h2_peer import ACK, ALPN, CANCEL, CONNECT, CONTINUATION, DATA, END_HEADERS, HEADERS, PING, PREFACE
-from harness.h2_peer import PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE
+from harness.h2_peer import ACK, ALPN, CANCEL, CONNECT, CONTINUATION, DATA, END_HEADERS, GOAWAY, HEADERS, PING
+from harness.h2_peer import PREFACE, PRIORITY, PROTOCOL_ERROR, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE
 from harness.h2_peer import frame, h2_client, literal, number, setting
 from harness.pairs import Stream
 from harness.programs import Ending, legacy_program
@@ -262,6 +262,15 @@ def test_breach_of_the_rules(siege):
         siege.check_neighbour()
         siege.process.wait_line("event=carrier-end why=carrier-lost .*detail=", count)
         assert siege.meeting.program.receive_to_end()[1] == Ending.RST
+
+
+@pytest.mark.parametrize("first", [7, 5], ids=["an id that was left out", "a stream that is over"])
+def test_headers_on_a_smaller_stream_id(server_siege, first):
+    """RFC 9113, 5.1.1.  The neighbour's carrier is another one, and stays."""
+    over = frame(HEADERS, END_HEADERS, first, CONNECT) + frame(RST_STREAM, 0, first, number(CANCEL))
+    server_siege.peer.flood([over, frame(HEADERS, END_HEADERS, 5, CONNECT)])
+    server_siege.expect_carrier_lost("the far end broke the rules of HTTP/2: PROTOCOL_ERROR")
+    assert [body[4:8] for kind, _, _, body in server_siege.peer.frames if kind == GOAWAY] == [number(PROTOCOL_ERROR)]
 
 
 def test_stream_window_that_overflows(siege):
