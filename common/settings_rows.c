@@ -1022,9 +1022,9 @@ static const struct option rows[] = {
 	.max = 86400,
 	.help = "Once both directions are over, wait this long for the peer's "
 		"close_notify, or for what is left to be taken, which gets at least a "
-		"second; "
-		"it never cuts a half-closed "
-		"stream",
+		"second; it never cuts a half-closed stream. Behind a fatal alert of "
+		"ours TCP stays open for so long, unless the peer closes it sooner: "
+		"a FIN could make the router throw bytes away",
     },
 };
 
