@@ -40,15 +40,25 @@ has_choice(const struct attempts *a)
 	return a->service->target_count > 1;
 }
 
+/* The last one's is the deadline itself: now + (deadline - now) may round to less, and
+ * would then be extended by nothing. */
+static double
+end_of_share(const struct attempts *a, double now)
+{
+	double end = a->untried == 1 ? a->deadline
+				     : now + (a->deadline - now) / (double)a->untried;
+
+	return end > now + least_share ? end : now + least_share;
+}
+
 bool
 attempts_next(struct attempts *a)
 {
-	double now = reactor_now(), share;
+	double now = reactor_now();
 
 	if (a->untried == 0 || now >= a->deadline)
 		return false;
-	share = (a->deadline - now) / (double)a->untried;
-	a->share_ends = now + (share < least_share ? least_share : share);
+	a->share_ends = end_of_share(a, now);
 	a->current = target_next(
 	    a->service->targets, a->service->target_count, a->beginning, a->tried, now);
 	a->tried[a->current] = true;
