@@ -130,7 +130,7 @@ read_request_line(struct span line, struct request *r, bool *known, char *minor)
 	struct span method = take_word(&line), target = take_word(&line);
 
 	if (method.length == 0 || token_length(method) != method.length ||
-	    target.length == 0)
+	    target.length == 0 || memchr(target.at, '\t', target.length) != NULL)
 		return 400;
 	r->head = is_text(method, "HEAD");
 	*known = r->head || is_text(method, "GET");

@@ -249,6 +249,7 @@ REQUESTS = {
     "absolute": b"GET http://a:80/livez HTTP/1.1\r\nHost: a\r\n\r\n",
     "post": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx",
     "no-host": b"GET / HTTP/1.1\r\n\r\n",
+    "tab": b"GET /a\tb HTTP/1.1\r\nHost: a\r\n\r\n",
     "two-hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     "version": b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
     "folded": b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
