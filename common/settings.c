@@ -178,10 +178,9 @@ excuse(struct draft *d, const struct ini_entry *entry, const struct option *know
 static void
 forget_defaults(const struct draft *d, const struct option *o)
 {
-	const struct ini_section *head = d->ini->sections;
 	const struct ini_entry *last = d->given[o - settings_rows.rows];
 
-	if (o->anew && last >= head->entries && last < head->entries + head->count)
+	if (o->anew && last != NULL && !settings_is_own(d, last))
 		option_clear(o, d->s);
 }
 
