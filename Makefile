@@ -39,6 +39,9 @@ PLAIN_SSL := $(patsubst %,-Wl$(comma)--wrap=%,$(PLAIN_SSL) reactor_now)
 # This one has TLS itself for its subject.
 $(BUILD)/tests/fuzz/fuzz_tls: PLAIN_SSL :=
 FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
+# One build for both: libFuzzer's counters do no harm to a unit test.
+CLANG := $(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang CFLAGS='-O1 -g' \
+	SANITIZE=address,undefined,fuzzer-no-link FUZZ_MAIN=-fsanitize=fuzzer
 KINDS ?= raw,h2
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4
 
@@ -48,7 +51,7 @@ COVERAGE := -O1 -g -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check unit replay fuzz fuzz-run integration kills soak faults coverage coverage-run valgrind check-teeth static install certs image bench asan tsan lint clean
+.PHONY: all help deps demo check tests unit replay fuzz fuzz-run clang integration check-busy kills soak faults coverage coverage-run valgrind check-teeth static install certs image bench asan tsan lint clean
 
 all: $(PROGRAMS)
 
@@ -99,25 +102,37 @@ demo: all
 ## check: all tests
 check: unit replay integration check-teeth
 
-## unit: the unit tests (Check)
+# What the next two run.
+tests: $(UNIT) $(FUZZERS)
+
+## unit: the unit tests (Check), all of them even if one fails
 unit: $(UNIT)
-	$(Q)for t in $(UNIT); do CK_VERBOSITY=minimal CK_DEFAULT_TIMEOUT=60 $$t || exit 1; done
+	$(Q)sh tests/each.sh unit $(UNIT)
 
 ## replay: the inputs that fuzzing starts from, and those that broke something, without a fuzzer
 replay: $(FUZZERS)
-	$(Q)for t in $(FUZZERS); do $$t tests/fuzz/corpus/$${t##*/fuzz_} || exit 1; done
+	$(Q)sh tests/each.sh replay $(foreach t,$(FUZZERS),'$t tests/fuzz/corpus/$(t:$(BUILD)/tests/fuzz/fuzz_%=%)')
 
 ## fuzz: whatever comes from outside, under libFuzzer (clang), SECONDS=30 each; T=name picks one
 fuzz:
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang CFLAGS='-O1 -g' SANITIZE=address,undefined,fuzzer-no-link \
-		FUZZ_MAIN=-fsanitize=fuzzer fuzz-run
+	$(Q)$(CLANG) fuzz-run
 fuzz-run: $(FUZZERS)
-	$(Q)for t in $(filter %$(T),$(FUZZERS)); do sh tests/fuzz/run.sh $$t $(or $(SECONDS),30) || exit 1; done
+	$(Q)failed=; for t in $(filter %$(T),$(FUZZERS)); do \
+		sh tests/fuzz/run.sh $$t $(or $(SECONDS),30) || failed="$$failed $${t##*/}"; \
+	done; [ -z "$$failed" ] || { echo "fuzz: failed:$$failed" >&2; exit 1; }
+
+## clang: the unit tests under clang's AddressSanitizer and UBSan, which see what gcc's do not
+clang:
+	$(Q)$(CLANG) unit
 
 ## integration: the pair among real programs (pytest); T=name picks tests, KINDS=raw or h2 carriers, SLOW=1
 integration: all
 	$(Q)$(if $(SLOW),ROUTEPORT_SLOW=1 )ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration --kinds=$(KINDS) $(if $(T),-k '$(T)') \
 		$(if $(FAULTS),--faults-sample=$(FAULTS)) $(if $(SEED),--faults-seed=$(SEED))
+
+## check-busy: UNIT_RUNS=20, then INTEGRATION_RUNS=5, while other processes keep all cores busy
+check-busy: all $(UNIT)
+	$(Q)MAKE='$(MAKE)' sh tests/busy.sh $(or $(UNIT_RUNS),20) $(or $(INTEGRATION_RUNS),5) $(BUILD)/busy.log
 
 ## kills: random kills for SECONDS in all, from SEED on (default: 600, 1); KINDS=raw or h2 carriers
 kills: all

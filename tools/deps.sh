@@ -47,8 +47,8 @@ packages() {
 		procps              | procps-ng           | ps, pgrep
 		util-linux          | util-linux          | setpriv, unshare, taskset
 		binutils            | binutils            | readelf
-		clang               | clang               | lint: the second compiler; make fuzz
-		libclang-rt-dev     | compiler-rt         | make fuzz: libFuzzer, sanitizers
+		clang               | clang               | lint: the second compiler; make fuzz, clang
+		libclang-rt-dev     | compiler-rt         | make fuzz, clang: libFuzzer, sanitizers
 		valgrind            | valgrind            | make valgrind
 		llvm                | llvm                | make coverage
 		clang-format        | clang-tools-extra   | lint: how the code looks
