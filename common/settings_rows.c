@@ -510,7 +510,8 @@ static const struct option rows[] = {
 	.type = OPTION_TEXT,
 	.offset = OPTION_AT(service_settings, ca_path, char *),
 	.syntax = "folder",
-	.help = "Trusted certificates, in a folder prepared by openssl rehash",
+	.help = "Trusted certificates, in a folder prepared by openssl rehash. Read at "
+		"the start, at a reload, and when the folder changes",
     },
     {
 	.name = "CAstore",

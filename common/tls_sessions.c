@@ -45,7 +45,7 @@ digest_rules(EVP_MD_CTX *digest, const struct service_settings *s)
 	return ok;
 }
 
-/* All trusted certificates and revocation lists that are in memory, in any order. */
+/* All trusted certificates and revocation lists, which are in memory, in any order. */
 static bool
 digest_store(EVP_MD_CTX *digest, SSL_CTX *context)
 {
@@ -96,8 +96,8 @@ tls_session_scope(SSL_CTX *context, const struct service_settings *s)
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
 	bool ok = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1;
 
-	ok = ok && digest_text(digest, s->name) && digest_text(digest, s->ca_path) &&
-	     digest_store(digest, context) && digest_rules(digest, s) &&
+	ok = ok && digest_text(digest, s->name) && digest_store(digest, context) &&
+	     digest_rules(digest, s) &&
 	     digest_keys(digest, tls_secrets_of(context)->psk) &&
 	     digest_text(digest, s->ocsp_url) &&
 	     EVP_DigestUpdate(digest, &s->ocsp_flags, sizeof(s->ocsp_flags)) == 1 &&
@@ -111,8 +111,7 @@ tls_session_scope(SSL_CTX *context, const struct service_settings *s)
 bool
 tls_context_judges_alike(const SSL_CTX *one, const SSL_CTX *other)
 {
-	return tls_context_settings(one)->ca_path == NULL &&
-	       memcmp(tls_secrets_of(one)->scope, tls_secrets_of(other)->scope,
+	return memcmp(tls_secrets_of(one)->scope, tls_secrets_of(other)->scope,
 		   sizeof(tls_secrets_of(one)->scope)) == 0;
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 	/** A server tells its clients no more names of CAs than fit into this (bytes of
@@ -72,8 +73,34 @@ load_ca_file(SSL_CTX *context, const char *what, const char *path,
 	return e->text[0] == '\0';
 }
 
-/* In such a folder a certificate is found by the hash of its name: 1a2b3c4d.0, and a list
- * with a letter more. */
+/* Read a PEM file of revocation lists. */
+static bool
+load_crl_file(SSL_CTX *context, const char *what, const char *path, struct err *e)
+{
+	BIO *bio = tls_keys_open(what, path, e);
+	bool ok = bio != NULL;
+	int number = 0;
+	X509_CRL *list;
+
+	while (ok && (list = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
+		number++;
+		if (!X509_STORE_add_crl(SSL_CTX_get_cert_store(context), list))
+			ok = err_set(e, "%s %s: list number %d in it is refused: %s",
+			    what, path, number, tls_keys_openssl_words());
+		X509_CRL_free(list);
+	}
+	if (ok && !tls_keys_openssl_says(ERR_LIB_PEM, PEM_R_NO_START_LINE))
+		ok = err_set(e, "%s %s: list number %d in it cannot be read: %s", what,
+		    path, number + 1, tls_keys_openssl_words());
+	else if (ok && number == 0)
+		ok = err_set(e, "%s %s: no revocation list in it", what, path);
+	ERR_clear_error();
+	BIO_free(bio);
+	return ok;
+}
+
+/* In such a folder a certificate is found by the hash of its name, 1a2b3c4d.0, and a list
+ * by that of its issuer with a letter more, 1a2b3c4d.r0. */
 static bool
 is_hash_name(const char *name, const char *letter)
 {
@@ -82,30 +109,63 @@ is_hash_name(const char *name, const char *letter)
 	for (int i = 0; i < 8; i++)
 		if (!isxdigit((unsigned char)name[i]))
 			return false;
-	return name[8] == '.' && strncmp(name + 9, letter, n) == 0 &&
-	       isdigit((unsigned char)name[9 + n]);
+	if (name[8] != '.' || strncmp(name + 9, letter, n) != 0)
+		return false;
+	name += 9 + n;
+	return *name != '\0' && name[strspn(name, "0123456789")] == '\0';
 }
 
-/* OpenSSL takes any folder, even a missing one, and then trusts nobody. */
+/* A link of such a folder whose file is gone is no file. */
 static bool
-load_ca_path(SSL_CTX *context, const char *what, const char *path, struct err *e)
+is_gone(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) != 0 && errno == ENOENT;
+}
+
+/*
+ * All of the folder that are named so, with how many there are in @count.  At once, and
+ * not in each handshake what it asks for: what is trusted is then known, so that a ticket
+ * can be bound to it; it does not depend on rights that are given up; and no handshake
+ * waits for a disk.  Whoever watches the folder loads it again.
+ */
+static bool
+load_folder(SSL_CTX *context, const char *what, const char *path, bool lists,
+    size_t *count, struct err *e)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *entry;
-	bool found = false;
+	char file[PATH_MAX];
+	bool ok = true;
 
 	if (!dir)
 		return err_errno(e, errno, "%s %s", what, path);
-	while (!found && (entry = readdir(dir)))
-		found = is_hash_name(entry->d_name, "");
+	while (ok && (entry = readdir(dir))) {
+		if (!is_hash_name(entry->d_name, lists ? "r" : ""))
+			continue;
+		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+		if (is_gone(file))
+			continue;
+		++*count;
+		ok = lists ? load_crl_file(context, what, file, e)
+			   : load_ca_file(context, what, file, NULL, e);
+	}
 	closedir(dir);
-	if (!found)
-		return err_set(e,
-		    "%s %s: no certificate under its hash name in it (openssl rehash %s)",
-		    what, path, path);
-	if (SSL_CTX_load_verify_dir(context, path) != 1)
-		return err_set(e, "%s %s: %s", what, path, tls_keys_openssl_words());
-	return true;
+	return ok;
+}
+
+static bool
+load_ca_path(SSL_CTX *context, const char *what, const char *path, struct err *e)
+{
+	size_t count = 0;
+
+	return load_folder(context, what, path, false, &count, e) &&
+	       (count > 0 ||
+		   err_set(e,
+		       "%s %s: no certificate under its hash name in it (openssl rehash "
+		       "%s)",
+		       what, path, path));
 }
 
 /* The variables that OpenSSL's own programs know replace the usual places. */
@@ -197,68 +257,32 @@ load_ca_store(
 	return ok;
 }
 
-/* Read a PEM file of revocation lists. */
-static bool
-load_crl_file(SSL_CTX *context, const char *what, const char *path, struct err *e)
-{
-	BIO *bio = tls_keys_open(what, path, e);
-	bool ok = bio != NULL;
-	int number = 0;
-	X509_CRL *list;
-
-	while (ok && (list = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL)) != NULL) {
-		number++;
-		if (!X509_STORE_add_crl(SSL_CTX_get_cert_store(context), list))
-			ok = err_set(e, "%s %s: list number %d in it is refused: %s",
-			    what, path, number, tls_keys_openssl_words());
-		X509_CRL_free(list);
-	}
-	if (ok && !tls_keys_openssl_says(ERR_LIB_PEM, PEM_R_NO_START_LINE))
-		ok = err_set(e, "%s %s: list number %d in it cannot be read: %s", what,
-		    path, number + 1, tls_keys_openssl_words());
-	else if (ok && number == 0)
-		ok = err_set(e, "%s %s: no revocation list in it", what, path);
-	ERR_clear_error();
-	BIO_free(bio);
-	return ok;
-}
-
-/* In such a folder a list is found by the hash of its issuer: 1a2b3c4d.r0 */
 static bool
 load_crl_path(SSL_CTX *context, const char *path, struct err *e)
 {
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	bool ok = true, found = false;
-	char file[PATH_MAX];
+	size_t count = 0;
 
-	if (!dir)
-		return err_errno(e, errno, "CRLpath %s", path);
-	while (ok && (entry = readdir(dir))) {
-		if (!is_hash_name(entry->d_name, "r"))
-			continue;
-		found = true;
-		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
-		ok = load_crl_file(context, "CRLpath", file, e);
-	}
-	closedir(dir);
-	if (ok && !found)
-		return err_set(e,
-		    "CRLpath %s: no revocation list under its hash name in it (openssl "
-		    "rehash %s)",
-		    path, path);
-	return ok;
+	return load_folder(context, "CRLpath", path, true, &count, e) &&
+	       (count > 0 || err_set(e,
+				 "CRLpath %s: no revocation list under its hash name in "
+				 "it (openssl rehash %s)",
+				 path, path));
 }
 
+/* Those beside the certificates of CApath count too. */
 static bool
 load_crls(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
+	size_t beside = 0;
+
 	if (!s->crl_file && !s->crl_path)
 		return true;
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context),
 	    X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 	return (!s->crl_file || load_crl_file(context, "CRLfile", s->crl_file, e)) &&
-	       (!s->crl_path || load_crl_path(context, s->crl_path, e));
+	       (!s->crl_path || load_crl_path(context, s->crl_path, e)) &&
+	       (!s->ca_path ||
+		   load_folder(context, "CApath", s->ca_path, true, &beside, e));
 }
 
 /* A server's clients are told whom it trusts: whole, short, and never who the peers are

@@ -1,9 +1,11 @@
 """A TLS handshake is paid once: the next stream resumes the session."""
 
+import shutil
+
 import pytest
 
 from harness import waiting
-from harness.certificates import HOST
+from harness.certificates import HOST, openssl
 from harness.programs import is_reset, random_bytes
 
 WORDS = random_bytes(5000)
@@ -84,6 +86,26 @@ def test_after_a_restart_with_other_secrets_or_rules_a_session_is_worth_nothing(
         pair.server.process.wait_line("event=failed .*why=name-mismatch")
     else:
         assert talk(pair)[0]["resumed"] == "no"
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_a_ca_that_left_the_folder_meanwhile_lets_nobody_resume(make_pair, start_server, app, place, certificates, version):
+    folder = place.folder / "authorities"
+    folder.mkdir()
+    for name in ("authority", "other_authority"):
+        shutil.copy(getattr(certificates, name), folder / f"{name}.pem")
+    openssl("rehash", folder)
+    trust = SECRETS | {"CAfile": None, "CApath": folder}
+    stranger = {"cert": certificates.stranger_client.certificate, "key": certificates.stranger_client.key}
+    pair = make_pair(server=trust, client=stranger, sslVersion=version)
+    talk(pair)
+    restart(pair, start_server, app, **trust)
+    assert talk(pair)[0]["resumed"] == "yes"
+    (folder / "other_authority.pem").unlink()
+    openssl("rehash", folder)
+    restart(pair, start_server, app, **trust)
+    assert is_reset(pair.client.port, WORDS)
+    pair.server.process.wait_line("event=failed .*why=unknown-ca")
 
 
 def test_a_client_that_was_revoked_meanwhile_cannot_resume(make_pair, start_server, app, certificates):

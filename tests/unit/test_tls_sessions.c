@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define KEY "00112233445566778899aabbccddeeff"
 #define OTHER "ff112233445566778899aabbccddeeff"
@@ -142,6 +144,64 @@ START_TEST(a_ticket_counts_under_the_same_secrets_rules_and_trust_alone)
 			free(b.server.crl_file);
 			bench_clear(&b);
 		}
+}
+END_TEST
+
+/* A CA in the server's folder of hashed names; returns its path there. */
+static char *
+put_into_folder(const struct certificate *ca, const char *folder)
+{
+	char name[64];
+
+	snprintf(
+	    name, sizeof(name), "%s/%08lx.0", folder, X509_subject_name_hash(ca->x509));
+	return certificate_write(name, ca, NULL);
+}
+
+static char *another_ca;
+
+static void
+take_it_out(struct bench *b)
+{
+	(void)b;
+	ck_assert_int_eq(unlink(another_ca), 0);
+}
+
+static void
+put_it_back(struct bench *b)
+{
+	(void)b;
+	free(put_into_folder(&b->ca, "cas"));
+}
+
+START_TEST(a_ticket_counts_while_the_folder_of_cas_holds_the_same)
+{
+	struct certificate more = certificate_make(
+	    &(struct certificate_wish){.common_name = "more", .is_ca = true});
+	struct bench b;
+
+	for (size_t i = 0; i < 2; i++) {
+		char *own;
+
+		bench_init_tickets(&b, versions[i]);
+		free(b.server.ca_file);
+		b.server.ca_file = NULL;
+		b.server.ca_path = certificates_path("cas");
+		ck_assert_int_eq(mkdir(b.server.ca_path, 0700), 0);
+		own = put_into_folder(&b.ca, "cas");
+		another_ca = put_into_folder(&more, "cas");
+		ck_assert(outlives(&b, put_it_back)); /* another file, the same in it */
+		ck_assert(!outlives(&b, take_it_out));
+		ck_assert(outlives(&b, NULL));
+		unlink(own);
+		rmdir(b.server.ca_path);
+		free(own);
+		free(another_ca);
+		free(b.server.ca_path);
+		b.server.ca_path = NULL;
+		bench_clear(&b);
+	}
+	certificate_free(&more);
 }
 END_TEST
 
@@ -289,6 +349,7 @@ END_TEST
 UNIT_MAIN("tls_sessions", without_secrets_a_session_ends_with_its_server,
     with_secrets_a_ticket_outlives_its_server,
     a_ticket_counts_under_the_same_secrets_rules_and_trust_alone,
+    a_ticket_counts_while_the_folder_of_cas_holds_the_same,
     a_ticket_of_who_came_by_a_key_counts_while_the_keys_are_the_same,
     a_ticket_is_no_ticket_when_it_is_forged, who_resumes_nothing_gives_nothing_to_resume,
     a_server_that_asks_ocsp_about_its_clients_gives_nothing_to_resume,
