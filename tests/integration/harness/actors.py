@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import select
 import socket
-import threading
 import time
 
+from .loop_thread import LoopThread
 from .relay import abort
 
 NUMBER = 10  # bytes of a stream's first line, which is its number
@@ -119,7 +119,7 @@ class Seen:
         self._sock.shutdown(socket.SHUT_WR)
 
 
-class Cast:
+class Cast(LoopThread):
     """All programs that dial `client_port`, and the app on `port`.  `near` and `far` are where their
     sockets are made: contexts, such as that of a host."""
 
@@ -130,22 +130,8 @@ class Cast:
         self.visits = []
         self._near = near
         self._far = far
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        super().__init__()
         self._do(self._open_app)
-
-    def _run(self):
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
-
-    def _do(self, step):
-        """Take a step on the thread, and return what it says."""
-
-        async def wrapped():
-            return step()
-
-        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(30)
 
     # On its thread
 
@@ -194,7 +180,6 @@ class Cast:
         for seen in self.open_ones():
             seen.task.cancel()
             self._loop.call_soon(seen.give_up)
-        self._loop.call_later(0.1, self._loop.stop)
 
     # For the test
 
@@ -216,5 +201,4 @@ class Cast:
 
     def close(self):
         self._do(self._close)
-        self._thread.join()
-        self._loop.close()
+        self._end_loop()

@@ -5,7 +5,8 @@ import asyncio
 import contextlib
 import socket
 import struct
-import threading
+
+from .loop_thread import LoopThread
 
 PIECE = 65536
 UP, DOWN = 0, 1  # from the client; to it
@@ -33,31 +34,17 @@ class _Pair:
             gate.set()
 
 
-class Relay:
+class Relay(LoopThread):
     """Listens on `port` and dials `to`, in a thread of its own."""
 
     def __init__(self, port, to):
         self.port = port
         self._to = to
         self._pairs = []
-        self._loop = asyncio.new_event_loop()
         self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self._listener.setblocking(False)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self):
-        asyncio.set_event_loop(self._loop)
-        self._server = self._loop.create_task(self._accept())
-        self._loop.run_forever()
-
-    def _do(self, step, *arguments):
-        """Take a step on the relay's thread, and return what it says."""
-
-        async def wrapped():
-            return step(*arguments)
-
-        return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(10)
+        super().__init__()
+        self._server = self._do(lambda: self._loop.create_task(self._accept()))
 
     # On its thread
 
@@ -178,9 +165,7 @@ class Relay:
             self._server.cancel()
             for pair in list(self._pairs):
                 self._end(pair, ("rst", "rst"))
-            self._loop.call_later(0.1, self._loop.stop)
 
         self._do(step)
-        self._thread.join()
+        self._end_loop()
         self._listener.close()
-        self._loop.close()
