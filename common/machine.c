@@ -57,10 +57,12 @@ long
 machine_cpus(void)
 {
 	cpu_set_t mask;
-	long cpus = 1, quota = quota_of_cgroup2();
+	long cpus, quota = quota_of_cgroup2();
 
 	if (sched_getaffinity(0, sizeof(mask), &mask) == 0)
 		cpus = CPU_COUNT(&mask);
+	else /* refused, or more processors than a mask of glibc's has bits */
+		cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	if (quota == 0)
 		quota = quota_of_cgroup1();
 	if (quota > 0 && quota < cpus)

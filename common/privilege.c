@@ -128,15 +128,22 @@ change_root(const char *folder, struct err *e)
 	return true;
 }
 
-/* Changing the user resets the last of these. */
-static bool
-forbid_more(struct err *e)
+/* No kernel refuses this, but a filter of system calls may: what is gained is less then.
+ */
+static void
+give_up(int option, unsigned long value, const char *what)
 {
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return err_errno(e, errno, "giving up new privileges");
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-		return err_errno(e, errno, "forbidding cores");
-	return true;
+	if (prctl(option, value, 0, 0, 0) != 0)
+		log_warning("event=sandbox detail=\"prctl is refused to us (%s): %s\"",
+		    strerror(errno), what);
+}
+
+/* Changing the user resets the last of these. */
+static void
+forbid_more(void)
+{
+	give_up(PR_SET_NO_NEW_PRIVS, 1, "new privileges are not given up");
+	give_up(PR_SET_DUMPABLE, 0, "debuggers and core files are not forbidden");
 }
 
 static void
@@ -181,8 +188,11 @@ privilege_drop(const struct settings *settings, struct err *e)
 	if (!find_identity(settings, &who, e) || !change_root(settings->chroot, e) ||
 	    !become(&who, e))
 		return false;
-	if (settings->sandbox && (!forbid_more(e) || !sandbox_enter(settings, e)))
-		return false;
+	if (settings->sandbox) {
+		forbid_more();
+		if (!sandbox_enter(settings, e))
+			return false;
+	}
 	warn_of_unreadable(settings);
 	return true;
 }

@@ -157,23 +157,54 @@ allow_all(int rules, const struct settings *settings)
 	allow(rules, getenv("CARES_HOSTS"), LANDLOCK_ACCESS_FS_READ_FILE);
 }
 
+/* The kernel is asked for what it cannot do: it answers EFAULT, and a filter of system
+ * calls what it always does. */
+static bool
+may_add_rules(int rules)
+{
+	return syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, NULL,
+		   0) == 0 ||
+	       errno == EFAULT;
+}
+
+/* With no rule for what is to be read, all of it would be out of reach. */
+static bool
+restrict_self(int rules, const struct settings *settings)
+{
+	if (!may_add_rules(rules))
+		return false;
+	allow_all(rules, settings);
+	return syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+}
+
+/* Filters of systemd and of container engines answer EPERM to calls that they do not
+ * know, kernels and newer engines ENOSYS. */
+static bool
+go_without(int errnum, struct err *e)
+{
+	if (errnum == EPERM)
+		log_warning(
+		    "event=sandbox detail=\"Landlock is refused to us (EPERM): files are "
+		    "guarded by their permissions alone; let landlock_create_ruleset, "
+		    "landlock_add_rule and landlock_restrict_self through, as "
+		    "SystemCallFilter does under systemd, or write sandbox = no\"");
+	else if (errnum == ENOSYS || errnum == EOPNOTSUPP)
+		log_info("event=sandbox detail=\"the kernel has no Landlock: files are "
+			 "guarded by their permissions alone\"");
+	else
+		return err_errno(e, errnum, "entering Landlock's rules");
+	return true;
+}
+
 bool
 sandbox_enter(const struct settings *settings, struct err *e)
 {
 	struct landlock_ruleset_attr attr = {.handled_access_fs = handled};
 	int rules = create_ruleset(&attr, sizeof(attr.handled_access_fs), 0);
-	bool ok;
+	bool entered = rules >= 0 && restrict_self(rules, settings);
+	int errnum = errno;
 
-	if (rules < 0 && (errno == ENOSYS || errno == EOPNOTSUPP)) {
-		log_info("event=sandbox detail=\"the kernel has no Landlock: files are "
-			 "guarded by their permissions alone\"");
-		return true;
-	}
-	if (rules < 0)
-		return err_errno(e, errno, "making Landlock's rules");
-	allow_all(rules, settings);
-	ok = syscall(SYS_landlock_restrict_self, rules, 0) == 0 ||
-	     err_errno(e, errno, "entering Landlock's rules");
-	close(rules);
-	return ok;
+	if (rules >= 0)
+		close(rules);
+	return entered || go_without(errnum, e);
 }

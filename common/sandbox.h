@@ -11,8 +11,8 @@
  * From now on this thread, and those that it starts, read only the folders of
  * certificates, keys and settings, the system's trusted certificates where they are used,
  * and what name lookups need; and write only the log, and where Unix sockets and the pid
- * file lie. Needs no_new_privs.  False: @e.  Where the kernel has no Landlock that is
- * said in the log.
+ * file lie.  Needs no_new_privs.  Where the kernel has no Landlock, or a filter of system
+ * calls refuses it, that is said in the log and nothing else changes.  False: @e.
  */
 bool sandbox_enter(const struct settings *settings, struct err *e);
 

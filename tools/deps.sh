@@ -45,7 +45,10 @@ packages() {
 		iperf3              | iperf3              | one TCP connection, the yardstick on long paths
 		iproute2            | iproute             | ss
 		procps              | procps-ng           | ps, pgrep
-		util-linux          | util-linux          | setpriv, unshare, taskset
+		util-linux          | util-linux          | setpriv, unshare, nsenter, taskset
+		mount               | util-linux          | a root folder of the test's own for systemd
+		systemd             | systemd             | runs the shipped units in the tests
+		libseccomp2         | libseccomp          | filters of system calls in the tests
 		binutils            | binutils            | readelf
 		clang               | clang               | lint: the second compiler; make fuzz, clang
 		libclang-rt-dev     | compiler-rt         | make fuzz, clang: libFuzzer, sanitizers

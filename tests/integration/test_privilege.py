@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from harness.changes import rewrite
+from harness.seccomp import refusing
 from harness.pairs import Pair, client_options, is_sanitized, routeport, routeport_client, routeport_server, server_options, write_ini
 from harness.talks import echo
 
@@ -71,6 +72,38 @@ def test_without_the_sandbox_files_elsewhere_are_within_reach(start_pair, tmp_pa
     rewrite(pair.client, str(certificates.client.certificate), str(elsewhere))
     pair.client.process.send_signal(signal.SIGHUP)
     pair.client.process.wait_line("event=reloaded")
+
+
+LANDLOCK = ("landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self")
+OPTIONAL = (*LANDLOCK, "prctl", "sched_getaffinity", "sched_setaffinity", "prlimit64", "getrlimit", "setrlimit")
+OPTIONAL += ("close_range", "membarrier", "epoll_pwait2", "rseq", "statx", "clone3", "io_uring_setup")
+# With EPERM libc itself does without neither of these.
+NEEDED = {"EPERM": {"statx", "clone3"}, "ENOSYS": set()}
+
+
+@pytest.mark.parametrize("calls", [LANDLOCK, *((call,) for call in LANDLOCK), OPTIONAL], ids=["landlock", *LANDLOCK, "all"])
+@pytest.mark.parametrize("answer", ["EPERM", "ENOSYS"])
+def test_calls_that_are_refused_are_done_without(start_pair, answer, calls):
+    """Filters of container engines and of systemd know not all that the kernel has."""
+    calls = [call for call in calls if call not in NEEDED[answer]]
+    pair = start_pair(sandbox="yes", inside=refusing(answer, *calls))
+    echo(pair.open())
+    for end in pair.ends():
+        if answer == "EPERM":
+            assert end.process.lines_with("warning event=sandbox detail=\"Landlock is refused"), end.process.lines
+        else:
+            assert end.process.lines_with("info event=sandbox detail=\"the kernel has no Landlock")
+        assert bool(end.process.lines_with("warning event=sandbox detail=\"prctl is refused")) == ("prctl" in calls)
+
+
+def test_the_processors_are_counted_without_the_affinity_mask(place, router):
+    if len(os.sched_getaffinity(0)) != os.cpu_count():
+        pytest.skip("not all processors are ours")
+    counts = []
+    for inside in ([], refusing("EPERM", "sched_getaffinity")):
+        client = routeport_client(place, router.port, workers=0, inside=inside)
+        counts.append(re.search(r"workers=(\d+)", client.process.wait_line("event=ready"))[1])
+    assert counts[0] == counts[1]
 
 
 @root
