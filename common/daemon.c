@@ -28,7 +28,7 @@ tell_main(void *owner)
 {
 	struct daemon *d = owner;
 
-	ev_async_send(d->loop, &d->worker_ended);
+	ev_async_send(d->loop, &d->worker_changed);
 }
 
 static bool
@@ -49,7 +49,7 @@ make_workers(struct daemon *d, struct err *e)
 	    .waits_when_full = d->program->waits_when_full,
 	    .arrival = d->program->arrival,
 	    .turn_away = d->program->turn_away,
-	    .ended = tell_main,
+	    .changed = tell_main,
 	    .owner = d,
 	};
 	for (i = 0; i < d->worker_count; i++)
@@ -184,14 +184,16 @@ on_stop(struct ev_loop *loop, ev_signal *signal, int events)
 	ev_timer_start(loop, &d->limit);
 }
 
-/* One has drained; when all have, there is nothing left to wait for. */
+/* One follows another plan, or has drained; when all have, there is nothing left to wait
+ * for. */
 static void
-on_worker_ended(struct ev_loop *loop, ev_async *async, int events)
+on_worker_changed(struct ev_loop *loop, ev_async *async, int events)
 {
 	struct daemon *d = async->data;
 	size_t i;
 
 	(void)events;
+	reload_report(d);
 	for (i = 0; i < d->worker_count; i++)
 		if (!worker_is_over(d->workers[i]))
 			return;
@@ -244,7 +246,6 @@ on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
 		return;
 	notify_reloading(&d->notify);
 	reload_settings(d);
-	notify_ready(&d->notify);
 }
 
 static void
@@ -281,9 +282,9 @@ watch_signals(struct daemon *d)
 	watch_signal(d, &d->user1, SIGUSR1, on_user1);
 	ev_init(&d->limit, on_limit);
 	d->limit.data = d;
-	ev_async_init(&d->worker_ended, on_worker_ended);
-	d->worker_ended.data = d;
-	ev_async_start(d->loop, &d->worker_ended);
+	ev_async_init(&d->worker_changed, on_worker_changed);
+	d->worker_changed.data = d;
+	ev_async_start(d->loop, &d->worker_changed);
 }
 
 /* ---- the whole ------------------------------------------------------------------- */

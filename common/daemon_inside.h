@@ -39,7 +39,9 @@ struct daemon {
 	ev_timer look;  /* at files */
 	struct staples *staples;
 	double looked_at_dates; /* by reactor_now(); 0: never */
-	ev_async worker_ended;
+	unsigned long reloaded; /* by the plan of this number, which not all workers
+				   follow yet; 0: that was logged */
+	ev_async worker_changed;
 	struct watchdog *watchdog;
 	struct status_subject subject; /* of the next one */
 	struct status *status;
@@ -60,6 +62,10 @@ bool daemon_open_log(const struct settings *settings, struct err *e);
 
 /** SIGHUP: read the settings again.  What is wrong changes nothing, and is logged. */
 void reload_settings(struct daemon *d);
+
+/** Log what has been taken up by all workers and was not logged yet: until then a line
+ * would say more than is true. */
+void reload_report(struct daemon *d);
 
 /** Look every few seconds whether a certificate, key or CA has changed, and once a day
  * when certificates expire. */

@@ -35,6 +35,7 @@ struct entrance {
 
 struct plan {
 	atomic_int holders;
+	unsigned long number; /* grows from plan to plan, once workers are to follow it */
 	struct service **services;
 	size_t service_count;
 	struct entrance *entrances;

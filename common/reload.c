@@ -14,15 +14,50 @@ enum {
 	WARN_DAYS = 30,
 };
 
-/* Everybody goes on with @plan, which is held by the caller no more. */
+/* Everybody goes on with @plan, which is held by the caller no more: the workers when
+ * they come to it, see reload_report(). */
 static void
 adopt(struct daemon *d, struct plan *plan)
 {
+	plan->number = d->plan->number + 1;
 	plan_release(d->plan);
 	d->plan = plan;
 	for (size_t i = 0; i < d->worker_count; i++)
 		worker_follow(d->workers[i], plan);
 	status_follow(d->status, plan);
+}
+
+static bool
+all_follow(const struct daemon *d, unsigned long number)
+{
+	for (size_t i = 0; i < d->worker_count; i++)
+		if (!worker_follows(d->workers[i], number))
+			return false;
+	return true;
+}
+
+static void
+report_renewed(struct daemon *d, struct service *service)
+{
+	char name[LOG_QUOTE_SIZE];
+
+	if (service->renewed == 0 || !all_follow(d, service->renewed))
+		return;
+	service->renewed = 0;
+	log_info("event=renewed service=%s", log_quote(service->settings->name, name));
+}
+
+void
+reload_report(struct daemon *d)
+{
+	for (size_t i = 0; i < d->plan->service_count; i++)
+		report_renewed(d, d->plan->services[i]);
+	if (d->reloaded == 0 || !all_follow(d, d->reloaded))
+		return;
+	d->reloaded = 0;
+	log_info("event=reloaded services=%zu", d->plan->service_count);
+	notify_status(&d->notify, "%zu services", d->plan->service_count);
+	notify_ready(&d->notify);
 }
 
 /* ---- SIGHUP ---------------------------------------------------------------------- */
@@ -59,8 +94,7 @@ take_over(struct daemon *d, struct settings *settings, struct plan *plan)
 	settings_release(d->settings);
 	d->settings = settings;
 	adopt(d, plan);
-	log_info("event=reloaded services=%zu", plan->service_count);
-	notify_status(&d->notify, "%zu services", plan->service_count);
+	d->reloaded = plan->number;
 }
 
 void
@@ -84,6 +118,8 @@ reload_settings(struct daemon *d)
 	settings_release(settings);
 	log_error("event=reload-failed detail=%s", log_quote_long(e.text, text));
 	notify_status(&d->notify, "a reload failed: %s", e.text);
+	if (d->reloaded == 0)
+		notify_ready(&d->notify);
 }
 
 /* ---- files ----------------------------------------------------------------------- */
@@ -100,18 +136,17 @@ renew(struct daemon *d, struct service *service)
 
 	if (renewed != NULL) {
 		service_succeed(renewed, service);
-		plan = plan_with(d->plan, service, renewed);
+		if ((plan = plan_with(d->plan, service, renewed)) == NULL)
+			err_set(&e, "out of memory");
 	}
-
-	log_quote(service->settings->name, name);
-	if (renewed == NULL)
-		log_error("event=renewal-failed service=%s detail=%s", name,
-		    log_quote(e.text, text));
-	else if (plan != NULL)
-		log_info("event=renewed service=%s", name);
-	service_release(renewed);
-	if (plan != NULL)
+	if (plan != NULL) {
 		adopt(d, plan);
+		renewed->renewed = plan->number;
+	} else {
+		log_error("event=renewal-failed service=%s detail=%s",
+		    log_quote(service->settings->name, name), log_quote(e.text, text));
+	}
+	service_release(renewed);
 }
 
 /* Has it come to rest, and not been tried yet? */

@@ -43,6 +43,7 @@ struct worker {
 	enum order order; /* obeyed so far */
 
 	atomic_bool over;
+	atomic_ulong follows; /* the number of its plan */
 	atomic_long load;
 	struct mailbox mailbox; /* other threads' only way into the loop */
 };
@@ -198,8 +199,11 @@ on_mail(void *owner)
 	turn_note(&w->reactor.turn, "its mailbox");
 	for (parcel = mail.parcels; parcel != NULL; parcel = parcel_free(parcel))
 		w->setup->arrival(w, parcel->service, parcel->fd, &parcel->peer);
-	if (mail.plan != NULL)
+	if (mail.plan != NULL) {
 		follow(w, mail.plan);
+		atomic_store(&w->follows, w->plan->number);
+		w->setup->changed(w->setup->owner);
+	}
 	obey(w, mail.order);
 	leave_when_empty(w);
 }
@@ -324,7 +328,7 @@ run(void *arg)
 	pool_set_clear(&w->pools);
 	turn_end(&w->reactor.turn);
 	atomic_store(&w->over, true);
-	w->setup->ended(w->setup->owner);
+	w->setup->changed(w->setup->owner);
 	return NULL;
 }
 
@@ -447,6 +451,12 @@ void
 worker_follow(struct worker *w, struct plan *plan)
 {
 	mailbox_post_plan(&w->mailbox, plan);
+}
+
+bool
+worker_follows(const struct worker *w, unsigned long number)
+{
+	return worker_is_over(w) || atomic_load(&w->follows) >= number;
 }
 
 void

@@ -41,8 +41,8 @@ struct worker_setup {
 	worker_arrival *arrival;
 	/** `most` is reached: end @fd so that the peer understands. */
 	void (*turn_away)(int fd);
-	/** A worker has ended; called on its thread. */
-	void (*ended)(void *owner);
+	/** A worker follows another plan, or has ended; called on its thread. */
+	void (*changed)(void *owner);
 	void *owner;
 };
 
@@ -54,6 +54,10 @@ bool worker_start(struct worker *worker, struct err *e);
 
 /** From now on follow @plan, which the worker holds: what begins is for its services. */
 void worker_follow(struct worker *worker, struct plan *plan);
+
+/** Does it follow the plan of that @number or a later one?  True of one that has ended.
+ */
+bool worker_follows(const struct worker *worker, unsigned long number);
 
 /** Accept nothing more; end when the last connection has. */
 void worker_drain(struct worker *worker);

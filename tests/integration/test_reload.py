@@ -6,15 +6,17 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
 
 from harness import ports, waiting
-from harness.changes import reload, rewrite
+from harness.changes import put_certificate, reload, rewrite
 from harness.pairs import Pair, routeport_client, routeport_server
 from harness.programs import App, Ending, is_reset
 from harness.talks import WORDS, echo, finish
+from harness.thread_stop import StoppedThread
 
 WORKERS = [3]
 
@@ -79,8 +81,41 @@ def test_no_connection_is_refused_while_files_are_read_again(pair):
         pair.client.process.send_signal(signal.SIGHUP)
         for _ in range(5):
             finish(pair.open())
-    pair.client.process.wait_line("event=reloaded", 5)
+        pair.client.process.wait_line("event=reloaded", number)  # two signals at once would be one
     assert not pair.client.process.lines_with("why=connect-failed")
+
+
+@pytest.mark.parametrize("what", ["settings", "certificate"])
+def test_a_change_is_logged_once_all_workers_have_it(place, app, pod_port, certificates, what):
+    """The only worker is stopped; of a second service the main thread logs what it finds behind the change."""
+    one, two = place.folder / "one", place.folder / "two"
+    unused = {"accept": f"127.0.0.1:{place.ports.reserve()}"}
+    server = routeport_server(
+        place,
+        app.address,
+        workers=1,
+        port=pod_port,
+        multiplex="no",
+        **put_certificate(certificates.server, one),
+        also=[unused | put_certificate(certificates.server, two)],
+    )
+    with socket.socket() as peer:
+        worker = StoppedThread(server.process, lambda: peer.connect(("127.0.0.1", pod_port)))
+        if what == "settings":
+            done, failed = "event=reloaded", "event=reload-failed"
+            rewrite(server, "workers = 1", "workers = 2")
+            server.process.send_signal(signal.SIGHUP)
+            server.process.wait_line("event=reload .*workers changes with a restart")
+            rewrite(server, "[svc]", "[svc]\nacept = 1")
+            server.process.send_signal(signal.SIGHUP)
+        else:
+            put_certificate(certificates.renewed_server, one)
+            done, failed = "event=renewed service=svc", "event=renewal-failed"
+            (two / "tls.crt").unlink()
+        server.process.wait_line(failed)
+        assert not server.process.lines_with(done)
+        worker.release()
+        server.process.wait_line(done)
 
 
 def test_an_address_may_come_and_go(place, pair):
