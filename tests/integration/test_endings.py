@@ -381,7 +381,9 @@ def first_words_of(visits):
 
 def test_program_that_resets_before_the_answer_never_reaches_the_app(pair, app, kind):
     pair.server.process.pause()
-    pair.dial().reset()
+    program = pair.dial()
+    pair.client.process.wait_line("event=accept")  # of one that is reset before, accept(2) says nothing
+    program.reset()
     pair.client.expect_close("program-gone")
     pair.server.process.resume()
     second = pair.dial()
