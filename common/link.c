@@ -368,8 +368,10 @@ link_adopt(struct link *l, const struct link_carrier *carrier, void *owner)
 void
 link_wait(struct link *l, bool readable)
 {
+	bool reads = readable && !tls_is_choked(&l->tls);
+
 	watch_wait(
-	    &l->watch, (readable ? EV_READ : 0) | (tls_room(&l->tls) > 0 ? 0 : EV_WRITE));
+	    &l->watch, (reads ? EV_READ : 0) | (tls_room(&l->tls) > 0 ? 0 : EV_WRITE));
 }
 
 void

@@ -6,6 +6,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+enum {
+	/* Bytes of OpenSSL's own answers that may wait for a peer that only asks. */
+	MOST_ANSWERS = 1024,
+};
+
 /* ---- sending -------------------------------------------------------------------- */
 
 void
@@ -30,6 +35,12 @@ bool
 tls_is_complete(const struct tls *t)
 {
 	return t->finished && t->state == TLS_FINISHED && !t->lost;
+}
+
+bool
+tls_is_choked(const struct tls *t)
+{
+	return t->answers > MOST_ANSWERS && buf_length(&t->out) > 0;
 }
 
 /* Send from memory, what is left over is the caller's. */
@@ -75,6 +86,7 @@ tls_flush(struct tls *t)
 		buf_consume(&t->out, sent);
 	if (buf_length(&t->out) > 0)
 		return false;
+	t->answers = 0;
 	tls_update_answer(t); /* it had to wait for them */
 	return true;
 }
@@ -235,31 +247,52 @@ decrypt(struct tls *t, uint8_t *space)
 	return total;
 }
 
+static void
+judge_flood(struct tls *t)
+{
+	if (!t->flooded || t->state != TLS_OPEN)
+		return;
+	tls_blame(t, REASON_CARRIER_LOST,
+	    "the far end floods us with messages of TLS itself (KeyUpdates, tickets, "
+	    "requests for another handshake)");
+	t->state = TLS_BROKEN;
+}
+
+/* What OpenSSL has to say about what it read goes behind @kept bytes. */
+static void
+send_answers(struct tls *t, size_t kept)
+{
+	if (t->state == TLS_OPEN) {
+		SSL_free_buffers(t->ssl); /* a ticket leaves 16 KB behind */
+		tls_update_answer(t);
+	}
+	t->answers += t->scratch_used + buf_length(&t->out) - kept;
+	if (t->scratch_used > 0)
+		tls_flush(t);
+	if (buf_length(&t->out) == 0)
+		t->answers = 0;
+}
+
 enum tls_state
 tls_take(struct tls *t, uint8_t *space, struct batch *batch)
 {
-	size_t total;
+	size_t total, kept = buf_length(&t->out);
 
 	if (t->state != TLS_OPEN)
 		return t->state;
+	if (tls_is_choked(t)) {
+		t->dry = true; /* link_wait() sees to it that the rest is read later */
+		return t->state;
+	}
 	tls_receive(t, REACTOR_BATCH);
 	total = decrypt(t, space);
-	if (t->flooded && t->state == TLS_OPEN) {
-		tls_blame(
-		    t, REASON_CARRIER_LOST, "the far end floods us with KeyUpdates");
-		t->state = TLS_BROKEN;
-	}
+	judge_flood(t);
 	tls_put_back(t);
 	if (t->state == TLS_FINISHED)
 		buf_clear(&t->in);
 	if (total > 0)
 		batch_add(batch, space, total);
-	if (t->state == TLS_OPEN) {
-		SSL_free_buffers(t->ssl); /* a ticket leaves 16 KB behind */
-		tls_update_answer(t);
-	}
-	if (t->scratch_used > 0)
-		tls_flush(t);
+	send_answers(t, kept);
 	return t->state;
 }
 

@@ -75,7 +75,7 @@ struct tls {
 	bool alerted;     /* the peer's fatal alert came */
 	bool feign_eof;   /* tell OpenSSL that TCP ended */
 	uint8_t tail[7];  /* the last bytes that came behind our own alert */
-	bool flooded;     /* the peer sends KeyUpdates without end */
+	bool flooded;     /* the peer sends messages of TLS itself without end */
 	bool overrun;     /* it aborted behind ours */
 	bool stapled;     /* a good OCSP answer came along */
 	bool psk_known;   /* the key of `psk` is among ours */
@@ -86,7 +86,8 @@ struct tls {
 	char *detail;          /* the same in words; NULL: nothing to add */
 	double opened;         /* when the handshake was done; both by reactor_now() */
 	double sent;           /* when TCP last took bytes of ours */
-	double updates_came;   /* the peer's KeyUpdates */
+	double messages_came;  /* the peer's, of TLS itself, since `opened` */
+	size_t answers;        /* bytes of OpenSSL's own among those in `out` */
 	unsigned updates_sent; /* ours, since the last byte of a program */
 };
 
@@ -104,8 +105,13 @@ bool tls_prepare(struct tls *t, const char *sni, SSL_SESSION *session, bool offe
 enum tls_state tls_handshake(struct tls *t);
 
 /** Decrypt what has arrived, at most a batch, into @space of REACTOR_PLAIN bytes.  The
- * state holds for what is behind it. */
+ * state holds for what is behind it.  Nothing is read while tls_is_choked(). */
 enum tls_state tls_take(struct tls *t, uint8_t *space, struct batch *batch);
+
+/** Do answers that OpenSSL gave by itself wait for a peer that does not read them?  Until
+ * tls_flush() has sent them nothing is read, so that asking for more gets nobody more of
+ * our memory.  A program's bytes do not count. */
+bool tls_is_choked(const struct tls *t);
 
 /** How much may be given now: a batch, or nothing while the socket is full. */
 size_t tls_room(const struct tls *t);

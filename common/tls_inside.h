@@ -4,7 +4,7 @@
  *	tls		life, reading, writing
  *	tls_handshake	its steps, who the peer is, which context a client asks for
  *	tls_bio		how OpenSSL gets the bytes of a turn and gives up its own
- *	tls_update	KeyUpdates: heartbeats, answers, and too many of them
+ *	tls_update	KeyUpdates: heartbeats and answers; too many messages of a peer
  *	tls_blame	what went wrong, as a reason and in words
  */
 #ifndef COMMON_TLS_INSIDE_H
@@ -42,8 +42,8 @@ bool tls_bio_put_aside(struct tls *t);
 
 /* ---- tls_update.c ---------------------------------------------------------------- */
 
-/** Count the peer's KeyUpdates on @ssl, which is to be t->ssl; `flooded` when it sends
- * too many. */
+/** Count the peer's messages on @ssl, which is to be t->ssl, once the handshake is done;
+ * `flooded` when it sends too many. */
 void tls_update_watch(struct tls *t, SSL *ssl);
 
 /** The peer asked for a KeyUpdate: send one, unless it must wait for kept bytes. */

@@ -1,4 +1,6 @@
 /*
+ * What comes and goes beside the bytes of programs once the handshake is done.
+ *
  * KeyUpdates (TLS 1.3; RFC 8446, 4.6.3): a change of keys, and the only record without
  * other effect that may be sent at any time.  So ours are the heartbeats of a raw
  * carrier, and are sent alone only while nothing else of ours is on its way.
@@ -8,6 +10,10 @@
  * records with data, BoringSSL (Envoy) and rustls take 32, Go 16 since CVE-2026-56862,
  * mbedTLS none.  Which of them is at the other end cannot be seen, and most are
  * OpenSSL's; so how many are too many is learnt from a peer that aborts behind them.
+ *
+ * The same holds for every other message of a peer: a NewSessionTicket of TLS 1.3, and in
+ * TLS 1.2 a HelloRequest or a ClientHello that asks for another handshake, which OpenSSL
+ * answers each by a warning.  All have one limit.
  */
 #include "common/tls_inside.h"
 
@@ -18,12 +24,17 @@
 /* What a peer may send.  Its heartbeats, of at most one a second, may have waited for
  * hours behind a program that took nothing: so the allowance grows with the connection's
  * age, whether it is used or not. */
-static const double updates_at_once = 64, updates_per_second = 4;
+static const double messages_at_once = 64, messages_per_second = 4;
 
-enum {
-	/* Bytes that wait for a peer that only asks: a batch, and as much for answers. */
-	MOST_KEPT = 2 * REACTOR_OUT,
-};
+/* OpenSSL tells of no ClientHello that it does not take up, but of its answer. */
+static bool
+is_message_of_peer(int ours, int type, const uint8_t *bytes, size_t length)
+{
+	if (!ours)
+		return type == SSL3_RT_HANDSHAKE;
+	return type == SSL3_RT_ALERT && length == 2 &&
+	       bytes[1] == SSL_AD_NO_RENEGOTIATION;
+}
 
 /* One that is over the limit is not read on, even within what has arrived. */
 static void
@@ -34,13 +45,11 @@ on_message(int ours, int version, int type, const void *bytes, size_t length, SS
 
 	(void)version;
 	(void)ssl;
-	if (ours || type != SSL3_RT_HANDSHAKE || length == 0 ||
-	    *(const uint8_t *)bytes != SSL3_MT_KEY_UPDATE || t->state == TLS_HANDSHAKE)
+	if (t->state == TLS_HANDSHAKE || !is_message_of_peer(ours, type, bytes, length))
 		return;
-	t->updates_came += 1;
-	if (buf_length(&t->out) > MOST_KEPT ||
-	    t->updates_came >
-		updates_at_once + updates_per_second * (reactor_now() - t->opened)) {
+	t->messages_came += 1;
+	if (t->messages_came >
+	    messages_at_once + messages_per_second * (reactor_now() - t->opened)) {
 		t->flooded = true;
 		t->input_left = 0;
 	}

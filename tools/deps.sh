@@ -27,6 +27,7 @@ packages() {
 		python3-yaml        | python3-pyyaml      | reads examples/openshift in the tests
 		python3-aiosmtpd    | python3-aiosmtpd    | reads PROXY headers in the tests
 		python3-h2          | python3-h2          | a peer in tests: HTTP/2 that is not ours
+		python3-cryptography | python3-cryptography | forges TLS records in the tests
 		tshark              | wireshark-cli       | a judge in tests: names the frames
 		python3-prometheus-client | python3-prometheus_client | reads /metrics in the tests
 		libfaketime         | libfaketime         | steps the clock in the tests

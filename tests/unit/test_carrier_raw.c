@@ -810,7 +810,7 @@ static double
 peer_hears(struct scene *s)
 {
 	ck_assert_uint_eq(peer_takes(s), 0);
-	return s->peer.updates_came;
+	return s->peer.messages_came;
 }
 
 static void
@@ -883,11 +883,11 @@ START_TEST(heartbeats_end_when_we_have_finished)
 	meet(&s);
 	endpoint_end(&s.channel->endpoint, ENDING_FIN);
 	ck_assert_uint_eq(peer_takes_all(&s), 0);
-	before = s.peer.updates_came;
+	before = s.peer.messages_came;
 	wait_seconds(&s, 0.5);
 	ck_assert_uint_eq(peer_takes(&s), 0);
 	ck_assert_int_eq(s.peer.state, TLS_FINISHED);
-	ck_assert(s.peer.updates_came == before);
+	ck_assert(s.peer.messages_came == before);
 	scene_clear(&s);
 }
 END_TEST

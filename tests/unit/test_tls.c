@@ -1362,24 +1362,111 @@ START_TEST(a_request_is_answered_behind_kept_bytes)
 }
 END_TEST
 
-/* It never reads; OpenSSL keeps an answer for each request but the last. */
+/* It never reads; OpenSSL keeps an answer for each request but the last.  Not one byte
+ * more is read from it until they have left, and bytes of a program wait in front. */
 START_TEST(requests_behind_kept_bytes_do_not_fill_our_memory)
 {
-	static const char zeros[REACTOR_BATCH];
+	static char space[65536];
 	struct scene s;
+	size_t kept;
 
 	scene_init(&s, TLS1_3_VERSION);
 	meet(&s, NULL);
 	fill(&s.server);
-	ck_assert(buf_append(&s.server.out, zeros, sizeof(zeros)));
-	ck_assert(buf_append(&s.server.out, zeros, sizeof(zeros)));
+	kept = buf_length(&s.server.out);
 	s.server.opened -= 1e6; /* it may send any number */
-	for (int i = 0; i < 40 && s.server.state == TLS_OPEN; i++) {
+	for (int i = 0; i < 40; i++) {
 		send_updates(&s.client, SSL_KEY_UPDATE_REQUESTED, 100);
-		take(&s.server, "");
+		ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
 	}
-	ck_assert_int_eq(s.server.state, TLS_BROKEN);
-	ck_assert_ptr_nonnull(strstr(s.server.detail, "KeyUpdates"));
+	ck_assert(tls_is_choked(&s.server));
+	ck_assert_uint_lt(buf_length(&s.server.out) - kept, 2 * 100 * UPDATE_SIZE);
+	ck_assert_int_gt(waiting(s.fds[1]), 0);
+	while (!tls_flush(&s.server))
+		while (recv(s.fds[0], space, sizeof(space), 0) > 0)
+			;
+	ck_assert(!tls_is_choked(&s.server));
+	ck_assert_int_eq(take(&s.server, ""), TLS_OPEN);
+	ck_assert_int_eq(waiting(s.fds[1]), -1);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(bytes_of_a_program_that_wait_keep_nothing_from_being_read)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i]);
+		meet(&s, NULL);
+		fill(&s.server);
+		give(&s.client, "word", 4);
+		ck_assert_int_eq(take(&s.server, "word"), TLS_OPEN);
+		ck_assert(!tls_is_choked(&s.server));
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_flood_of_tickets_breaks_the_stream)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	meet(&s, NULL);
+	give(&s.server, "last", 4);
+	for (int i = 0; i < 400; i++) {
+		ck_assert_int_eq(SSL_new_session_ticket(s.server.ssl), 1);
+		ck_assert_int_eq(SSL_do_handshake(s.server.ssl), 1);
+		tls_flush(&s.server);
+	}
+	ck_assert_int_eq(take(&s.client, "last"), TLS_BROKEN);
+	ck_assert_int_eq(s.client.reason, REASON_CARRIER_LOST);
+	ck_assert_ptr_nonnull(strstr(s.client.detail, "tickets"));
+	ck_assert_int_lt(s.sessions, 100);
+	ck_assert(tls_abort(&s.client));
+	ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
+	ck_assert_int_eq(s.server.reason, REASON_FAR_RESET);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_flood_of_requests_for_another_handshake_breaks_the_stream)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_2_VERSION);
+	meet(&s, NULL);
+	give(&s.server, "last", 4);
+	SSL_clear_options(s.server.ssl, SSL_OP_NO_RENEGOTIATION);
+	for (int i = 0; i < 400; i++) {
+		ck_assert_int_eq(SSL_renegotiate(s.server.ssl), 1);
+		ck_assert_int_eq(SSL_do_handshake(s.server.ssl), 1);
+		tls_flush(&s.server);
+	}
+	ck_assert_int_eq(take(&s.client, "last"), TLS_BROKEN);
+	ck_assert_int_eq(s.client.reason, REASON_CARRIER_LOST);
+	ck_assert_ptr_nonnull(strstr(s.client.detail, "another handshake"));
+	ck_assert(s.client.messages_came < 100); /* not one more was worked off */
+	scene_clear(&s);
+}
+END_TEST
+
+/* Both a request and its answer; no peer that asks now and then loses anything. */
+START_TEST(a_few_requests_for_another_handshake_are_refused_each)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_2_VERSION);
+	meet(&s, NULL);
+	SSL_clear_options(s.server.ssl, SSL_OP_NO_RENEGOTIATION);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(SSL_renegotiate(s.server.ssl), 1);
+		ck_assert_int_eq(SSL_do_handshake(s.server.ssl), 1);
+		tls_flush(&s.server);
+		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
+	}
+	give(&s.client, "word", 4);
 	scene_clear(&s);
 }
 END_TEST
@@ -1409,12 +1496,13 @@ START_TEST(a_flood_of_key_updates_breaks_the_stream_behind_the_bytes_before_it)
 
 		scene_init(&s, TLS1_3_VERSION);
 		meet(&s, NULL);
+		s.client.opened -= 100; /* it bears all of the answers */
 		give(&s.client, "last", 4);
 		send_updates(&s.client, type, 400);
 		ck_assert_int_eq(take(&s.server, "last"), TLS_BROKEN);
 		ck_assert_int_eq(s.server.reason, REASON_CARRIER_LOST);
 		ck_assert_ptr_nonnull(strstr(s.server.detail, "KeyUpdates"));
-		ck_assert(s.server.updates_came < 100); /* not one more was worked off */
+		ck_assert(s.server.messages_came < 100); /* not one more was worked off */
 		ck_assert(tls_abort(&s.server));
 		ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
 		ck_assert_int_eq(s.client.reason, REASON_FAR_RESET);
@@ -1637,6 +1725,10 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     requests_behind_kept_bytes_do_not_fill_our_memory,
     behind_our_close_notify_no_request_is_answered,
     a_flood_of_key_updates_breaks_the_stream_behind_the_bytes_before_it,
+    bytes_of_a_program_that_wait_keep_nothing_from_being_read,
+    a_flood_of_tickets_breaks_the_stream,
+    a_flood_of_requests_for_another_handshake_breaks_the_stream,
+    a_few_requests_for_another_handshake_are_refused_each,
     heartbeats_that_waited_for_long_are_no_flood,
     an_abort_behind_heartbeats_is_told_as_too_many_of_them,
     an_abort_behind_data_has_nothing_to_do_with_heartbeats,

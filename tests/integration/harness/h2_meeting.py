@@ -34,14 +34,14 @@ class Pod:
 
     def __init__(self, place, port):
         self._certificates = place.certificates
-        self._listener = listen(port)
+        self.listener = listen(port)
         self.port = port
 
     def accept(self, **how):
-        return h2_server(self._certificates, self._listener, **how)
+        return h2_server(self._certificates, self.listener, **how)
 
     def close(self):
-        self._listener.close()
+        self.listener.close()
 
 
 def start_server(place, app, pod_port, **options):

@@ -35,6 +35,7 @@ class TlsPeer:
                 self._flush()
                 piece = self._socket.recv(65536)
                 assert piece, "the connection ended in the middle of TLS"
+                self._note("theirs", piece)
                 self._incoming.write(piece)
                 if self._meanwhile:
                     meanwhile, self._meanwhile = self._meanwhile, None
@@ -44,7 +45,12 @@ class TlsPeer:
 
     def _flush(self):
         if self._outgoing.pending:
-            self._socket.sendall(self._outgoing.read())
+            piece = self._outgoing.read()
+            self._note("ours", piece)
+            self._socket.sendall(piece)
+
+    def _note(self, whose, piece):
+        """For who has to know what is on the wire."""
 
     @property
     def session(self):
