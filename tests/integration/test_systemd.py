@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from harness import ports, waiting
-from harness.pairs import Pair, client_options, routeport, routeport_server, write_ini
+from harness.pairs import Pair, client_options, is_sanitized, routeport, routeport_server, write_ini
 from harness.status_port import StatusPort
 from harness.programs import random_bytes
 
@@ -76,7 +76,9 @@ def start(place, router, workers):
 
     def start(accept, sockets=(), pid_off=0, environment=None, before=None):
         service = {**client_options(place, router.port), "accept": accept, "multiplex": "no"}
-        path = write_ini(place.folder / "client.ini", {"debug": 7, "workers": workers, **(before or {})}, service)
+        sandbox = {"sandbox": "no"} if is_sanitized() else {}  # a sanitizer reads its own files
+        first = {"debug": 7, "workers": workers, **sandbox, **(before or {})}
+        path = write_ini(place.folder / "client.ini", first, service)
         program = [routeport("client"), path]
         if sockets:
             for sock in sockets:

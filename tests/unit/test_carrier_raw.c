@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const double patience = 3; /* seconds that no step of a test should take */
+static const double patience = 10; /* seconds that no step of a test should take */
 
 /* A carrier on a loop, and its peer: a struct tls that the test moves by hand. */
 struct scene {
@@ -1051,14 +1051,13 @@ START_TEST(a_silence_before_we_looked_does_not_count)
 {
 	struct scene s;
 
-	if (!meet_apart(&s, ROLE_SERVER, 0.1, 0.8))
+	if (!meet_apart(&s, ROLE_SERVER, 0.1, 2))
 		return;
 	ck_assert_uint_eq(peer_takes(&s), 0);
-	usleep(1000000);
+	usleep(2200000);
 	own_network_cut();
 	we_give(&s, "word");
-	wait_seconds(&s, 0.7);
-	ck_assert(net_unanswered(our_tls(&s)->fd) > 1);
+	EXPECT(&s, net_unanswered(our_tls(&s)->fd) > 2);
 	ck_assert(!s.channel->endpoint.deaf);
 	expect_lost(&s);
 	scene_clear(&s);

@@ -273,17 +273,25 @@ START_TEST(all_that_failed_is_listed)
 }
 END_TEST
 
-/* One after the other by the clock, 15 refused addresses would cost 3.75 s. */
+/* One after the other by the clock, 15 refused addresses would cost at least 3.75 s; at
+ * once they cost next to nothing, but for what else the machine does. */
 START_TEST(a_refused_address_is_followed_at_once_by_the_next)
 {
-	struct heard heard;
-	double began;
+	double began, least = 10;
 
 	start();
-	began = ev_time();
-	dial("refused.test", LONG, &heard);
-	ck_assert_double_lt(ev_time() - began, 2.5);
-	expect_connected(&heard, 1);
+	for (int i = 0; i < 10 && least > 2.5; i++) {
+		struct heard heard;
+		double took;
+
+		began = ev_time();
+		dial("refused.test", LONG, &heard);
+		took = ev_time() - began;
+		expect_connected(&heard, 1);
+		if (took < least)
+			least = took;
+	}
+	ck_assert_double_lt(least, 2.5);
 	stop();
 }
 END_TEST

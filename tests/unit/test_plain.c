@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const double patience = 10; /* seconds that no step of a test should take */
+
 /* A plain socket on a loop, and the program at the other end of it. */
 struct scene {
 	struct ev_loop *loop;
@@ -80,7 +82,7 @@ scene_init(struct scene *s, int domain)
 	be_nonblocking(fds[1]);
 	plain_init(&s->plain, &s->reactor, fds[0], on_wake, s);
 	s->program = fds[1];
-	ev_timer_init(&s->patience, on_patience, 2, 0);
+	ev_timer_init(&s->patience, on_patience, patience, 0);
 	s->patience.data = s;
 }
 
@@ -102,7 +104,7 @@ is_woken(struct scene *s)
 	int before = s->wakes;
 
 	s->gave_up = false;
-	ev_timer_set(&s->patience, 2, 0);
+	ev_timer_set(&s->patience, patience, 0);
 	ev_timer_start(s->loop, &s->patience);
 	while (s->wakes == before && !s->gave_up)
 		ev_run(s->loop, EVRUN_ONCE);
