@@ -68,8 +68,9 @@ is_localhost(const char *host)
 	return strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0;
 }
 
+/* @least is 0 where the system may choose. */
 static bool
-parse_port(const char *text, uint16_t *port, struct err *e)
+parse_port(const char *text, unsigned least, uint16_t *port, struct err *e)
 {
 	size_t digits = strspn(text, "0123456789");
 	unsigned long number;
@@ -81,8 +82,8 @@ parse_port(const char *text, uint16_t *port, struct err *e)
 		    "\"%s\" is no port: write its number (names of ports are not looked "
 		    "up)",
 		    text);
-	number = digits > 5 ? 0 : strtoul(text, NULL, 10);
-	if (number < 1 || number > UINT16_MAX)
+	number = strtoul(text, NULL, 10);
+	if (digits > 5 || number < least || number > UINT16_MAX)
 		return err_set(e, "a port is a number from 1 to 65535");
 	*port = (uint16_t)number;
 	return true;
@@ -133,9 +134,9 @@ copy_host(const char *text, size_t length)
 	return strndup(text, length);
 }
 
-bool
-net_name_parse(
-    struct net_name *name, const char *text, const char *default_host, struct err *e)
+static bool
+parse_name(struct net_name *name, const char *text, const char *default_host,
+    unsigned least, struct err *e)
 {
 	const char *colon;
 	uint16_t port = 0;
@@ -159,13 +160,27 @@ net_name_parse(
 		host = copy_host(text, (size_t)(colon - text));
 	if (host == NULL)
 		return err_errno(e, ENOMEM, "%s", text);
-	if (!parse_port(colon == NULL ? text : colon + 1, &port, e) ||
+	if (!parse_port(colon == NULL ? text : colon + 1, least, &port, e) ||
 	    !check_host(host, e)) {
 		free(host);
 		return false;
 	}
 	*name = (struct net_name){.host = host, .port = port};
 	return true;
+}
+
+bool
+net_name_parse(
+    struct net_name *name, const char *text, const char *default_host, struct err *e)
+{
+	return parse_name(name, text, default_host, 1, e);
+}
+
+bool
+net_name_parse_listener(
+    struct net_name *name, const char *text, const char *default_host, struct err *e)
+{
+	return parse_name(name, text, default_host, 0, e);
 }
 
 void
@@ -186,6 +201,14 @@ net_name_format(const struct net_name *name, char *text, size_t size)
 	else
 		snprintf(text, size, "%s:%u", name->host, (unsigned)name->port);
 	return text;
+}
+
+bool
+net_address_is_open(const struct net_address *address)
+{
+	if (address->any.sa_family == AF_INET)
+		return address->in.sin_port == 0;
+	return address->any.sa_family == AF_INET6 && address->in6.sin6_port == 0;
 }
 
 static struct net_address

@@ -50,6 +50,10 @@ enum {
  */
 bool net_name_parse(
     struct net_name *name, const char *text, const char *default_host, struct err *e);
+
+/** The same for where to listen: port 0 is one that the system chooses. */
+bool net_name_parse_listener(
+    struct net_name *name, const char *text, const char *default_host, struct err *e);
 void net_name_clear(struct net_name *name);
 
 /** "host:port", "[::1]:port" or the path; cut to @size, always with a NUL.  Returns
@@ -72,6 +76,9 @@ size_t net_name_addresses(const struct net_name *name, struct net_address addres
  * abstract one), or "unix" for an unnamed one.  Cut to @size.  Returns @text. */
 const char *
 net_address_format(const struct net_address *address, char *text, size_t size);
+
+/** Is its port 0, for the system to choose? */
+bool net_address_is_open(const struct net_address *address);
 
 /** Do two addresses of IPv4 or IPv6 differ by nothing but their ports? */
 bool net_is_same_host(const struct net_address *a, const struct net_address *b);

@@ -64,10 +64,9 @@ least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* How many letters must be put in, left out or changed to make one word the other
- * (Levenshtein); words are compared up to the length of a row. */
-static size_t
-distance(const char *a, const char *b)
+/* Levenshtein's. */
+size_t
+option_distance(const char *a, const char *b)
 {
 	enum {
 		ROW = 64
@@ -114,8 +113,9 @@ nearest_word(const struct option *o, const char *value, const char *values)
 	const char *word = NULL;
 
 	for (; w != NULL && w->word != NULL; w++) {
-		if (distance(value, w->word) < best && is_offered(values, w->word)) {
-			best = distance(value, w->word);
+		if (option_distance(value, w->word) < best &&
+		    is_offered(values, w->word)) {
+			best = option_distance(value, w->word);
 			word = w->word;
 		}
 	}
@@ -244,8 +244,12 @@ clear_texts(void *place)
 static bool
 add_text(const struct option *o, void *place, const char *value, struct err *e)
 {
-	if (*value == '\0')
+	if (*value == '\0' && !o->may_be_empty)
 		return err_set(e, "%s needs a value", o->name);
+	if (*value == '\0') {
+		text_list_clear(place);
+		return true;
+	}
 	return text_list_add(place, value) || err_errno(e, ENOMEM, "%s", o->name);
 }
 
@@ -266,7 +270,8 @@ add_address(const struct option *o, void *place, const char *value, struct err *
 	struct name_list *list = place;
 	struct net_name name, *items;
 
-	if (!net_name_parse(&name, value, o->any_host, e))
+	if (!(o->any_port ? net_name_parse_listener : net_name_parse)(
+		&name, value, o->any_host, e))
 		return false;
 	items = realloc(list->items, (list->count + 1) * sizeof(*items));
 	if (items == NULL) {
@@ -390,13 +395,17 @@ find_refusal(const struct option_table *table, const char *name)
 	return NULL;
 }
 
-/* May @name be @option misspelt?  One letter in three, at most, and never many. */
+size_t
+option_misspelt(const char *word)
+{
+	return least(MISSPELT - 1, strlen(word) / 3);
+}
+
+/* May @name be @option misspelt? */
 static bool
 is_near(const char *name, const char *option)
 {
-	size_t letters = distance(name, option);
-
-	return letters < MISSPELT && letters * 3 <= strlen(name);
+	return option_distance(name, option) <= option_misspelt(name);
 }
 
 /* How long the stem is that two names have in common: the whole of the shorter one. */
@@ -432,7 +441,8 @@ nearest(const struct option_table *table, const char *name)
 	const struct option *best = &table->rows[0];
 
 	for (size_t i = 0; i < table->count; i++)
-		if (distance(name, table->rows[i].name) < distance(name, best->name))
+		if (option_distance(name, table->rows[i].name) <
+		    option_distance(name, best->name))
 			best = &table->rows[i];
 	return best;
 }

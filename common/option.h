@@ -70,10 +70,12 @@ struct option {
 	const char *fallback[2];
 	/** In place of the fallback for the reader, where a default depends on others. */
 	const char *fallback_help[2];
-	double min, max; /* of numbers, both included */
-	bool anew;       /* of a list: a section's lines replace those before it */
-	bool clamped;    /* what is above max is taken as max, with a warning */
-	bool may_be_empty;
+	double min, max;   /* of numbers, both included */
+	bool anew;         /* of a list: a section's lines replace those before it */
+	bool clamped;      /* what is above max is taken as max, with a warning */
+	bool may_be_empty; /* of a list: an empty line forgets those before it */
+	bool any_port;     /* of an address: port 0 is one that the system chooses */
+	bool anywhere; /* of OPTION_GLOBAL: it may stand in sections too; see its row */
 	const struct option_word *words;
 	char cut_at;          /* what stands before the last such character is ignored */
 	const char *any_host; /* of an address that is only a port */
@@ -112,6 +114,14 @@ option_find(const struct option_table *table, const char *name, struct err *e);
 
 /** The option whose name is nearest to @name, and near enough to be meant; or NULL. */
 const struct option *option_nearest(const struct option_table *table, const char *name);
+
+/** How many letters must be put in, left out or changed to make one word the other, in
+ * any case; words are compared up to 64 letters. */
+size_t option_distance(const char *a, const char *b);
+
+/** The most of them that may be wrong in @word if another one was meant: one in three,
+ * and never many. */
+size_t option_misspelt(const char *word);
 
 /** Is @value, which is refused, free of what is no part of one: quotes round it, and a
  * comment behind it?  False: @e says so. */

@@ -1,5 +1,6 @@
 #include "common/plan.h"
 
+#include "common/log.h"
 #include "common/resolve.h"
 #include "common/server_name.h"
 #include "common/tls_context.h"
@@ -71,19 +72,45 @@ same_address(const struct net_address *a, const struct net_address *b)
 	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
 }
 
+/* With port 0 the address does not tell whose the door is. */
+static bool
+is_of(const struct entrance *entrance, const struct service *service)
+{
+	if (entrance->service == NULL || service == NULL ||
+	    !net_address_is_open(&entrance->door->address))
+		return (entrance->service == NULL) == (service == NULL);
+	return strcmp(entrance->service->settings->name, service->settings->name) == 0;
+}
+
 /* The door at @address that is there already, or NULL.  One that leads to services never
  * becomes one of the status port, nor the other way round: others have its sockets. */
 static struct door *
-find_door(const struct plan *plan, const struct net_address *address, bool of_status)
+find_door(const struct plan *plan, const struct net_address *address,
+    const struct service *service)
 {
 	for (size_t i = 0; plan != NULL && i < plan->entrance_count; i++) {
 		const struct entrance *entrance = &plan->entrances[i];
 
-		if ((entrance->service == NULL) == of_status &&
+		if (is_of(entrance, service) &&
 		    same_address(&entrance->door->address, address))
 			return entrance->door;
 	}
 	return NULL;
+}
+
+/* The port that the system chose. */
+static void
+tell_port(const struct door *door, const struct service *service)
+{
+	struct net_address address = {.length = sizeof(address.un)};
+	char name[LOG_QUOTE_SIZE], text[NET_TEXT_SIZE];
+
+	if (door->count == 0 ||
+	    getsockname(door->fds[0], &address.any, &address.length) != 0)
+		return;
+	log_info("event=listening service=%s accept=%s",
+	    log_quote(service->settings->name, name),
+	    net_address_format(&address, text, sizeof(text)));
 }
 
 /* ---- making a plan --------------------------------------------------------------- */
@@ -203,7 +230,6 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
     const struct material *from, struct err *e)
 {
 	size_t workers = service != NULL ? from->workers : 1;
-	bool of_status = service == NULL;
 	const struct socket_option_list *options =
 	    service != NULL ? &service->settings->socket : NULL;
 	struct net_address addresses[8];
@@ -214,8 +240,8 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 		count = resolve_now(name->host, name->port, accept_lookup, addresses,
 		    sizeof(addresses) / sizeof(addresses[0]), e);
 	for (size_t i = 0; i < count; i++) {
-		door = find_door(p, &addresses[i], of_status) == NULL
-			   ? find_door(from->before, &addresses[i], of_status)
+		door = find_door(p, &addresses[i], service) == NULL
+			   ? find_door(from->before, &addresses[i], service)
 			   : NULL; /* twice in one file: its error is the system's */
 		if (door != NULL)
 			door_hold(door);
@@ -225,6 +251,8 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 			continue;
 		if (door == NULL)
 			return false;
+		if (service != NULL && net_address_is_open(&addresses[i]))
+			tell_port(door, service);
 		if (!add_entrance(p, door, service))
 			return err_set(e, "out of memory");
 		opened++;

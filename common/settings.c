@@ -184,6 +184,19 @@ forget_defaults(const struct draft *d, const struct option *o)
 		option_clear(o, d->s);
 }
 
+/* There is one level for all services: the highest that is asked for. */
+static bool
+raise_debug(struct draft *d, const struct option *o, const char *value, struct err *e)
+{
+	struct settings asked = {0};
+
+	if (!option_set(o, &asked, value, e))
+		return false;
+	if (d->debug < asked.debug)
+		d->debug = asked.debug;
+	return true;
+}
+
 /* A line of the section, or one before the first, which was judged already. */
 static bool
 take_entry(struct draft *d, const struct ini_entry *entry, bool is_default, struct err *e)
@@ -192,6 +205,8 @@ take_entry(struct draft *d, const struct ini_entry *entry, bool is_default, stru
 
 	if (o != NULL && o->scope == OPTION_GLOBAL && is_default)
 		return true;
+	if (o != NULL && o->anywhere)
+		return raise_debug(d, o, entry->value, e);
 	if (o != NULL && o->scope == OPTION_GLOBAL)
 		return err_set(e,
 		    "%s holds for all services: write it before the first [section]",
@@ -383,10 +398,13 @@ read_section(struct reading *r, size_t i)
 	}
 	memset(r->given, 0, settings_rows.count * sizeof(struct ini_entry *));
 	go_on = read_service(r, &d);
-	if (s->role == r->role)
-		r->faulty[settings->service_count++] = d.faulty;
-	else
+	if (s->role != r->role) {
 		clear_service(s);
+		return go_on;
+	}
+	r->faulty[settings->service_count++] = d.faulty;
+	if (d.debug > settings->debug)
+		settings->debug = d.debug;
 	return go_on;
 }
 
@@ -489,21 +507,30 @@ new_settings(const struct ini *ini)
 }
 
 struct settings *
-settings_load_all(const char *file, enum role role, struct faults *faults)
+settings_read(const struct ini *ini, enum role role, struct faults *faults)
 {
-	struct ini *ini = ini_read(file, faults);
 	struct reading r = {.ini = ini, .role = role, .faults = faults};
 
-	if (ini == NULL)
-		return NULL;
 	if ((r.settings = new_settings(ini)) == NULL) {
 		no_memory(&r);
 	} else if (!read_all(&r)) {
 		settings_release(r.settings);
 		r.settings = NULL;
 	}
-	ini_free(ini);
 	return r.settings;
+}
+
+struct settings *
+settings_load_all(const char *file, enum role role, struct faults *faults)
+{
+	struct ini *ini = ini_read(file, faults);
+	struct settings *settings;
+
+	if (ini == NULL)
+		return NULL;
+	settings = settings_read(ini, role, faults);
+	ini_free(ini);
+	return settings;
 }
 
 struct settings *

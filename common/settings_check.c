@@ -49,6 +49,25 @@ settings_given(const struct draft *d, const char *name)
 	return d->given[row_of(name)];
 }
 
+/* The line of @section that says so, or NULL. */
+static const struct ini_entry *
+line_in(const struct ini_section *section, const char *option, const char *value)
+{
+	for (size_t i = 0; i < section->count; i++)
+		if (strcasecmp(section->entries[i].name, option) == 0 &&
+		    strcmp(section->entries[i].value, value) == 0)
+			return &section->entries[i];
+	return NULL;
+}
+
+const struct ini_entry *
+settings_line(const struct draft *d, const char *option, const char *value)
+{
+	const struct ini_entry *line = line_in(d->section, option, value);
+
+	return line != NULL ? line : line_in(d->ini->sections, option, value);
+}
+
 bool
 settings_is_own(const struct draft *d, const struct ini_entry *entry)
 {
@@ -111,7 +130,6 @@ check_accept(const struct draft *d, struct err *e)
 	return settings_blame(d, NULL, e);
 }
 
-/* Each certificate has a key, in the same file unless there are lines for keys. */
 static bool
 check_connect(const struct draft *d, struct err *e)
 {
@@ -127,6 +145,12 @@ check_key(const struct draft *d, struct err *e)
 {
 	if (d->s->key.count == 0 || d->s->cert.count > 0)
 		return true;
+	if (d->s->role == ROLE_CLIENT) {
+		settings_warn(d, "key has no effect, for there is no cert: add \"cert = "
+				 "FILE\" to show a certificate, or remove the line");
+		settings_forget(d, "key");
+		return true;
+	}
 	err_set(e, "there is a key but no cert: add \"cert = FILE\"");
 	return settings_blame(d, NULL, e);
 }
@@ -314,6 +338,11 @@ default_check_host(const struct draft *d, struct err *e)
 
 	if (!s->verify_chain || settings_has_rules(d))
 		return true;
+	if (settings_given(d, "checkHost") != NULL) {
+		settings_warn(d, "checkHost is empty: whoever has a certificate of these "
+				 "CAs is taken for the server");
+		return true;
+	}
 	if (s->sni != NULL)
 		return text_list_add(&s->check_host, s->sni) || no_memory(d, e);
 	if (named != NULL)
@@ -406,7 +435,7 @@ settings_check(struct draft *d)
 {
 	struct err e = {.text = ""};
 
-	if (!settings_check_rules(d))
+	if (!settings_check_rules(d) || !settings_check_options(d))
 		return false;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (!steps[i](d, &e) && !settings_fault(d, &e))

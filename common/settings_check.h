@@ -17,8 +17,13 @@ struct draft {
 	/** By row of settings_rows: the last line that set it; NULL: its fallback. */
 	const struct ini_entry **given;
 	struct faults *faults;
-	bool faulty; /* one of them is about this service */
+	bool faulty;          /* one of them is about this service */
+	enum log_level debug; /* that its own lines ask for; 0: none does */
 };
+
+/** As settings_load_all(), of what was read already. */
+struct settings *
+settings_read(const struct ini *ini, enum role role, struct faults *faults);
 
 /** Derive and judge.  Each of the faults says FILE:LINE: "the line": why.  False: look no
  * further. */
@@ -49,8 +54,15 @@ void settings_clear_sni(struct service_settings *s);
 /** The part of it that is about sessions, and how weak TLS may be. */
 bool settings_check_tls(const struct draft *d, struct err *e);
 
+/** The names in `options`.  False: look no further. */
+bool settings_check_options(const struct draft *d);
+
 /** The line that set this option, or NULL. */
 const struct ini_entry *settings_given(const struct draft *d, const char *name);
+
+/** The line that says so, of the section or before the first one; or NULL. */
+const struct ini_entry *
+settings_line(const struct draft *d, const char *option, const char *value);
 
 /** What `syslog` and `debug`, before the first section, say of the system's log.  On
  * failure @e says FILE:LINE: "the line": why. */

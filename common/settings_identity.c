@@ -165,28 +165,14 @@ judge_fingerprint(char *rule, struct err *e)
 
 /* ---- the lines of a section ------------------------------------------------------ */
 
-/* The line of @section that says so, or NULL. */
-static const struct ini_entry *
-line_in(const struct ini_section *section, const char *option, const char *value)
-{
-	for (size_t i = 0; i < section->count; i++)
-		if (strcasecmp(section->entries[i].name, option) == 0 &&
-		    strcmp(section->entries[i].value, value) == 0)
-			return &section->entries[i];
-	return NULL;
-}
-
 static bool
 judge_all(struct draft *d, const char *option, const struct text_list *list,
     bool (*judge)(char *rule, struct err *e))
 {
 	for (size_t i = 0; i < list->count; i++) {
-		const struct ini_entry *line =
-		    line_in(d->section, option, list->items[i]);
+		const struct ini_entry *line = settings_line(d, option, list->items[i]);
 		struct err e = {.text = ""};
 
-		if (line == NULL)
-			line = line_in(d->ini->sections, option, list->items[i]);
 		if (judge(list->items[i], &e))
 			continue;
 		(void)option_is_bare(list->items[i], &e);
@@ -224,7 +210,10 @@ settings_rule_on_names(const struct draft *d)
 	    "checkHost", "checkIP", "checkEmail", "checkURI", "checkSubject"};
 	const struct ini_entry *line = NULL;
 
-	for (size_t i = 0; line == NULL && i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; line == NULL && i < sizeof(names) / sizeof(names[0]); i++) {
 		line = settings_given(d, names[i]);
+		if (line != NULL && *line->value == '\0')
+			line = NULL; /* no rule: it forgets them */
+	}
 	return line;
 }

@@ -147,15 +147,18 @@ static const struct option rows[] = {
 	.name = "debug",
 	.type = OPTION_WORD,
 	.scope = OPTION_GLOBAL,
+	.anywhere = true,
 	.offset = OPTION_AT(settings, debug, enum log_level),
 	.fallback = BOTH("5"),
 	.words = levels,
 	.cut_at = '.',
 	.syntax = "[FACILITY.]LEVEL, which is 0 to 7, or emerg, alert, crit, err, "
 		  "warning, notice, info, debug",
-	.help = "How much is logged: up to 3 what somebody must act on, 4 also what is "
-		"degraded, 5 and 6 also the life cycle of every stream, 7 everything. A "
-		"facility in front (daemon.info) is for syslog",
+	.help =
+	    "How much is logged: up to 3 what somebody must act on, 4 also what is "
+	    "degraded, 5 and 6 also the life cycle of every stream, 7 everything. A "
+	    "facility in front (daemon.info) is for syslog. In a section it holds for "
+	    "all services too, where it asks for more than the others do",
     },
     {
 	.name = "output",
@@ -348,13 +351,15 @@ static const struct option rows[] = {
     {
 	.name = "accept",
 	.type = OPTION_ADDRESSES,
+	.any_port = true,
 	.offset = OPTION_AT(service_settings, accept, struct name_list),
 	.fallback_help = BOTH("none, needed"),
 	.any_host = "0.0.0.0",
 	.help =
 	    "Listen here: for legacy programs in the client, for TLS in the server. "
-	    "PORT alone listens on all IPv4 addresses, :::PORT on IPv6 too. Lines of a "
-	    "section add to those before the first section",
+	    "PORT alone listens on all IPv4 addresses, :::PORT on IPv6 too; port 0 is a "
+	    "free one, which the log tells (event=listening). Lines of a section add to "
+	    "those before the first section",
     },
     {
 	.name = "connect",
@@ -580,15 +585,19 @@ static const struct option rows[] = {
 	.name = "checkHost",
 	.type = OPTION_TEXTS,
 	.offset = OPTION_AT(service_settings, check_host, struct text_list),
+	.may_be_empty = true,
 	.fallback_help = {"as sni", "none"},
-	.syntax = "host name, repeatable",
+	.syntax = "host name, repeatable; or empty",
 	.help =
 	    "The peer's certificate must have one of these names (stunnel checks none "
 	    "by default). If only a wildcard of the certificate fits, that counts where "
 	    "the server asks for our certificate, or where the wildcard itself is "
 	    "written here. A certificate without any subjectAltName is taken by its CN, "
-	    "and the log says so. Lines of a section add to those before the first "
-	    "section",
+	    "and the log says so. Empty: in the client, neither sni nor connect says "
+	    "what "
+	    "to check, so that any certificate of these CAs will do (stunnel's default); "
+	    "it also forgets the lines before it. Lines of a section add to those before "
+	    "the first section",
     },
     {
 	.name = "checkIP",

@@ -1,8 +1,10 @@
 #include "common/settings_check.h"
+#include "common/settings_options.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -91,6 +93,32 @@ check_ocsp(const struct draft *d, struct err *e)
 		return settings_blame(d, settings_given(d, "OCSP"), e);
 	}
 	return check_ocsp_flags(d, e);
+}
+
+/* What is none is left out, so that the files of the service are looked at all the same.
+ */
+bool
+settings_check_options(const struct draft *d)
+{
+	struct text_list *list = &d->s->options;
+	size_t kept = 0;
+	bool go_on = true;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct err e = {.text = ""};
+		uint64_t bits;
+		bool off;
+
+		if (settings_option_bits(list->items[i], &bits, &off, &e)) {
+			list->items[kept++] = list->items[i];
+			continue;
+		}
+		settings_blame(d, settings_line(d, "options", list->items[i]), &e);
+		go_on = faults_note(d->faults, &e) && go_on;
+		free(list->items[i]);
+	}
+	list->count = kept;
+	return go_on;
 }
 
 bool

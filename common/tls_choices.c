@@ -2,6 +2,7 @@
  * What a context is told to use: provider, versions, ciphers, groups, and OpenSSL's own
  * options and commands, as far as they leave the rest as safe as it is.
  */
+#include "common/settings_options.h"
 #include "common/tls_context_inside.h"
 
 #include <openssl/err.h>
@@ -12,66 +13,9 @@
 
 /* ---- options --------------------------------------------------------------------- */
 
-#define NAMED(name)                                                                      \
-	{                                                                                \
-#name, SSL_OP_##name                                                     \
-	}
-
-/* Those of SSL_CTX_set_options(3); some have no effect any more. */
-static const struct {
-	const char *name;
-	uint64_t bits;
-} options[] = {
-    NAMED(ALL),
-    NAMED(ALLOW_NO_DHE_KEX),
-    NAMED(CIPHER_SERVER_PREFERENCE),
-    NAMED(CLEANSE_PLAINTEXT),
-    NAMED(COOKIE_EXCHANGE),
-    NAMED(CRYPTOPRO_TLSEXT_BUG),
-    NAMED(DISABLE_TLSEXT_CA_NAMES),
-    NAMED(DONT_INSERT_EMPTY_FRAGMENTS),
-    NAMED(ENABLE_KTLS),
-    NAMED(ENABLE_MIDDLEBOX_COMPAT),
-    NAMED(EPHEMERAL_RSA),
-    NAMED(LEGACY_SERVER_CONNECT),
-    NAMED(MICROSOFT_BIG_SSLV3_BUFFER),
-    NAMED(MICROSOFT_SESS_ID_BUG),
-    NAMED(MSIE_SSLV2_RSA_PADDING),
-    NAMED(NETSCAPE_CA_DN_BUG),
-    NAMED(NETSCAPE_CHALLENGE_BUG),
-    NAMED(NETSCAPE_DEMO_CIPHER_CHANGE_BUG),
-    NAMED(NETSCAPE_REUSE_CIPHER_CHANGE_BUG),
-    NAMED(NO_ANTI_REPLAY),
-    NAMED(NO_COMPRESSION),
-    NAMED(NO_ENCRYPT_THEN_MAC),
-    NAMED(NO_EXTENDED_MASTER_SECRET),
-    NAMED(NO_QUERY_MTU),
-    NAMED(NO_RENEGOTIATION),
-    NAMED(NO_SESSION_RESUMPTION_ON_RENEGOTIATION),
-    NAMED(NO_SSLv2),
-    NAMED(NO_SSLv3),
-    NAMED(NO_TICKET),
-    NAMED(NO_TLSv1),
-    NAMED(NO_TLSv1_1),
-    NAMED(NO_TLSv1_2),
-    NAMED(NO_TLSv1_3),
-    NAMED(PKCS1_CHECK_1),
-    NAMED(PKCS1_CHECK_2),
-    NAMED(PRIORITIZE_CHACHA),
-    NAMED(SAFARI_ECDHE_ECDSA_BUG),
-    NAMED(SINGLE_DH_USE),
-    NAMED(SINGLE_ECDH_USE),
-    NAMED(SSLEAY_080_CLIENT_DH_BUG),
-    NAMED(SSLREF2_REUSE_CERT_TYPE_BUG),
-    NAMED(TLSEXT_PADDING),
-    NAMED(TLS_BLOCK_PADDING_BUG),
-    NAMED(TLS_D5_BUG),
-    NAMED(TLS_ROLLBACK_BUG),
-};
-
 /* Nothing that is written takes these away: a cut stream must never look complete, no
  * peer asks for handshakes without end, and none is too old to know what it agreed on. */
-static const uint64_t always = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
+static const uint64_t always = SETTINGS_OPTIONS_ALWAYS;
 static const uint64_t never = SSL_OP_IGNORE_UNEXPECTED_EOF |
 			      SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
 			      SSL_OP_ALLOW_CLIENT_RENEGOTIATION;
@@ -79,27 +23,16 @@ static const uint64_t never = SSL_OP_IGNORE_UNEXPECTED_EOF |
 static bool
 set_option(SSL_CTX *context, const char *text, struct err *e)
 {
-	bool off = text[0] == '-';
-	const char *name = text + (off ? 1 : 0);
+	uint64_t bits;
+	bool off;
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (strcasecmp(options[i].name, name) != 0)
-			continue;
-		if (off && (options[i].bits & always) != 0)
-			return err_set(e,
-			    "options = %s: is refused: routeport neither renegotiates "
-			    "nor compresses; remove the line",
-			    text);
-		if (off)
-			SSL_CTX_clear_options(context, options[i].bits);
-		else
-			SSL_CTX_set_options(context, options[i].bits);
-		return true;
-	}
-	return err_set(e,
-	    "options = %s: is none that routeport knows (SSL_CTX_set_options(3) without "
-	    "SSL_OP_), or would make it less safe",
-	    text);
+	if (!settings_option_bits(text, &bits, &off, e))
+		return err_prefix(e, "options = %s", text);
+	if (off)
+		SSL_CTX_clear_options(context, bits);
+	else
+		SSL_CTX_set_options(context, bits);
+	return true;
 }
 
 bool

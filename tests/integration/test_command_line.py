@@ -170,7 +170,7 @@ def test_check_tells_each_file_and_list_that_is_wrong_and_each_once(place, call,
     path.write_text(path.read_text(encoding="utf-8") + "options = NO_Y\n", encoding="utf-8")
     result = call("--check", path)
     expect_error(result, *(f"{name} {value}: No such file" for name, value in wrong.items() if "nowhere" in value))
-    expect_error(result, *(f"{name} = {value}: " for name, value in wrong.items() if "nowhere" not in value), "options = NO_Y")
+    expect_error(result, *(f"{name} = {value}" for name, value in wrong.items() if "nowhere" not in value), "options = NO_Y", f'{len(path.read_text(encoding="utf-8").splitlines())}: "options = NO_Y": ')
     assert len(result.stderr.splitlines()) == len(wrong) + 1, result.stderr
 
 

@@ -1,6 +1,7 @@
 """Change without a drop: SIGHUP reads the settings again, certificates are taken up as they change,
 and SIGTERM lets the router hear of it first.  What runs goes on in the way it began."""
 
+import dataclasses
 import datetime
 import os
 import pathlib
@@ -13,7 +14,7 @@ import pytest
 
 from harness import ports, waiting
 from harness.changes import put_certificate, reload, rewrite
-from harness.pairs import Pair, routeport_client, routeport_server
+from harness.pairs import Pair, parse_line, routeport_client, routeport_server
 from harness.programs import App, Ending, is_reset
 from harness.talks import WORDS, echo, finish
 from harness.thread_stop import StoppedThread
@@ -57,6 +58,30 @@ def test_a_section_that_stays_keeps_its_carriers_and_its_sockets(pair, kind):
     echo(pair.open())
     if kind == "h2":
         assert len(pair.client.process.lines_with("event=carrier-open")) <= before + 2  # another worker's
+
+
+@dataclasses.dataclass
+class At:
+    """The client's end at another of its ports."""
+
+    process: object
+    port: int
+
+
+def test_port_0_is_a_free_one_that_the_log_tells_and_a_reload_keeps(start_client, start_server, router, app):
+    """The same for two services at that address."""
+    server = start_server(app.address)
+    free = {"accept": "127.0.0.1:0", "multiplex": "no"}
+    client = start_client(router.port, **free, also=[free])
+    told = [parse_line(line) for line in client.process.lines_with("event=listening")]
+    assert [line["service"] for line in told] == ["svc", "svc-2"]
+    ports_told = [int(line["accept"].rpartition(":")[2]) for line in told]
+    assert len(set(ports_told)) == 2
+    rewrite(client, "TIMEOUTlinger = 0", "TIMEOUTlinger = 1")
+    reload(client)
+    for port in ports_told:
+        echo(Pair(At(client.process, port), server, app).open())
+    assert len(client.process.lines_with("event=listening")) == 2
 
 
 def test_streams_of_before_a_reload_count_for_max_streams(make_pair, app):

@@ -159,7 +159,6 @@ START_TEST(a_section_may_have_several)
 	    "sni = a b\nprotocolHost = p:1\n",
 	    ":1: \"[a]\": accept is missing: add \"accept = [HOST:]PORT\", where to "
 	    "listen\n"
-	    ":1: \"[a]\": there is a key but no cert: add \"cert = FILE\"\n"
 	    ":4: \"sslVersion = TLSv1.1\": routeport speaks TLS 1.2 and 1.3 alone, for "
 	    "what is older is broken: remove the line or write TLSv1.2\n"
 	    ":5: \"sni = a b\": a host name has letters, digits, \"-\", \"_\" and \".\" "

@@ -82,9 +82,33 @@ END_TEST
 
 START_TEST(a_global_option_in_a_section_is_an_error)
 {
-	settings_refused(ROLE_CLIENT, CLIENT "debug = 7\n",
-	    ":4: \"debug = 7\": debug holds for all services: write it before the first "
-	    "[section]");
+	settings_refused(ROLE_CLIENT, CLIENT "output = x\n",
+	    ":4: \"output = x\": output holds for all services: write it before the "
+	    "first [section]");
+}
+END_TEST
+
+START_TEST(debug_in_a_section_holds_where_it_asks_for_more)
+{
+	static const struct {
+		const char *text;
+		enum log_level level;
+	} cases[] = {
+	    {CLIENT "debug = 7\n", LOG_LEVEL_DEBUG},
+	    {CLIENT "debug = 3\n", LOG_LEVEL_INFO},
+	    {"debug = err\n" CLIENT "debug = warning\n", LOG_LEVEL_WARNING},
+	    {"debug = 7\n" CLIENT "debug = 3\n", LOG_LEVEL_DEBUG},
+	    {CLIENT "[other]\nclient = no\ndebug = 7\n", LOG_LEVEL_INFO},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct settings *settings = settings_from(ROLE_CLIENT, cases[i].text);
+
+		ck_assert_int_eq(settings->debug, cases[i].level);
+		settings_release(settings);
+	}
+	settings_refused_with(ROLE_CLIENT, CLIENT "debug = verbose\n",
+	    ":4: \"debug = verbose\": debug takes [FACILITY.]LEVEL");
 }
 END_TEST
 
@@ -386,6 +410,7 @@ UNIT_MAIN("settings", global_defaults_are_those_of_the_table,
     global_options_are_read_before_the_first_section,
     debug_takes_the_levels_of_syslog_by_name_or_number,
     a_global_option_in_a_section_is_an_error,
+    debug_in_a_section_holds_where_it_asks_for_more,
     service_options_before_the_first_section_are_defaults_for_all,
     repeatable_lines_of_a_section_add_to_the_defaults,
     certificates_of_a_section_replace_those_of_the_defaults,

@@ -262,11 +262,73 @@ START_TEST(a_key_goes_with_a_certificate)
 	ck_assert_str_eq(settings->services[0].cert.items[0], "c.pem");
 	ck_assert_str_eq(settings->services[0].key.items[0], "k.pem");
 	settings_release(settings);
-	settings_refused_with(
-	    ROLE_CLIENT, CLIENT "key = k.pem\n", "there is a key but no cert");
+	settings_refused_with(ROLE_SERVER, "[x]\naccept = 1\nconnect = 2\nkey = k.pem\n",
+	    "there is a key but no cert");
 	settings_refused(ROLE_SERVER, "[x]\naccept = 1\nconnect = 2\n",
 	    ":1: \"[x]\": cert is missing: a server needs a certificate, add \"cert = "
 	    "FILE\"");
+}
+END_TEST
+
+START_TEST(a_key_alone_in_a_client_is_warned_of)
+{
+	struct settings *settings =
+	    settings_from(ROLE_CLIENT, CLIENT "key = k.pem\nmultiplex = no\n");
+
+	ck_assert_uint_eq(settings->services[0].key.count, 0);
+	ck_assert_ptr_nonnull(
+	    strstr(settings_warnings(), "key has no effect, for there is no cert"));
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(port_0_is_for_accept_alone)
+{
+	struct settings *settings = settings_from(
+	    ROLE_CLIENT, "[x]\naccept = 127.0.0.1:0\nconnect = x.example:443\n");
+
+	ck_assert_uint_eq(settings->services[0].accept.items[0].port, 0);
+	settings_release(settings);
+	settings_refused(ROLE_CLIENT, "[x]\naccept = 1\nconnect = x.example:0\n",
+	    ":3: \"connect = x.example:0\": a port is a number from 1 to 65535");
+	settings_refused(ROLE_CLIENT, "status = 127.0.0.1:0\n" CLIENT,
+	    ":1: \"status = 127.0.0.1:0\": a port is a number from 1 to 65535");
+}
+END_TEST
+
+START_TEST(an_empty_check_host_checks_no_name_and_forgets_those_before_it)
+{
+	struct settings *settings = settings_from(ROLE_CLIENT,
+	    "checkHost = a.example\n" CLIENT "checkHost =\n"
+	    "[b]\naccept = 1\nconnect = b.example:443\ncheckHost =\ncheckHost = "
+	    "c.example\n"
+	    "[d]\naccept = 2\nconnect = 192.0.2.1:443\nsni = d.example\ncheckHost =\n"
+	    "verifyChain = no\n");
+
+	ck_assert(settings->services[0].verify_chain);
+	ck_assert_uint_eq(settings->services[0].check_host.count, 0);
+	ck_assert_uint_eq(settings->services[0].check_ip.count, 0);
+	ck_assert_ptr_nonnull(strstr(settings_warnings(), "checkHost is empty: whoever"));
+	ck_assert_uint_eq(settings->services[1].check_host.count, 1);
+	ck_assert_str_eq(settings->services[1].check_host.items[0], "c.example");
+	ck_assert_uint_eq(settings->services[2].check_host.count, 0);
+	settings_release(settings);
+}
+END_TEST
+
+START_TEST(an_option_of_openssl_is_judged_at_its_own_line)
+{
+	settings_refused(ROLE_CLIENT, CLIENT "options = NO_SSLv2\noptions = NO_TLSv1.1\n",
+	    ":5: \"options = NO_TLSv1.1\": there is no such option of OpenSSL's; the "
+	    "nearest is NO_TLSv1_1");
+	settings_refused(ROLE_CLIENT, CLIENT "options = -NO_TIKET\n",
+	    ":4: \"options = -NO_TIKET\": there is no such option of OpenSSL's; the "
+	    "nearest is -NO_TICKET");
+	settings_refused(ROLE_CLIENT, "options = FANTASY\n" CLIENT,
+	    ":1: \"options = FANTASY\": is none that routeport knows "
+	    "(SSL_CTX_set_options(3) without SSL_OP_), or would make it less safe");
+	settings_refused_with(ROLE_CLIENT, CLIENT "options = -NO_RENEGOTIATION\n",
+	    "is refused: routeport neither renegotiates nor compresses; remove the line");
 }
 END_TEST
 
@@ -595,6 +657,9 @@ START_TEST(a_password_is_never_shown)
 END_TEST
 
 UNIT_MAIN("settings_check", a_small_client_gets_safe_defaults,
+    a_key_alone_in_a_client_is_warned_of, port_0_is_for_accept_alone,
+    an_empty_check_host_checks_no_name_and_forgets_those_before_it,
+    an_option_of_openssl_is_judged_at_its_own_line,
     a_small_server_needs_to_be_told_whom_to_let_in,
     a_client_that_listens_everywhere_is_warned_of, sni_given_is_sent_and_checked,
     the_dot_at_the_end_of_a_name_is_not_sent,
