@@ -80,6 +80,31 @@ def test_pod_fits_restricted_v2_and_a_read_only_root():
         assert volume.keys() - {"name"} <= {"configMap", "secret", "emptyDir"}
 
 
+def seconds_of(option, settings):
+    """As the server's file has it, or by default."""
+    written = re.search(rf"^{option} = (\d+)$", settings, re.MULTILINE)
+    told = subprocess.run([str(BUILD / "routeport-server"), "--options", option],
+                          capture_output=True, text=True, timeout=10, check=True).stdout
+    return int((written or re.search(r"^Default in the server: (\d+)$", told, re.MULTILINE))[1])
+
+
+def test_app_outlives_its_sidecar_and_the_grace_outlives_both():
+    """A rollout costs no stream: a new pod is there first, and the app stays while it may be dialled."""
+    deployment = manifest("Deployment")["spec"]
+    assert deployment["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}}
+    pod = deployment["template"]["spec"]
+    settings = manifest("ConfigMap")["data"]["server.ini"]
+    stops = seconds_of("TIMEOUTlinger", settings) + seconds_of("TIMEOUTdrain", settings)
+    (app,) = [c for c in pod["containers"] if c["name"] != "routeport"]
+    command, stays = app["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == "sleep"
+    assert int(stays) >= stops
+    # A native sidecar is told to stop once the app has ended.
+    assert pod["terminationGracePeriodSeconds"] > int(stays) + stops
+    text = (EXAMPLES / "openshift/deployment.yaml").read_text()
+    assert re.findall(r"# sleep: \{seconds: (\d+)\}", text) == [stays]
+
+
 def test_manifests_lead_from_the_route_to_the_container():
     route, service = manifest("Route"), manifest("Service")
     pod = manifest("Deployment")["spec"]["template"]
