@@ -35,6 +35,15 @@ enum {
 	TLS_DETAIL_SIZE = 1024,
 };
 
+/** Where a client's records and the messages in them stand; of tls_hello.c. */
+struct tls_hello_size {
+	uint8_t record[5], message[4]; /* headers, as far as they have come */
+	uint8_t record_count, message_count;
+	uint8_t messages; /* whose headers have come */
+	bool too_large;
+	size_t record_left, message_left; /* bytes behind the headers */
+};
+
 struct tls {
 	SSL *ssl;
 	struct reactor *reactor;
@@ -54,6 +63,8 @@ struct tls {
 	SSL_CTX *chosen; /* not the one it began with, which is to be left now */
 	struct buf
 	    hello; /* what OpenSSL has read, until there is nothing to choose any more */
+
+	struct tls_hello_size hello_size;
 
 	struct buf in;        /* ciphertext that came too early to be read */
 	struct buf out;       /* ciphertext that the socket did not take */

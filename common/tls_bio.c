@@ -10,6 +10,11 @@ bio_read(BIO *bio, char *bytes, size_t most, size_t *n)
 
 	BIO_clear_retry_flags(bio);
 	*n = t->input_left < most ? t->input_left : most;
+	if (t->state == TLS_HANDSHAKE && SSL_is_server(t->ssl) &&
+	    !tls_hello_look(t, t->input, *n)) {
+		t->hello_size.too_large = true;
+		t->input_left = *n = 0;
+	}
 	if (*n == 0) {
 		if (!t->feign_eof)
 			BIO_set_retry_read(bio);

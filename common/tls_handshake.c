@@ -252,6 +252,7 @@ begin_anew(struct tls *t, const uint8_t *bytes, size_t length)
 	}
 	SSL_free(t->ssl);
 	t->ssl = ssl;
+	t->hello_size = (struct tls_hello_size){0}; /* the same bytes again */
 	buf_clear(&t->in);
 	t->in = t->hello;
 	t->hello = (struct buf){0};
@@ -268,8 +269,7 @@ keep_hello(struct tls *t, const uint8_t *bytes, size_t length)
 		buf_clear(&t->hello);
 	} else if (buf_length(&t->hello) + length > HANDSHAKE_BATCH ||
 		   !buf_append(&t->hello, bytes, length)) {
-		t->state = TLS_BROKEN;
-		tls_blame(t, REASON_TLS_FAILED, "the ClientHello is too large");
+		t->hello_size.too_large = true;
 	}
 }
 
@@ -289,27 +289,20 @@ shake(struct tls *t)
 	return result;
 }
 
-/* OpenSSL makes room for a ClientHello of 128 KiB as soon as somebody says that one
- * follows, and that is in its first nine bytes: a record of a handshake, its version and
- * length; a ClientHello and its length. */
-static bool
-claims_too_much(const struct tls *t)
+/* The peer is told by an alert: OpenSSL answers the end of TCP with one. */
+static enum tls_state
+refuse(struct tls *t, const char *why)
 {
-	size_t kept = buf_length(&t->hello);
-	uint8_t start[9];
-
-	if (t->choose == NULL || kept + t->input_left < sizeof(start) ||
-	    kept >= sizeof(start))
-		return false;
-	if (kept > 0)
-		memcpy(start, buf_bytes(&t->hello), kept);
-	memcpy(start + kept, t->input, sizeof(start) - kept);
-	if (start[0] != SSL3_RT_HANDSHAKE)
-		return false;
-	if (start[3] == 0 && start[4] < 4)
-		return true; /* in pieces that hide it; no client does that */
-	return start[5] == SSL3_MT_CLIENT_HELLO &&
-	       (start[6] << 16 | start[7] << 8 | start[8]) > HANDSHAKE_BATCH;
+	tls_blame(t, REASON_TLS_FAILED, "%s", why);
+	t->state = TLS_BROKEN;
+	t->feign_eof = true;
+	t->input_left = 0;
+	ERR_clear_error();
+	(void)SSL_do_handshake(t->ssl);
+	ERR_clear_error();
+	t->aborted = true;
+	tls_flush(t);
+	return t->state;
 }
 
 enum tls_state
@@ -319,21 +312,16 @@ tls_handshake(struct tls *t)
 	int result;
 
 	tls_receive(t, HANDSHAKE_BATCH);
-	if ((t->handshake_bytes += t->input_left - buf_length(&t->in)) > HANDSHAKE_MOST) {
-		tls_blame(t, REASON_TLS_FAILED, "the handshake is too large");
-		t->input_left = 0;
-		return t->state = TLS_BROKEN;
-	}
-	if (claims_too_much(t)) {
-		tls_blame(t, REASON_TLS_FAILED, "the ClientHello is too large");
-		t->input_left = 0;
-		return t->state = TLS_BROKEN;
-	}
+	t->handshake_bytes += t->input_left - buf_length(&t->in);
+	if (t->handshake_bytes > HANDSHAKE_MOST)
+		return refuse(t, "the handshake is too large");
 	t->observer.verdict = &verdict;
 	ERR_clear_error();
 	result = shake(t);
 	t->observer.verdict = NULL;
 	take_verdict(t, &verdict);
+	if (t->hello_size.too_large)
+		return refuse(t, "the ClientHello is too large");
 	if (result == 1) {
 		complete(t);
 	} else if (t->state == TLS_HANDSHAKE) {

@@ -3,6 +3,7 @@
  *
  *	tls		life, reading, writing
  *	tls_handshake	its steps, who the peer is, which context a client asks for
+ *	tls_hello	how large a ClientHello claims to be
  *	tls_bio		how OpenSSL gets the bytes of a turn and gives up its own
  *	tls_update	KeyUpdates: heartbeats and answers; too many messages of a peer
  *	tls_blame	what went wrong, as a reason and in words
@@ -30,6 +31,17 @@ void tls_judge(struct tls *t, int result);
 
 /** What is asked and told while OpenSSL shakes hands comes here. */
 void tls_handshake_init(struct tls *t);
+
+/* ---- tls_hello.c ----------------------------------------------------------------- */
+
+enum {
+	/** The largest ClientHello that is taken, in bytes. */
+	TLS_HELLO_MOST = 32 * 1024,
+};
+
+/** Server, in the handshake: look at what OpenSSL is about to read.  False: a ClientHello
+ * claims to be larger than TLS_HELLO_MOST. */
+bool tls_hello_look(struct tls *t, const uint8_t *bytes, size_t n);
 
 /* ---- tls_bio.c ------------------------------------------------------------------- */
 

@@ -671,40 +671,123 @@ choose_same(void *chooser, const char *name, enum reason *reason)
 	return s->server_context;
 }
 
-/* As soon as it is said, and before there is room for it. */
+/* How many bytes wait to be read from a socket. */
+static ssize_t
+waiting(int fd)
+{
+	static char space[65536];
+
+	return recv(fd, space, sizeof(space), MSG_PEEK);
+}
+
+/* The server hears @bytes, in two pieces, cut at @first. */
+static void
+hear(struct scene *s, const char *bytes, size_t length, size_t first)
+{
+	scene_init(s, TLS1_3_VERSION);
+	open_ends(s, NULL);
+	s->server.choose = choose_same;
+	s->server.chooser = s;
+	ck_assert_int_eq(write(s->fds[0], bytes, first), (ssize_t)first);
+	tls_handshake(&s->server);
+	if (first < length)
+		ck_assert_int_eq(write(s->fds[0], bytes + first, length - first),
+		    (ssize_t)(length - first));
+	tls_handshake(&s->server);
+}
+
+/* The last that came on @fd. */
+static void
+expect_fatal_alert(int fd)
+{
+	unsigned char bytes[4096];
+	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+
+	ck_assert_int_ge(n, 7);
+	ck_assert_int_eq(bytes[n - 7], SSL3_RT_ALERT);
+	ck_assert_int_eq(bytes[n - 2], SSL3_AL_FATAL);
+}
+
+/* As soon as it is said, and before there is room for it; by an alert. */
 START_TEST(a_client_hello_that_claims_to_be_huge_is_refused_at_once)
 {
 	static const struct {
-		const char bytes[10];
+		const char *bytes;
+		size_t length;
 		enum tls_state state;
 	} cases[] = {
-	    {"\x16\3\1\2\0\1\0\x80\1", TLS_BROKEN},
-	    {"\x16\3\1\0\3\1\0\0\0", TLS_BROKEN},
-	    {"\x16\3\1\2\0\1\0\1\xfc", TLS_HANDSHAKE},
+	    {"\x16\3\1\2\0\1\0\x80\1", 9, TLS_BROKEN},
+	    {"\x16\3\1\0\3\1\1\0\x16\3\1\0\3\0\0\0", 16, TLS_BROKEN},
+	    {"\x16\3\1\0\1\1\x16\3\1\0\3\1\0\0", 14, TLS_BROKEN},
+	    {"\x16\3\1\2\0\1\0\1\xfc", 9, TLS_HANDSHAKE},
+	    {"\x16\3\1\0\3\1\0\1\x16\3\1\0\1\xfc", 14, TLS_HANDSHAKE},
 	};
-
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		for (size_t first = 1; first <= 9; first += 4) {
+		for (size_t first = 1; first <= cases[i].length; first++) {
 			struct scene s;
-			ssize_t rest = (ssize_t)(9 - first);
 
-			scene_init(&s, TLS1_3_VERSION);
-			open_ends(&s, NULL);
-			s.server.choose = choose_same;
-			s.server.chooser = &s;
-			ck_assert_int_eq(
-			    write(s.fds[0], cases[i].bytes, first), (ssize_t)first);
-			tls_handshake(&s.server);
-			ck_assert_int_eq(
-			    write(s.fds[0], cases[i].bytes + first, (size_t)rest), rest);
-			if (rest > 0)
-				tls_handshake(&s.server);
-			ck_assert_int_eq(s.server.state, cases[i].state);
-			if (cases[i].state == TLS_BROKEN)
+			hear(&s, cases[i].bytes, cases[i].length, first);
+			ck_assert_msg(s.server.state == cases[i].state,
+			    "case %zu in %zu bytes", i, first);
+			if (cases[i].state == TLS_BROKEN) {
 				expect_words(&s.server, REASON_TLS_FAILED,
 				    "the ClientHello is too large");
+				expect_fatal_alert(s.fds[0]);
+			}
 			scene_clear(&s);
 		}
+}
+END_TEST
+
+START_TEST(a_warning_in_front_of_a_client_hello_hides_nothing)
+{
+	static const uint8_t bytes[] = {21, 3, 1, 0, 2, 1, SSL_AD_USER_CANCELLED, 22, 3,
+	    1, 2, 0, SSL3_MT_CLIENT_HELLO, 1, 0, 0};
+	struct scene s;
+
+	scene_init(&s, TLS1_2_VERSION);
+	open_ends(&s, NULL);
+	ck_assert(tls_hello_look(&s.server, bytes, sizeof(bytes) - 1));
+	ck_assert(!tls_hello_look(&s.server, bytes + sizeof(bytes) - 1, 1));
+	scene_clear(&s);
+}
+END_TEST
+
+/* Behind a HelloRetryRequest, which somebody gets who offers no key for our groups. */
+START_TEST(a_second_client_hello_is_looked_at_too)
+{
+	static const char huge[] = "\x14\3\3\0\1\1\x16\3\3\x40\0\1\1\0\0";
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	ck_assert_int_eq(SSL_set1_groups_list(s.client.ssl, "P-384:P-256"), 1);
+	ck_assert_int_eq(SSL_set1_groups_list(s.server.ssl, "P-256"), 1);
+	tls_handshake(&s.client);
+	tls_handshake(&s.server);
+	ck_assert_int_eq(s.server.state, TLS_HANDSHAKE);
+	ck_assert_int_gt(waiting(s.fds[0]), 0);
+	ck_assert_int_eq(write(s.fds[0], huge, sizeof(huge) - 1), sizeof(huge) - 1);
+	ck_assert_int_eq(tls_handshake(&s.server), TLS_BROKEN);
+	expect_words(&s.server, REASON_TLS_FAILED, "the ClientHello is too large");
+	expect_fatal_alert(s.fds[0]);
+	scene_clear(&s);
+}
+END_TEST
+
+/* Its groups make the server ask again. */
+START_TEST(an_honest_second_client_hello_passes)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	ck_assert_int_eq(SSL_set1_groups_list(s.client.ssl, "P-384:P-256"), 1);
+	ck_assert_int_eq(SSL_set1_groups_list(s.server.ssl, "P-256"), 1);
+	shake(&s);
+	ck_assert_int_eq(s.client.state, TLS_OPEN);
+	ck_assert_int_eq(s.server.state, TLS_OPEN);
+	scene_clear(&s);
 }
 END_TEST
 
@@ -1305,15 +1388,6 @@ send_updates(struct tls *t, int type, int count)
 	}
 }
 
-/* How many bytes wait to be read from a socket. */
-static ssize_t
-waiting(int fd)
-{
-	static char space[65536];
-
-	return recv(fd, space, sizeof(space), MSG_PEEK);
-}
-
 enum {
 	UPDATE_SIZE = 27, /* of a record with a KeyUpdate and a tag of 16 bytes */
 };
@@ -1698,6 +1772,8 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     a_write_to_a_lost_socket_makes_it_deaf, eof_before_server_hello_means_no_pod,
     eof_before_client_hello_is_a_probe,
     a_client_hello_that_claims_to_be_huge_is_refused_at_once,
+    a_warning_in_front_of_a_client_hello_hides_nothing,
+    a_second_client_hello_is_looked_at_too, an_honest_second_client_hello_passes,
     a_certificate_of_a_client_may_be_as_large_as_any_honest_one,
     eof_in_the_middle_of_the_handshake_says_so, a_peer_without_tls_is_named_so,
     a_client_without_tls_is_named_so, a_client_that_shows_no_certificate_is_refused,
