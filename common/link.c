@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 enum {
-	/* Unfinished at a time, on one worker, whatever it may have. */
-	MOST_HANDSHAKES = 1024,
+	/* Strangers at a time, on one worker, whatever it may have. */
+	MOST_STRANGERS = 1024,
 	/* Worked on in one turn: each may cost a millisecond, which streams wait for. */
 	HANDSHAKES_A_TURN = 4,
 };
@@ -56,13 +56,37 @@ link_set_release(struct link_set *set)
 
 /* Fine when it has left already. */
 static void
-leave_handshakes(struct link *l)
+leave_strangers(struct link *l)
 {
+	struct link_set *set = l->set;
+
 	if (!l->counted)
 		return;
 	l->counted = false;
-	TAILQ_REMOVE(&l->set->handshakes, l, handshake_entry);
-	l->set->handshake_count--;
+	TAILQ_REMOVE(&set->strangers[l->progress], l, stranger_entry);
+	set->stranger_counts[l->progress]--;
+	set->stranger_count--;
+}
+
+static void
+enter_strangers(struct link *l, enum link_progress progress)
+{
+	struct link_set *set = l->set;
+
+	l->counted = true;
+	l->progress = progress;
+	TAILQ_INSERT_TAIL(&set->strangers[progress], l, stranger_entry);
+	set->stranger_counts[progress]++;
+	set->stranger_count++;
+}
+
+static void
+advance(struct link *l, enum link_progress progress)
+{
+	if (!l->counted || l->progress == progress)
+		return;
+	leave_strangers(l);
+	enter_strangers(l, progress);
 }
 
 /* An open link is closed, whatever is left to be said. */
@@ -89,7 +113,9 @@ reap(struct link *l, bool reset)
 	else
 		close(fd);
 	LIST_REMOVE(l, entry);
-	leave_handshakes(l);
+	leave_strangers(l);
+	if (l->refused && l->events->gone != NULL)
+		l->events->gone(l->owner);
 	service_release(l->service);
 	free(l);
 	link_set_release(set);
@@ -171,38 +197,48 @@ refuse(struct link *l, enum reason reason, const char *detail)
 	l->refused = true;
 	ocsp_ask_cancel(l->ask);
 	l->ask = NULL;
-	leave_handshakes(l);
+	advance(l, LINK_REFUSED);
 	count_add(&l->counts->failures[reason], 1);
 	l->events->failed(l->owner, reason, detail);
+	tls_retire(&l->tls);
 	enter_closing(l, refused_wait);
+}
+
+/* Any of those who came least far.  NULL: there is nobody. */
+static struct link *
+draw(struct link_set *set)
+{
+	struct link *l = NULL;
+	size_t steps;
+
+	for (int i = 0; i < LINK_PROGRESS_COUNT && l == NULL; i++) {
+		l = TAILQ_FIRST(&set->strangers[i]);
+		if (l == NULL)
+			continue;
+		set->dice = set->dice * 6364136223846793005UL + 1442695040888963407UL;
+		steps = (set->dice >> 33) % set->stranger_counts[i];
+		while (steps-- > 0)
+			l = TAILQ_NEXT(l, stranger_entry);
+	}
+	return l;
 }
 
 /* It is gone at once, since there is a flood of them. */
 bool
 link_set_give_way(struct link_set *set)
 {
-	struct link *l = TAILQ_FIRST(&set->handshakes);
+	struct link *l = draw(set);
 
 	if (l == NULL)
 		return false;
-	leave_handshakes(l);
-	count_add(&l->counts->failures[REASON_FULL], 1);
-	l->events->failed(
-	    l->owner, REASON_FULL, "too many unfinished handshakes: the oldest gave way");
+	if (l->state == LINK_HANDSHAKE) {
+		l->refused = true;
+		count_add(&l->counts->failures[REASON_FULL], 1);
+		l->events->failed(l->owner, REASON_FULL,
+		    "too many unfinished handshakes: one gave way");
+	}
 	reap(l, false);
 	return true;
-}
-
-/* One more.  A flood of connections on which nothing comes leaves room for good ones. */
-static void
-enter_handshakes(struct link *l)
-{
-	struct link_set *set = l->set;
-
-	l->counted = true;
-	TAILQ_INSERT_TAIL(&set->handshakes, l, handshake_entry);
-	if (++set->handshake_count > set->handshake_most)
-		(void)link_set_give_way(set);
 }
 
 /* Who is not worked on in this turn is told again in the next. */
@@ -222,7 +258,7 @@ static void
 enter_open(struct link *l)
 {
 	l->state = LINK_OPEN;
-	leave_handshakes(l);
+	leave_strangers(l);
 	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
 	count_add(&l->counts->carriers[l->kind], 1);
 	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
@@ -294,6 +330,16 @@ ask(struct link *l)
 		link_wait(l, false);
 }
 
+/* Only what OpenSSL has taken whole counts, for a byte is soon sent. */
+static void
+note_progress(struct link *l)
+{
+	if (SSL_get0_peer_certificate(l->tls.ssl) != NULL)
+		advance(l, LINK_CERTIFIED);
+	else if (l->tls.asked != NULL)
+		advance(l, LINK_GREETED);
+}
+
 static void
 handshake_step(struct link *l)
 {
@@ -304,10 +350,12 @@ handshake_step(struct link *l)
 	if (t->state == TLS_HANDSHAKE)
 		tls_handshake(t);
 	if (t->state == TLS_HANDSHAKE) {
+		note_progress(l);
 		link_wait(l, true);
 	} else if (t->state == TLS_BROKEN) {
 		refuse(l, t->reason, t->detail);
 	} else if (must_ask(l)) {
+		advance(l, LINK_CERTIFIED);
 		ask(l);
 	} else {
 		enter_open(l);
@@ -532,8 +580,11 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 	link_wait(l, true);
 	l->tls.choose = events->choose != NULL ? choose : NULL;
 	l->tls.chooser = l;
-	if (target == NULL)
-		enter_handshakes(l); /* strangers come to servers */
+	if (target != NULL)
+		return l; /* strangers come to servers */
+	while (set->stranger_count >= set->stranger_most && link_set_give_way(set))
+		;
+	enter_strangers(l, LINK_SILENT);
 	return l;
 }
 
@@ -543,14 +594,16 @@ link_set_init(struct link_set *set, struct reactor *reactor, struct budget *wind
 	*set = (struct link_set){.reactor = reactor,
 	    .windows = windows,
 	    .turn_left = HANDSHAKES_A_TURN,
-	    .handshake_most = MOST_HANDSHAKES};
-	TAILQ_INIT(&set->handshakes);
+	    .stranger_most = MOST_STRANGERS,
+	    .dice = (unsigned long)(reactor_now() * 1e9) ^ (uintptr_t)set};
+	for (int i = 0; i < LINK_PROGRESS_COUNT; i++)
+		TAILQ_INIT(&set->strangers[i]);
 }
 
 void
 link_set_limit(struct link_set *set, size_t most)
 {
-	set->handshake_most = most < MOST_HANDSHAKES ? most : MOST_HANDSHAKES;
+	set->stranger_most = most < MOST_STRANGERS ? most : MOST_STRANGERS;
 }
 
 void
@@ -585,8 +638,10 @@ link_set_clear(struct link_set *set)
 			l->carrier->end(l->owner);
 			continue;
 		}
-		if (l->state == LINK_HANDSHAKE)
+		if (l->state == LINK_HANDSHAKE) {
+			l->refused = true;
 			l->events->failed(l->owner, REASON_STOPPED, NULL);
+		}
 		reap(l, false);
 	}
 }

@@ -13,8 +13,9 @@
  *   - where no alert can be sent any more, an RST follows once the bytes have left;
  * each for at most TIMEOUTclose.
  *
- * Handshakes are what strangers can ask for: there are only so many unfinished ones, of
- * which the oldest gives way, and only some are worked on in one turn of the loop.
+ * Handshakes are what strangers can ask for: there are only so many of them, unfinished
+ * or refused, and only some are worked on in one turn of the loop.  Who came least far
+ * gives way, among equals a random one, so that a flood drives out itself most of all.
  */
 #ifndef COMMON_LINK_H
 #define COMMON_LINK_H
@@ -29,6 +30,15 @@
 
 struct link;
 
+/** How far a stranger has come; who gives way first stands first. */
+enum link_progress {
+	LINK_REFUSED,   /* only its socket is left, until the alert was heard */
+	LINK_SILENT,    /* no whole ClientHello */
+	LINK_GREETED,   /* no certificate */
+	LINK_CERTIFIED, /* waits for OCSP, or for the rest of its flight */
+	LINK_PROGRESS_COUNT,
+};
+
 /** All links of a worker, so that it can wait for them and end them. */
 struct link_set {
 	struct reactor *reactor;
@@ -36,9 +46,11 @@ struct link_set {
 	struct budget *windows;    /* of h2 carriers; shared by all workers */
 	LIST_HEAD(, link) links;
 	size_t count; /* of them, and of those who hold the set */
-	TAILQ_HEAD(link_queue, link) handshakes; /* unfinished, the oldest first */
-	size_t handshake_count;
-	size_t handshake_most; /* see link_set_limit() */
+	TAILQ_HEAD(link_queue, link) strangers[LINK_PROGRESS_COUNT];
+	size_t stranger_counts[LINK_PROGRESS_COUNT];
+	size_t stranger_count;
+	size_t stranger_most; /* see link_set_limit() */
+	unsigned long dice;
 	unsigned turn; /* of the loop, in which this many more may be worked on: */
 	int turn_left;
 	void (*emptied)(void *owner); /* the last one is gone; called from the loop */
@@ -56,6 +68,8 @@ struct link_events {
 	/** It is not; the link ends by itself.  @detail, perhaps NULL, only for the call.
 	 */
 	void (*failed)(void *owner, enum reason reason, const char *detail);
+	/** After `failed`: its descriptor is closed, too.  NULL: nobody asks. */
+	void (*gone)(void *owner);
 };
 
 /** What an open link tells its carrier.  Each may end the link and the carrier. */
@@ -84,7 +98,7 @@ struct link {
 	enum link_state state;
 	struct link_set *set;
 	LIST_ENTRY(link) entry;
-	TAILQ_ENTRY(link) handshake_entry;
+	TAILQ_ENTRY(link) stranger_entry;
 	struct service *service; /* held */
 	struct counts *counts;   /* of the service, for this worker */
 	struct target *target;   /* the client's; NULL in the server */
@@ -96,11 +110,12 @@ struct link {
 	void *owner; /* of either */
 
 	enum count_kind kind; /* once OPEN */
-	bool counted;         /* among the unfinished handshakes */
-	bool refused;         /* the handshake failed */
-	bool must_rst;        /* no alert could be sent */
-	bool shut;            /* our TCP FIN is sent */
-	double close_by;      /* by reactor_now() */
+	enum link_progress progress;
+	bool counted;    /* among the strangers */
+	bool refused;    /* the handshake failed */
+	bool must_rst;   /* no alert could be sent */
+	bool shut;       /* our TCP FIN is sent */
+	double close_by; /* by reactor_now() */
 };
 
 /** An empty set. */
@@ -121,12 +136,11 @@ void link_cancel(struct link *link);
 /** An open link gets a carrier. */
 void link_adopt(struct link *link, const struct link_carrier *carrier, void *owner);
 
-/** Of handshakes that strangers leave unfinished at most @most at a time, and never more
- * than link.c allows. */
+/** Of strangers, whose handshakes are unfinished or refused, at most @most at a time, and
+ * never more than link.c allows. */
 void link_set_limit(struct link_set *set, size_t most);
 
-/** Let the oldest unfinished handshake of a stranger give way to somebody else.  False:
- * there is none. */
+/** Let a stranger give way to somebody else, at once.  False: there is none. */
 bool link_set_give_way(struct link_set *set);
 
 /** What to wait for beside the room to send what is kept, which always is waited for. */

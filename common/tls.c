@@ -124,13 +124,29 @@ tls_init(struct tls *t, struct reactor *r, SSL_CTX *context, int fd)
 	return (t->ssl = tls_new_ssl(t, context)) != NULL;
 }
 
+/* Unless it looks closed, SSL_free() takes the session for spoilt. */
+static void
+free_ssl(struct tls *t)
+{
+	if (t->ssl != NULL && t->state != TLS_HANDSHAKE)
+		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(t->ssl);
+	t->ssl = NULL;
+}
+
+void
+tls_retire(struct tls *t)
+{
+	free_ssl(t);
+	t->state = TLS_BROKEN;
+	buf_clear(&t->in);
+	buf_clear(&t->hello);
+}
+
 void
 tls_clear(struct tls *t)
 {
-	/* Unless it looks closed, SSL_free() takes the session for spoilt. */
-	if (t->state != TLS_HANDSHAKE)
-		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	SSL_free(t->ssl);
+	free_ssl(t);
 	buf_clear(&t->in);
 	buf_clear(&t->out);
 	free(t->psk);

@@ -105,6 +105,10 @@ struct tls {
 /** Take over @fd.  False: out of memory; the descriptor is still the caller's. */
 bool tls_init(struct tls *t, struct reactor *r, SSL_CTX *context, int fd);
 
+/** All is said and judged: keep but the descriptor and the bytes that were not sent yet,
+ * for tls_flush(), tls_discard() and tls_clear(). */
+void tls_retire(struct tls *t);
+
 /** Free all but the descriptor, which is left to the caller. */
 void tls_clear(struct tls *t);
 

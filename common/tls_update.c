@@ -102,6 +102,6 @@ tls_probe(struct tls *t)
 void
 tls_update_answer(struct tls *t)
 {
-	if (SSL_get_key_update_type(t->ssl) != SSL_KEY_UPDATE_NONE && may_speak(t))
+	if (may_speak(t) && SSL_get_key_update_type(t->ssl) != SSL_KEY_UPDATE_NONE)
 		send_update(t);
 }

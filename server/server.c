@@ -164,6 +164,7 @@ begin_h2(struct incoming *in, struct link *link)
 		link_close(link, true);
 		on_failed(
 		    in, REASON_FULL, "too many carriers: maxConnections is for them too");
+		forget(in);
 		return;
 	}
 	carrier = carrier_h2_new(link, &carrier_events, in);
@@ -191,10 +192,12 @@ on_opened(void *owner, struct link *link)
 		link_close(link, true);
 		on_failed(in, REASON_NO_PROTOCOL,
 		    "multiplex = yes, but the client does not offer " TLS_PROTOCOL_H2);
+		forget(in);
 	} else if (is_overtaken(in) && is_judged_otherwise(in)) {
 		link_close(link, true);
 		on_failed(in, REASON_STOPPED,
 		    "a reload changed whom to let in while the handshake was under way");
+		forget(in);
 	} else {
 		begin_raw(in, link);
 	}
@@ -231,13 +234,20 @@ on_failed(void *owner, enum reason reason, const char *detail)
 	    "event=failed why=%s service=%s peer=%s detail=%s", reason_word(reason),
 	    log_quote(service, name), peer,
 	    log_quote(detail != NULL ? detail : reason_text(reason), text));
-	forget(in);
+}
+
+/* It counts until its descriptor is free again. */
+static void
+on_gone(void *owner)
+{
+	forget(owner);
 }
 
 static const struct link_events events = {
     .choose = choose,
     .opened = on_opened,
     .failed = on_failed,
+    .gone = on_gone,
 };
 
 static void

@@ -12,9 +12,11 @@ import pytest
 
 from harness import pairs, waiting
 from harness.certificates import HOST
+from harness.h2_peer import ALPN
 from harness.pairs import Pair, routeport, server_options, write_ini
 from harness.programs import legacy_program, random_bytes
 from harness.talks import WORDS, echo, finish
+from harness.tls_peer import tls_client
 
 WORKERS = [1]
 
@@ -88,6 +90,46 @@ def test_handshakes_that_never_end_take_no_connection_from_anybody(make_pair):
         others = [pair.open() for _ in range(3 * most // 4)]
         for other in [stream, *others]:
             echo(other)
+    assert not pair.server.process.lines_with("maxConnections is reached")
+
+
+def has_ended(guest):
+    guest.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        return not guest.recv(1, socket.MSG_PEEK)
+    return False
+
+
+def test_silent_strangers_drive_nobody_out_who_has_greeted(make_pair, router, certificates, kind):
+    """Whose handshake takes a round trip more than theirs, and began before all of them."""
+    pair = make_pair(server={"maxConnections": 40})
+    with contextlib.ExitStack() as stack:
+
+        def flood():
+            guests = stack.enter_context(strangers(pair.server.port, 200))
+            waiting.until(lambda: sum(map(has_ended, guests)) >= 150, "most of them gave way")
+
+        peer = tls_client(certificates, router.port, meanwhile=flood, protocol=ALPN if kind == "h2" else None)
+    peer.send(b"x")
+
+
+def test_refused_connections_are_counted_until_they_are_gone(make_pair):
+    """And the first to give way: they take neither descriptors nor places."""
+    most = 40
+    pair = make_pair(server={"maxConnections": most})
+    stream = pair.open()
+    echo(stream)
+    before = pair.server.process.open_descriptors()
+    held = 0
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            for guest in stack.enter_context(strangers(pair.server.port, 2 * most)):
+                with contextlib.suppress(OSError):
+                    guest.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            held = max(held, pair.server.process.open_descriptors() - before)
+        echo(stream)
+        echo(pair.open())
+    assert held <= most
     assert not pair.server.process.lines_with("maxConnections is reached")
 
 
