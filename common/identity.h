@@ -24,7 +24,7 @@ enum {
 enum identity_match {
 	IDENTITY_REFUSED,  /* there are rules, and none fits */
 	IDENTITY_WILDCARD, /* fits only through a wildcard of the certificate, which no
-			      rule spells out */
+			      rule spells out, or of a rule that begins with a dot */
 	IDENTITY_EXACT,    /* a rule fits to the letter, or there is no rule */
 };
 

@@ -590,12 +590,13 @@ static const struct option rows[] = {
 	.syntax = "host name, repeatable; or empty",
 	.help =
 	    "The peer's certificate must have one of these names (stunnel checks none "
-	    "by default). If only a wildcard of the certificate fits, that counts where "
-	    "the server asks for our certificate, or where the wildcard itself is "
-	    "written here. A certificate without any subjectAltName is taken by its CN, "
+	    "by default). In the client, if only a wildcard fits, that counts with "
+	    "multiplex, else only where the wildcard itself is written here, or "
+	    "verifyPeer or checkFingerprint names the certificate: the router has such "
+	    "a one, too. A certificate without any subjectAltName is taken by its CN, "
 	    "and the log says so. Empty: in the client, neither sni nor connect says "
-	    "what "
-	    "to check, so that any certificate of these CAs will do (stunnel's default); "
+	    "what to check, so that any certificate of these CAs will do (stunnel's "
+	    "default); "
 	    "it also forgets the lines before it. Lines of a section add to those before "
 	    "the first section",
     },

@@ -90,7 +90,6 @@ struct tls {
 	bool overrun;     /* it aborted behind ours */
 	bool stapled;     /* a good OCSP answer came along */
 	bool psk_known;   /* the key of `psk` is among ours */
-	bool wildcard;    /* the names fit through a wildcard only */
 	bool asked_us;    /* the peer asked for our certificate, now or in the session */
 	enum reason reason;    /* why BROKEN or deaf */
 	char *psk;             /* an identity that was asked for; NULL: none */

@@ -40,9 +40,6 @@ struct tls_verdict {
 	/** The peer showed a certificate and it was looked at.  False after a resumption,
 	 * where nothing is, and when it showed none. */
 	bool judged;
-	/** The names fit only through a wildcard of the certificate (IDENTITY_WILDCARD).
-	 * That passes here; whether it counts is for the caller to say. */
-	bool wildcard;
 	/** The identity of a pre-shared key that was asked for, "" for none: in the
 	 * client ours, which the server need not have taken; in the server the client's,
 	 * which PSKsecrets knows or not. */
@@ -50,7 +47,7 @@ struct tls_verdict {
 	bool psk_known;
 	/** Client: a good OCSP answer came with the certificate. */
 	bool stapled;
-	/** Client: the server sent a CertificateRequest, which the router never does. */
+	/** Client: the server sent a CertificateRequest, which the router may do too. */
 	bool asked_for_our_certificate;
 
 	/** X509_V_OK, else why the handshake was refused: X509_V_ERR_HOSTNAME_MISMATCH is

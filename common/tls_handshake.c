@@ -35,6 +35,22 @@ is_unasked(const struct tls *t, const struct tls_verdict *v)
 	       !t->stapled && (v == NULL || !v->stapled);
 }
 
+/*
+ * May who answered be the router?  Its default certificate is often a wildcard that fits
+ * our name, and what is sent then is read by the router.  That it asks for our
+ * certificate says nothing: with clientTLS the router's own TLS does so too.  Only a
+ * routeport selects our protocol.
+ */
+static bool
+may_be_router(const struct tls *t)
+{
+	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
+	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
+
+	return !tls_is_h2(t) && !s->verify_peer && certificate != NULL &&
+	       identity_match(certificate, s) == IDENTITY_WILDCARD;
+}
+
 /* A session of a peer that the wildcard rule refuses, or OCSP, must never be resumed; in
  * TLS 1.2 it comes before that is judged. */
 static bool
@@ -43,10 +59,8 @@ on_session(struct tls_observer *observer, SSL_SESSION *session)
 	struct tls *t = tls_of(observer);
 	const struct tls_verdict *v = observer->verdict;
 	SSL_SESSION *copy;
-	bool wildcard = t->wildcard || (v != NULL && v->wildcard);
-	bool asked_us = t->asked_us || (v != NULL && v->asked_for_our_certificate);
 
-	if (t->keep_session == NULL || (wildcard && !asked_us) || is_unasked(t, v))
+	if (t->keep_session == NULL || may_be_router(t) || is_unasked(t, v))
 		return false;
 	/* A copy: OpenSSL goes on writing to the one that a connection uses. */
 	if ((copy = SSL_SESSION_dup(session)) != NULL)
@@ -123,7 +137,7 @@ check_resumed(struct tls *t)
 	enum identity_match match;
 	char why[64], refusal[TLS_VERDICT_TEXT_SIZE];
 
-	t->asked_us = true; /* only sessions are kept that passed this question */
+	t->asked_us = true; /* as far as we know */
 	if (certificate == NULL)
 		return;
 	match = identity_match(certificate, s);
@@ -143,26 +157,24 @@ check_resumed(struct tls *t)
 	SSL_CTX_remove_session(SSL_get_SSL_CTX(t->ssl), SSL_get_session(t->ssl));
 }
 
-/*
- * The router's default certificate often fits by a wildcard, and what is sent then is
- * read by the router.  A pod of ours asks for our certificate or selects our protocol;
- * the router does neither.
- */
+/* In a full handshake and in a resumed one alike: a session may have been begun where our
+ * protocol was selected. */
 static void
 check_route(struct tls *t)
 {
-	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
 	char names[IDENTITY_NAMES_SIZE];
 
-	if (!t->wildcard || t->asked_us || tls_is_h2(t) || certificate == NULL)
+	if (!may_be_router(t))
 		return;
 	t->state = TLS_BROKEN;
 	tls_blame(t, REASON_ROUTE_UNKNOWN,
-	    "the certificate (%s) fits our name only by its wildcard, and ours was not "
-	    "asked for: it is probably the router's own, which knows no passthrough "
-	    "route "
-	    "for %s.  If it really is the app's, write checkHost as that wildcard",
-	    identity_names(certificate, names, sizeof(names)), tls_sni(t));
+	    "the certificate (%s) fits our name only through a wildcard, "
+	    "and " TLS_PROTOCOL_H2
+	    " was not selected: it is probably the router's own, which "
+	    "knows no passthrough route for %s.  If it really is the app's, write its "
+	    "name as checkHost just as it stands there, or its key as checkFingerprint",
+	    identity_names(SSL_get0_peer_certificate(t->ssl), names, sizeof(names)),
+	    tls_sni(t));
 }
 
 /* Whatever was agreed on: where somebody has to be known, somebody is. */
@@ -223,7 +235,6 @@ complete(struct tls *t)
 static void
 take_verdict(struct tls *t, const struct tls_verdict *v)
 {
-	t->wildcard |= v->wildcard;
 	t->stapled |= v->stapled;
 	t->asked_us |= v->asked_for_our_certificate;
 	if (v->psk[0] == '\0' || t->psk_known)

@@ -92,14 +92,12 @@ say_refusal(struct tls_verdict *v, X509 *current, const struct service_settings 
 }
 
 static void
-report(struct tls_verdict *v, X509_STORE_CTX *store, enum identity_match match,
-    const struct service_settings *s)
+report(struct tls_verdict *v, X509_STORE_CTX *store, const struct service_settings *s)
 {
 	X509 *own = X509_STORE_CTX_get0_cert(store);
 	X509 *current = X509_STORE_CTX_get_current_cert(store);
 
 	v->judged = true;
-	v->wildcard = match == IDENTITY_WILDCARD;
 	v->verify_error = X509_STORE_CTX_get_error(store);
 	v->depth = 0;
 	if (v->verify_error != X509_V_ERR_HOSTNAME_MISMATCH &&
@@ -151,18 +149,18 @@ int
 tls_verify(X509_STORE_CTX *store, void *settings)
 {
 	const struct service_settings *s = settings;
-	enum identity_match match = IDENTITY_REFUSED;
 	struct tls_verdict *verdict = tls_verdict_of(
 	    X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
 	bool ok = is_trusted(store, s);
 
-	if (ok) {
-		match = identity_match(X509_STORE_CTX_get0_cert(store), s);
-		ok = match != IDENTITY_REFUSED;
-		if (!ok)
-			X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
+	/* A name that fits through a wildcard alone passes here; whether it counts
+	 * follows from the protocol that is selected (tls_handshake.c). */
+	if (ok &&
+	    identity_match(X509_STORE_CTX_get0_cert(store), s) == IDENTITY_REFUSED) {
+		X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
+		ok = false;
 	}
 	if (verdict)
-		report(verdict, store, match, s);
+		report(verdict, store, s);
 	return ok;
 }

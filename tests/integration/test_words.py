@@ -10,31 +10,11 @@ import pytest
 from harness import pairs, waiting
 from harness.certificates import HOST, WILDCARD
 from harness.pairs import Pair, parse_line, write_ini
-from harness.programs import Connection, Ending, is_reset, legacy_program, listen, random_bytes
-from harness.tls_peer import tls_client
+from harness.programs import Connection, Ending, legacy_program, listen
+from harness.refusals import TIMES, expect_refusal, expect_words
 
-WORDS = random_bytes(5000)
 WORKERS = [1]
 KINDS = ["raw"]
-TIMES = 3  # how often a cause comes up: its words are to come once
-
-
-def expect_words(end, why, *details):
-    """`TIMES` close lines say `why`, and one line in all says it in words."""
-    for _ in range(TIMES):
-        end.expect_close(why)
-    (line,) = end.complaints()
-    fields = parse_line(line)
-    assert (fields["event"], fields["why"]) == ("failed", why)
-    assert " " in fields["detail"], "no words for a person"
-    for detail in details:
-        assert detail in line
-
-
-def expect_refusal(client):
-    """Programs that meet a failure see a reset, and never an end that looks clean."""
-    for _ in range(TIMES):
-        assert is_reset(client.port, WORDS)
 
 
 # The way to the pod
@@ -143,81 +123,6 @@ def test_another_cause_is_said_although_one_was_said_already(start_client, make_
     router.reload({})
     expect_refusal(client)
     assert [parse_line(line)["why"] for line in client.complaints()] == ["no-pod", "route-unknown"]
-
-
-# The wildcard trap: the router's own certificate is valid for the very name
-
-
-@pytest.fixture
-def reader(place):
-    """Gets all that the router decrypts."""
-    with listen(place.ports.reserve()) as reader:
-        yield reader
-
-
-@pytest.fixture
-def trap(make_router, reader):
-    return make_router({}, decrypted_to=reader.getsockname()[1])
-
-
-def read_by_the_router(certificates, trap, reader):
-    """All bytes that the router has decrypted.  A client that is content with its
-    certificate comes last, so that there is an end to wait for, and a sign that bytes
-    would have been seen."""
-    peer = tls_client(certificates, trap.port)
-    peer.send(b"content")
-    peer.end_with_fin()
-    read = []
-    while not read or read[-1] != b"content":
-        read.append(Connection(reader.accept()[0]).receive_to_end()[0])
-    return b"".join(read[:-1])
-
-
-def test_not_one_byte_reaches_a_router_without_the_route(start_client, trap, reader, certificates):
-    client = start_client(trap.port)
-    expect_refusal(client)
-    expect_words(client, "route-unknown", WILDCARD)
-    assert read_by_the_router(certificates, trap, reader) == b""
-
-
-def test_not_one_byte_reaches_a_router_that_lost_the_route(
-    start_client, start_server, make_router, reader, pod_port, app, certificates
-):
-    """The client then has a session of the real server to resume."""
-    router = make_router({HOST: [pod_port]}, decrypted_to=reader.getsockname()[1])
-    pair = Pair(start_client(router.port), start_server(app.address), app)
-    stream = pair.open()
-    stream.other.send(WORDS)
-    assert stream.one.receive(len(WORDS)) == WORDS
-    stream.one.close()
-    stream.other.close()
-    pair.client.expect_close("finished")
-    router.reload({})
-    expect_refusal(pair.client)
-    expect_words(pair.client, "route-unknown", WILDCARD)
-    assert read_by_the_router(certificates, router, reader) == b""
-
-
-def test_wildcard_certificate_of_a_server_that_asks_for_ours_is_good(make_pair, certificates):
-    identity = certificates.wildcard
-    stream = make_pair(server={"cert": identity.certificate, "key": identity.key}).open()
-    stream.one.send(WORDS)
-    assert stream.other.receive(len(WORDS)) == WORDS
-
-
-def test_wildcard_certificate_of_a_server_that_asks_for_none_is_not(make_pair, certificates):
-    identity = certificates.wildcard
-    pair = make_pair(server={"cert": identity.certificate, "key": identity.key, "requireCert": "no", "CAfile": None})
-    expect_refusal(pair.client)
-    expect_words(pair.client, "route-unknown", WILDCARD)
-
-
-def test_wildcard_written_as_check_host_is_good(make_pair, certificates):
-    identity = certificates.wildcard
-    server = {"cert": identity.certificate, "key": identity.key, "requireCert": "no", "CAfile": None}
-    stream = make_pair(server=server, client={"checkHost": WILDCARD}).open()
-    stream.one.send(WORDS)
-    assert stream.other.receive(len(WORDS)) == WORDS
 
 
 # Visitors that want nothing

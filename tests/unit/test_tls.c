@@ -27,6 +27,7 @@ struct scene {
 	int fds[2];           /* the client's, the server's */
 	SSL_SESSION *session; /* the newest that the client was given */
 	int sessions;
+	bool offers_h2;
 };
 
 static void
@@ -64,7 +65,7 @@ open_ends(struct scene *s, SSL_SESSION *session)
 	ck_assert(tls_init(&s->server, &s->reactor, s->server_context, s->fds[1]));
 	s->client.keep_session = keep_session;
 	s->client.keeper = s;
-	ck_assert(tls_prepare(&s->client, "orders.apps.example", session, false));
+	ck_assert(tls_prepare(&s->client, "orders.apps.example", session, s->offers_h2));
 }
 
 static void
@@ -1065,40 +1066,80 @@ END_TEST
 
 /* ---- the router's wildcard ------------------------------------------------------ */
 
-START_TEST(a_wildcard_without_a_question_for_our_certificate_is_the_router)
+/* The server's certificate fits the client's rule only through its wildcard. */
+static void
+wildcard_init(struct scene *s, int version)
 {
-	for (size_t i = 0; i < 2; i++) {
+	scene_init(s, version);
+	bench_give_certificate(&s->bench.server, "DNS:*.apps.example", &s->bench.ca);
+	s->bench.server.multiplex = MULTIPLEX_AUTO;
+}
+
+/* The client has been given a session, and resumes it. */
+static void
+meet_again(struct scene *s)
+{
+	ck_assert_int_eq(take(&s->client, ""), TLS_OPEN);
+	ck_assert_int_ge(s->sessions, 1);
+	close_ends(s);
+	meet(s, s->session);
+	ck_assert(SSL_session_reused(s->client.ssl));
+}
+
+/* With clientTLS the router's own TLS asks for our certificate, too. */
+START_TEST(a_wildcard_is_the_router_whether_it_asks_for_our_certificate_or_not)
+{
+	for (size_t i = 0; i < 4; i++) {
 		struct scene s;
 
-		scene_init(&s, versions[i]);
-		bench_give_certificate(
-		    &s.bench.server, "DNS:*.apps.example", &s.bench.ca);
-		s.bench.server.ask_cert = s.bench.server.require_cert = false;
+		wildcard_init(&s, versions[i % 2]);
+		s.bench.server.ask_cert = s.bench.server.require_cert = i < 2;
+		s.bench.server.multiplex = MULTIPLEX_NO;
+		s.offers_h2 = true;
 		open_ends(&s, NULL);
 		shake(&s);
 		expect_words(&s.client, REASON_ROUTE_UNKNOWN, "DNS:*.apps.example");
+		ck_assert_int_eq(s.client.asked_us, i < 2);
 		ck_assert_int_eq(take(&s.client, ""), TLS_BROKEN);
-		ck_assert_int_eq(s.sessions, 0); /* else it would pass as resumed */
+		ck_assert_int_eq(s.sessions, 0);
 		scene_clear(&s);
 	}
 }
 END_TEST
 
-START_TEST(a_wildcard_with_a_question_for_our_certificate_is_the_pod)
+START_TEST(a_wildcard_counts_where_our_protocol_is_selected)
+{
+	for (size_t i = 0; i < 4; i++) {
+		struct scene s;
+
+		wildcard_init(&s, versions[i % 2]);
+		s.bench.server.ask_cert = s.bench.server.require_cert = i < 2;
+		s.offers_h2 = true;
+		meet(&s, NULL);
+		meet_again(&s);
+		ck_assert(tls_is_h2(&s.client));
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+/* The session is good, and says nothing of who has it now. */
+START_TEST(a_wildcard_is_judged_anew_in_a_resumed_handshake)
 {
 	for (size_t i = 0; i < 2; i++) {
 		struct scene s;
 
-		scene_init(&s, versions[i]);
-		bench_give_certificate(
-		    &s.bench.server, "DNS:*.apps.example", &s.bench.ca);
+		wildcard_init(&s, versions[i]);
+		s.offers_h2 = true;
 		meet(&s, NULL);
-		ck_assert(s.client.wildcard && s.client.asked_us);
 		ck_assert_int_eq(take(&s.client, ""), TLS_OPEN);
 		ck_assert_int_eq(s.sessions, 1);
 		close_ends(&s);
-		meet(&s, s.session);
+		s.offers_h2 = false;
+		open_ends(&s, s.session);
+		shake(&s);
 		ck_assert(SSL_session_reused(s.client.ssl));
+		expect_words(&s.client, REASON_ROUTE_UNKNOWN, "DNS:*.apps.example");
 		scene_clear(&s);
 	}
 }
@@ -1107,15 +1148,56 @@ END_TEST
 START_TEST(a_wildcard_that_is_the_rule_itself_is_good_enough)
 {
 	static char rule[] = "*.apps.example";
-	struct scene s;
 
-	scene_init(&s, TLS1_3_VERSION);
-	bench_give_certificate(&s.bench.server, "DNS:*.apps.example", &s.bench.ca);
-	s.bench.server.ask_cert = s.bench.server.require_cert = false;
-	s.bench.host = rule;
-	s.bench.client.check_host.items = &s.bench.host;
-	meet(&s, NULL);
-	scene_clear(&s);
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		wildcard_init(&s, versions[i]);
+		s.bench.server.ask_cert = s.bench.server.require_cert = false;
+		s.bench.host = rule;
+		meet(&s, NULL);
+		meet_again(&s);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+/* verifyPeer: the certificate is among those that are trusted, and no CA is. */
+START_TEST(a_wildcard_of_a_certificate_that_is_pinned_is_good_enough)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+
+		wildcard_init(&s, versions[i]);
+		s.bench.client.verify_chain = false;
+		s.bench.client.verify_peer = true;
+		free(s.bench.client.ca_file);
+		s.bench.client.ca_file = strdup(s.bench.server.cert.items[0]);
+		meet(&s, NULL);
+		meet_again(&s);
+		scene_clear(&s);
+	}
+}
+END_TEST
+
+/* checkFingerprint */
+START_TEST(a_wildcard_of_a_key_that_is_pinned_is_good_enough)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct scene s;
+		char digits[IDENTITY_FINGERPRINT_SIZE], *rule = digits;
+
+		wildcard_init(&s, versions[i]);
+		s.server_context = bench_context(&s.bench.server);
+		ck_assert(identity_fingerprint(
+		    SSL_CTX_get0_certificate(s.server_context), digits));
+		s.bench.client.check_fingerprint =
+		    (struct text_list){.items = &rule, .count = 1};
+		s.client_context = bench_context(&s.bench.client);
+		meet(&s, NULL);
+		meet_again(&s);
+		scene_clear(&s);
+	}
 }
 END_TEST
 
@@ -1786,9 +1868,12 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     eof_after_a_handshake_of_tls_1_2_is_not_about_our_certificate,
     eof_from_a_server_that_never_asked_is_not_about_our_certificate,
     eof_after_a_ticket_is_not_about_our_certificate,
-    a_wildcard_without_a_question_for_our_certificate_is_the_router,
-    a_wildcard_with_a_question_for_our_certificate_is_the_pod,
-    a_wildcard_that_is_the_rule_itself_is_good_enough, a_session_is_resumed,
+    a_wildcard_is_the_router_whether_it_asks_for_our_certificate_or_not,
+    a_wildcard_counts_where_our_protocol_is_selected,
+    a_wildcard_is_judged_anew_in_a_resumed_handshake,
+    a_wildcard_that_is_the_rule_itself_is_good_enough,
+    a_wildcard_of_a_certificate_that_is_pinned_is_good_enough,
+    a_wildcard_of_a_key_that_is_pinned_is_good_enough, a_session_is_resumed,
     a_session_of_who_is_still_to_be_asked_about_is_not_kept,
     an_abort_by_the_client_leaves_the_session_good,
     an_abort_by_the_server_leaves_the_session_good,

@@ -1,14 +1,17 @@
 """A stand-in for the OpenShift router: the distribution's haproxy, set up as the router's
 template does it.  Passthrough routes are chosen by SNI and never decrypted; for any other
-name the router ends the TLS itself, with its default certificate, and speaks HTTP."""
+name the router ends the TLS itself, with the certificate of an edge or reencrypt route or
+else with its default one, and speaks HTTP."""
 
 import csv
 import dataclasses
 import os
+import pathlib
 import re
 import socket
 
 from . import waiting
+from .certificates import Identity
 
 SETTINGS = """
 global
@@ -55,9 +58,10 @@ backend own_no_sni
 
 frontend decrypted
     mode {own_mode}
-    bind abns@{own}_sni ssl crt {default} accept-proxy
-    bind abns@{own}_no_sni ssl crt {default} accept-proxy
+    bind abns@{own}_sni ssl crt {default} crt-list {folder}/certificates.list {client_tls} accept-proxy
+    bind abns@{own}_no_sni ssl crt {default} {client_tls} accept-proxy
     log-format "event=decrypted bytes=%U end=%ts"
+    {own_routes}
     default_backend no_application
 
 backend no_application
@@ -78,6 +82,18 @@ backend be_tcp:{host}
 LIMITS = """
     stick-table type ip size 100k expire 30s store conn_cur,conn_rate(3s)
     tcp-request content track-sc2 src
+"""
+
+# Where the router reads HTTP itself: the name in the request leads to the route.
+OWN_ROUTES = """
+    acl route req.hdr(host),field(1,:),lower,map_str({folder}/own-routes.map) -m found
+    use_backend %[req.hdr(host),field(1,:),lower,map_str({folder}/own-routes.map)] if route
+"""
+
+OWN_ROUTE = """
+backend be_http:{host}
+    mode http
+    balance {balance}
 """
 
 UNAVAILABLE = "HTTP/1.0 503 Service Unavailable\r\n\r\nApplication is not available\n"
@@ -102,13 +118,24 @@ class Route:
         return LIMITS + "".join(rules)
 
 
+@dataclasses.dataclass(frozen=True)
+class OwnRoute:
+    """A route that is not passthrough: the router shows `identity` for its host, and hands the HTTP
+    in it to the ports `pods`: as it is (edge), or in TLS to pods that `authority` vouches for (reencrypt)."""
+
+    identity: Identity
+    pods: list
+    authority: pathlib.Path | None = None
+
+
 class Router:
     """One router.
 
-    `routes` maps a host to a Route, or to the ports of its pods; `balance` is that of routes that do
-    not say; `tunnel` is the limit of silence; `check` is how often pods are looked after where there
-    are several; `hard_stop` is how long a process lives on after a reload; `decrypted_to` is the port that gets whatever the router decrypts with its default
-    certificate, where the real one would read it as HTTP.
+    `routes` maps a host to a Route, to the ports of its pods, or to an OwnRoute; `balance` is that of
+    routes that do not say; `tunnel` is the limit of silence; `check` is how often pods are looked after
+    where there are several; `hard_stop` is how long a process lives on after a reload; `client_tls` is
+    the CA of clientTLS, with which the router's own TLS asks for a certificate; `decrypted_to` is the
+    port that gets whatever the router decrypts, where the real one would read it as HTTP.
     """
 
     def __init__(
@@ -123,6 +150,7 @@ class Router:
         balance="source",
         check="5000ms",
         hard_stop=None,
+        client_tls=None,
         decrypted_to=None,
         address="127.0.0.1",
     ):
@@ -135,6 +163,7 @@ class Router:
         self._balance = balance
         self._check = check
         self._hard_stop = hard_stop
+        self._client_tls = client_tls
         self._decrypted_to = decrypted_to
         self._address = address
         self._generation = 0
@@ -179,20 +208,32 @@ class Router:
     def kill(self):
         self.process.kill()
 
-    def start(self):
-        """Anew, after its death."""
+    def start(self, routes=None):
+        """Anew, after its death, perhaps with other routes."""
+        self._routes = self._routes if routes is None else routes
         self.process = self._start()
         self.process.wait_listening(self.port)
 
     def _start(self, *words):
         self._generation += 1
         (self._folder / "503.http").write_text(UNAVAILABLE, encoding="ascii")
-        (self._folder / "routes.map").write_text(
-            "".join(f"^{re.escape(host)}$ be_tcp:{host}\n" for host in self._routes), encoding="ascii"
+        self._write("routes.map", (f"^{re.escape(host)}$ be_tcp:{host}" for host, _ in self._passthrough()))
+        self._write("own-routes.map", (f"{host} be_http:{host}" for host, _ in self._own()))
+        self._write(
+            "certificates.list", (f"{route.identity.both} [alpn h2,http/1.1] {host}" for host, route in self._own())
         )
         path = self._folder / f"haproxy-{self._generation}.cfg"
         path.write_text(self._settings(), encoding="ascii")
         return self._processes.start(["haproxy", "-db", "-f", path, *words], name=f"router-{self._generation}", directory=self._folder)
+
+    def _write(self, name, lines):
+        (self._folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+
+    def _passthrough(self):
+        return [(host, pods) for host, pods in self._routes.items() if not isinstance(pods, OwnRoute)]
+
+    def _own(self):
+        return [(host, route) for host, route in self._routes.items() if isinstance(route, OwnRoute)]
 
     def _settings(self):
         own_server = f"server reader 127.0.0.1:{self._decrypted_to}" if self._decrypted_to else ""
@@ -206,8 +247,18 @@ class Router:
             own=f"routeport_test_{self.port}_{self._generation}",
             own_mode="tcp" if self._decrypted_to else "http",
             own_server=own_server,
+            own_routes="" if self._decrypted_to else OWN_ROUTES.format(folder=self._folder),
+            client_tls=f"ca-file {self._client_tls} verify optional" if self._client_tls else "",
             hard_stop=f"hard-stop-after {self._hard_stop}" if self._hard_stop else "",
-        ) + "".join(self._route(host, route) for host, route in self._routes.items())
+        ) + "".join(
+            [self._route(host, route) for host, route in self._passthrough()]
+            + [self._own_route(host, route) for host, route in self._own()]
+        )
+
+    def _own_route(self, host, route):
+        tls = f" ssl verify required ca-file {route.authority}" if route.authority else ""
+        servers = (f"    server pod:{port} 127.0.0.1:{port}{tls}\n" for port in route.pods)
+        return OWN_ROUTE.format(host=host, balance=self._balance) + "".join(servers)
 
     def _route(self, host, route):
         if not isinstance(route, Route):

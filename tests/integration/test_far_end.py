@@ -1,0 +1,122 @@
+"""Not one byte of a program reaches who is not the far end, though his certificate is good: the
+router ends the TLS itself where it has no passthrough route, often with a wildcard that fits."""
+
+import re
+
+import pytest
+
+from harness.certificates import HOST, WILDCARD
+from harness.pairs import Pair
+from harness.programs import Connection, listen
+from harness.refusals import expect_refusal, expect_words
+from harness.talks import echo, finish
+from harness.tls_peer import tls_client
+
+WORKERS = [1]
+
+
+@pytest.fixture(params=["TLSv1.2", "TLSv1.3"])
+def version(request):
+    return request.param
+
+
+@pytest.fixture
+def reader(place):
+    """Gets all that the router decrypts."""
+    with listen(place.ports.reserve()) as reader:
+        yield reader
+
+
+@pytest.fixture(params=["asks nothing", "asks for our certificate"])
+def make_trap(request, make_router, reader, certificates):
+    """A router whose words `reader` gets.  With clientTLS it asks for a certificate, too."""
+    client_tls = certificates.authority if request.param == "asks for our certificate" else None
+
+    def make(routes):
+        return make_router(routes, decrypted_to=reader.getsockname()[1], client_tls=client_tls)
+
+    return make
+
+
+@pytest.fixture
+def read_by(certificates, reader):
+    """All bytes that a router has decrypted.  A client that is content with its certificate comes
+    last, so that there is an end to wait for, and a sign that bytes would have been seen."""
+
+    def read(router):
+        peer = tls_client(certificates, router.port)
+        peer.send(b"content")
+        peer.end_with_fin()
+        read = []
+        while not read or read[-1] != b"content":
+            read.append(Connection(reader.accept()[0]).receive_to_end()[0])
+        return b"".join(read[:-1])
+
+    return read
+
+
+def talk(pair):
+    stream = pair.open()
+    echo(stream)
+    finish(stream)
+    return stream.expect_close(one="finished", other="finished")[0]
+
+
+# The router's default certificate: a wildcard
+
+
+def test_router_without_the_route(start_client, make_trap, read_by, version):
+    trap = make_trap({})
+    client = start_client(trap.port, sslVersion=version)
+    expect_refusal(client)
+    expect_words(client, "route-unknown", WILDCARD)
+    assert read_by(trap) == b""
+
+
+def test_router_that_lost_the_route(start_client, start_server, make_trap, read_by, pod_port, app, version):
+    """The client then has a session of the real server to resume."""
+    router = make_trap({HOST: [pod_port]})
+    pair = Pair(start_client(router.port, sslVersion=version), start_server(app.address), app)
+    talk(pair)
+    router.kill()
+    router.start({})
+    expect_refusal(pair.client)
+    pair.client.process.wait_line(f"event=failed why=route-unknown .*{re.escape(WILDCARD)}")
+    assert read_by(router) == b""
+
+
+# The same wildcard at the app
+
+
+@pytest.fixture
+def make_wildcard_pair(make_pair, certificates, version):
+    """A pair whose server has a wildcard for a certificate."""
+    shown = {"cert": certificates.wildcard.certificate, "key": certificates.wildcard.key}
+
+    def make(**client):
+        return make_pair(client=client, server=shown, sslVersion=version)
+
+    return make
+
+
+def test_wildcard_counts_on_h2_alone_full_and_resumed(make_wildcard_pair, app, kind):
+    pair = make_wildcard_pair(maxAge=1)
+    if kind == "h2":
+        echo(pair.open())
+        pair.client.process.wait_line("event=carrier-open .*resumed=yes")
+        echo(pair.open())
+        return
+    expect_refusal(pair.client)
+    expect_words(pair.client, "route-unknown", WILDCARD)
+    while app.has_visitor():
+        assert app.accept().receive_to_end()[0] == b""
+
+
+def test_wildcard_is_good_where_it_is_the_rule_itself(make_wildcard_pair, kind):
+    pair = make_wildcard_pair(checkHost=WILDCARD)
+    assert [talk(pair)["resumed"] for _ in range(2)] == ["no", "yes" if kind == "raw" else "no"]
+
+
+def test_wildcard_is_good_where_the_certificate_is_pinned(make_wildcard_pair, certificates, kind):
+    pair = make_wildcard_pair(verifyPeer="yes", CAfile=certificates.wildcard.certificate, checkHost=HOST)
+    assert [talk(pair)["resumed"] for _ in range(2)] == ["no", "yes" if kind == "raw" else "no"]
