@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "common/net.h"
+#include "common/route_check.h"
 
 #include <assert.h>
 #include <poll.h>
@@ -260,6 +261,8 @@ enter_open(struct link *l)
 	l->state = LINK_OPEN;
 	leave_strangers(l);
 	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
+	if (l->target != NULL && l->kind == COUNT_H2)
+		target_set_h2(l->target);
 	count_add(&l->counts->carriers[l->kind], 1);
 	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
 	ev_timer_stop(loop_of(l), &l->timer);
@@ -344,6 +347,7 @@ static void
 handshake_step(struct link *l)
 {
 	struct tls *t = &l->tls;
+	char detail[TLS_DETAIL_SIZE];
 
 	if (l->ask != NULL)
 		return;
@@ -352,6 +356,10 @@ handshake_step(struct link *l)
 	if (t->state == TLS_HANDSHAKE) {
 		note_progress(l);
 		link_wait(l, true);
+	} else if (l->offers_h2 && route_is_downgraded(l->target, t, detail)) {
+		if (t->state != TLS_BROKEN)
+			(void)tls_abort(t);
+		refuse(l, REASON_ROUTE_UNKNOWN, detail);
 	} else if (t->state == TLS_BROKEN) {
 		refuse(l, t->reason, t->detail);
 	} else if (must_ask(l)) {

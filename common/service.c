@@ -88,11 +88,15 @@ fail:
 void
 service_succeed(struct service *service, const struct service *before)
 {
+	bool same = service->settings == before->settings ||
+		    strcmp(service->settings->text, before->settings->text) == 0;
+
 	for (size_t i = 0; i < service->target_count; i++)
 		for (size_t n = 0; n < before->target_count; n++)
 			if (strcmp(service->targets[i].text, before->targets[n].text) ==
 			    0)
-				target_succeed(&service->targets[i], &before->targets[n]);
+				target_succeed(
+				    &service->targets[i], &before->targets[n], same);
 	counters_release(service->counters);
 	service->counters = counters_hold(before->counters);
 }

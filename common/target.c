@@ -31,10 +31,11 @@ target_clear(struct target *target)
 }
 
 void
-target_succeed(struct target *target, struct target *before)
+target_succeed(struct target *target, struct target *before, bool same_section)
 {
 	pthread_mutex_lock(&before->lock);
 	target->raw_until = before->raw_until;
+	target->spoke_h2 = same_section && before->spoke_h2;
 	target->rest = before->rest;
 	target->due = before->due;
 	pthread_mutex_unlock(&before->lock);
@@ -55,10 +56,31 @@ target_may_h2(struct target *target)
 }
 
 void
+target_set_h2(struct target *target)
+{
+	pthread_mutex_lock(&target->lock);
+	target->spoke_h2 = true;
+	target->raw_until = 0;
+	pthread_mutex_unlock(&target->lock);
+}
+
+bool
+target_spoke_h2(struct target *target)
+{
+	bool spoke;
+
+	pthread_mutex_lock(&target->lock);
+	spoke = target->spoke_h2;
+	pthread_mutex_unlock(&target->lock);
+	return spoke;
+}
+
+void
 target_set_raw(struct target *target)
 {
 	pthread_mutex_lock(&target->lock);
-	target->raw_until = reactor_now() + raw_seconds;
+	if (!target->spoke_h2)
+		target->raw_until = reactor_now() + raw_seconds;
 	pthread_mutex_unlock(&target->lock);
 }
 

@@ -28,6 +28,7 @@ struct target {
 	SSL_SESSION *session; /* the newest that was not refused; NULL: none */
 	double judged;    /* when the server's certificate was, for it; as those below */
 	double raw_until; /* till then h2 is not offered; both by reactor_now() */
+	bool spoke_h2;    /* once at least: from then on it is never taken for raw */
 	double rest;      /* seconds, of its latest rest; 0: it is well */
 	double due;       /* when that is over */
 	bool scouted;     /* since it is over one stream tries it */
@@ -38,14 +39,22 @@ void target_init(struct target *target, const struct net_name *name, bool multip
 void target_clear(struct target *target);
 
 /** Remember what was known of the same target before: whether it rests, and what it can.
- * The session stays, for it may be of another certificate.  Before anybody else knows
- * @target. */
-void target_succeed(struct target *target, struct target *before);
+ * The session stays, for it may be of another certificate; that it spoke h2 is forgotten
+ * unless @same_section, so that an operator can say that it is meant to stop.  Before
+ * anybody else knows @target. */
+void target_succeed(struct target *target, struct target *before, bool same_section);
 
 /** Does the target take h2 carriers, as far as is known? */
 bool target_may_h2(struct target *target);
 
-/** It has shown that it does not: do not ask again for a while. */
+/** It has opened one. */
+void target_set_h2(struct target *target);
+
+/** Has it ever?  Then it must not be spoken to raw: see route_check.h. */
+bool target_spoke_h2(struct target *target);
+
+/** It has shown that it does not: do not ask again for a while.  Without effect on one
+ * that has opened an h2 carrier, perhaps on another worker meanwhile. */
 void target_set_raw(struct target *target);
 
 /** Does it take so many heartbeats in a row, with no data between, as far as is known? */

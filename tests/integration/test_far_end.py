@@ -6,9 +6,11 @@ import re
 import pytest
 
 from harness.certificates import HOST, WILDCARD
-from harness.pairs import Pair
-from harness.programs import Connection, listen
-from harness.refusals import expect_refusal, expect_words
+from harness.changes import reload, rewrite
+from harness.pairs import Pair, openssl_server, routeport_client, routeport_server
+from harness.programs import Connection, legacy_program, listen
+from harness.refusals import WORDS, expect_refusal, expect_words
+from harness.router import OwnRoute
 from harness.talks import echo, finish
 from harness.tls_peer import tls_client
 
@@ -120,3 +122,52 @@ def test_wildcard_is_good_where_it_is_the_rule_itself(make_wildcard_pair, kind):
 def test_wildcard_is_good_where_the_certificate_is_pinned(make_wildcard_pair, certificates, kind):
     pair = make_wildcard_pair(verifyPeer="yes", CAfile=certificates.wildcard.certificate, checkHost=HOST)
     assert [talk(pair)["resumed"] for _ in range(2)] == ["no", "yes" if kind == "raw" else "no"]
+
+
+# A target that spoke routeport/1, and does not any more
+
+
+@pytest.fixture
+def meet(place, app, pod_port):
+    """A client and a server that have met on an h2 carrier, with multiplex as by default."""
+
+    def meet(router):
+        pair = Pair(routeport_client(place, router.port), routeport_server(place, app.address, port=pod_port), app)
+        stream = pair.open()
+        echo(stream)
+        finish(stream)
+        pair.client.process.wait_line("event=carrier-open")
+        return pair
+
+    return meet
+
+
+def expect_downgrade(client):
+    expect_refusal(client)
+    client.process.wait_line("event=failed why=route-unknown .*has spoken routeport/1 before")
+
+
+def test_route_with_the_exact_name_that_is_not_passthrough_any_more(make_trap, meet, read_by, reader, pod_port, certificates):
+    """A reload keeps that it was, until the operator says that it is meant."""
+    router = make_trap({HOST: [pod_port]})
+    client = meet(router).client
+    router.kill()
+    router.start({HOST: OwnRoute(certificates.server, [])})
+    expect_downgrade(client)
+    reload(client)
+    expect_refusal(client)
+    assert read_by(router) == b""
+    rewrite(client, "[svc]", "[svc]\nTIMEOUTidle = 1000")
+    reload(client, 2)
+    legacy_program(client.port).send(WORDS)
+    while (visitor := Connection(reader.accept()[0]).receive_to_end(most=len(WORDS))[0]) == b"":
+        pass
+    assert visitor == WORDS
+
+
+def test_server_that_refuses_what_it_spoke_before(place, router, meet, pod_port):
+    """By the alert no_application_protocol."""
+    pair = meet(router)
+    pair.server.process.kill()
+    openssl_server(place, pod_port, "-alpn", "other")
+    expect_downgrade(pair.client)

@@ -242,12 +242,42 @@ START_TEST(a_reload_forgets_nothing_of_a_target_that_stays)
 	target_set_raw(&targets[0]);
 	target_set_overrun(&targets[0], 17);
 	target_init(&next_one, &names[0], true);
-	target_succeed(&next_one, &targets[0]);
+	target_succeed(&next_one, &targets[0], false);
 	ck_assert(!target_may_h2(&next_one));
 	ck_assert(!target_bears(&next_one, 17));
 	ck_assert(target_answer(&next_one)); /* it was resting */
 	target_clear(&next_one);
 	teardown();
+}
+END_TEST
+
+START_TEST(a_target_that_spoke_h2_is_never_taken_for_raw)
+{
+	setup();
+	ck_assert(!target_spoke_h2(&targets[0]));
+	target_set_raw(&targets[0]);
+	target_set_h2(&targets[0]);
+	ck_assert(target_spoke_h2(&targets[0]) && target_may_h2(&targets[0]));
+	target_set_raw(&targets[0]);
+	ck_assert(target_may_h2(&targets[0]));
+	ck_assert(!target_spoke_h2(&targets[1]));
+	teardown();
+}
+END_TEST
+
+START_TEST(that_it_spoke_h2_is_forgotten_once_the_section_changed)
+{
+	for (int same = 0; same < 2; same++) {
+		struct target next_one;
+
+		setup();
+		target_set_h2(&targets[0]);
+		target_init(&next_one, &names[0], true);
+		target_succeed(&next_one, &targets[0], same);
+		ck_assert_int_eq(target_spoke_h2(&next_one), same);
+		target_clear(&next_one);
+		teardown();
+	}
 }
 END_TEST
 
@@ -291,8 +321,11 @@ START_TEST(a_session_is_not_resumed_without_end)
 END_TEST
 
 UNIT_MAIN("target", a_target_is_called_by_its_line,
-    a_reload_forgets_nothing_of_a_target_that_stays, a_session_is_not_resumed_without_end,
-    while_all_are_well_the_first_is_tried, of_one_stream_no_target_is_tried_twice,
+    a_reload_forgets_nothing_of_a_target_that_stays,
+    a_target_that_spoke_h2_is_never_taken_for_raw,
+    that_it_spoke_h2_is_forgotten_once_the_section_changed,
+    a_session_is_not_resumed_without_end, while_all_are_well_the_first_is_tried,
+    of_one_stream_no_target_is_tried_twice,
     a_target_that_failed_is_left_alone_until_it_is_due,
     only_one_stream_tries_a_target_whose_rest_is_over,
     a_target_that_answers_is_at_once_as_good_as_ever,

@@ -1,0 +1,25 @@
+#include "common/route_check.h"
+
+#include <stdio.h>
+
+/* It was not selected, or the offer was refused by an alert. */
+static bool
+is_refused(const struct tls *t)
+{
+	return t->state == TLS_BROKEN ? t->reason == REASON_NO_PROTOCOL : !tls_is_h2(t);
+}
+
+bool
+route_is_downgraded(
+    struct target *target, const struct tls *tls, char detail[TLS_DETAIL_SIZE])
+{
+	if (!is_refused(tls) || !target_spoke_h2(target))
+		return false;
+	snprintf(detail, TLS_DETAIL_SIZE,
+	    "%s has spoken " TLS_PROTOCOL_H2 " before and does not select it any more: "
+	    "probably the router answers now (is the route still passthrough?), or a "
+	    "server that is no routeport.  If that is meant, change this section (or "
+	    "write multiplex = no in it) and reload: that forgets what was spoken before",
+	    target->text);
+	return true;
+}

@@ -1,0 +1,20 @@
+/*
+ * Does the route still lead to the far end?  A certificate for the right name does not
+ * say so: an edge or reencrypt route may have such a one, and the router then reads what
+ * is sent.  What a target did before says more.
+ */
+#ifndef COMMON_ROUTE_CHECK_H
+#define COMMON_ROUTE_CHECK_H
+
+#include "common/target.h"
+#include "common/tls.h"
+
+/**
+ * A client's handshake is over, well or not, in which TLS_PROTOCOL_H2 was offered: is it
+ * refused by a target that has spoken it before?  Then nothing may be sent over @tls, and
+ * @detail (TLS_DETAIL_SIZE bytes) says why.
+ */
+bool route_is_downgraded(
+    struct target *target, const struct tls *tls, char detail[TLS_DETAIL_SIZE]);
+
+#endif
