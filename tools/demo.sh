@@ -208,6 +208,7 @@ cat >"$folder/client.ini" <<END
 accept = 127.0.0.1:$client_port
 connect = 127.0.0.1:$tap_port
 sni = $route
+multiplex = yes
 cert = $folder/certs/client/tls.crt
 key = $folder/certs/client/tls.key
 CAfile = $folder/certs/client/ca.crt
