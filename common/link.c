@@ -261,8 +261,8 @@ enter_open(struct link *l)
 	l->state = LINK_OPEN;
 	leave_strangers(l);
 	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
-	if (l->target != NULL && l->kind == COUNT_H2)
-		target_set_h2(l->target);
+	if (l->target != NULL)
+		route_note(l->target, &l->tls);
 	count_add(&l->counts->carriers[l->kind], 1);
 	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
 	ev_timer_stop(loop_of(l), &l->timer);

@@ -1,5 +1,7 @@
 #include "common/route_check.h"
 
+#include "common/log.h"
+
 #include <stdio.h>
 
 /* It was not selected, or the offer was refused by an alert. */
@@ -22,4 +24,24 @@ route_is_downgraded(
 	    "write multiplex = no in it) and reload: that forgets what was spoken before",
 	    target->text);
 	return true;
+}
+
+void
+route_note(struct target *target, const struct tls *tls)
+{
+	const struct service_settings *s =
+	    tls_context_settings(SSL_get_SSL_CTX(tls->ssl));
+	char name[LOG_QUOTE_SIZE];
+
+	if (tls_is_h2(tls)) {
+		target_set_h2(target);
+		return;
+	}
+	if (s->cert.count == 0 || tls->asked_us || tls_psk_identity(tls) != NULL ||
+	    !target_tells_once(target))
+		return;
+	log_warning("event=not-asked service=%s target=%s detail=\"there is a cert, but "
+		    "the far end never asked for it, nor selected " TLS_PROTOCOL_H2
+		    ": is the route passthrough? Else the router reads what is sent\"",
+	    log_quote(s->name, name), target->text);
 }

@@ -17,4 +17,8 @@
 bool route_is_downgraded(
     struct target *target, const struct tls *tls, char detail[TLS_DETAIL_SIZE]);
 
+/** A client's link is open: remember that it speaks h2, or warn, once a target, if nobody
+ * wanted to see the certificate that the settings name. */
+void route_note(struct target *target, const struct tls *tls);
+
 #endif

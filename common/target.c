@@ -40,6 +40,7 @@ target_succeed(struct target *target, struct target *before, bool same_section)
 	target->due = before->due;
 	pthread_mutex_unlock(&before->lock);
 	atomic_store(&target->overrun, atomic_load(&before->overrun));
+	atomic_store(&target->told, same_section && atomic_load(&before->told));
 }
 
 bool
@@ -73,6 +74,12 @@ target_spoke_h2(struct target *target)
 	spoke = target->spoke_h2;
 	pthread_mutex_unlock(&target->lock);
 	return spoke;
+}
+
+bool
+target_tells_once(struct target *target)
+{
+	return !atomic_exchange(&target->told, true);
 }
 
 void

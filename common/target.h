@@ -22,6 +22,7 @@ struct target {
 	const struct net_name *name;
 	bool multiplex;           /* of the service: not `no` */
 	char text[NET_TEXT_SIZE]; /* the name, for the log */
+	atomic_bool told;         /* that it never asked for our certificate */
 	atomic_uint overrun;      /* heartbeats in a row at which it aborted; 0: never */
 
 	pthread_mutex_t lock; /* of all below; taken per opening and TLS handshake */
@@ -39,7 +40,8 @@ void target_init(struct target *target, const struct net_name *name, bool multip
 void target_clear(struct target *target);
 
 /** Remember what was known of the same target before: whether it rests, and what it can.
- * The session stays, for it may be of another certificate; that it spoke h2 is forgotten
+ * The session stays, for it may be of another certificate; that it spoke h2, and what
+ * was told once, is forgotten
  * unless @same_section, so that an operator can say that it is meant to stop.  Before
  * anybody else knows @target. */
 void target_succeed(struct target *target, struct target *before, bool same_section);
@@ -52,6 +54,9 @@ void target_set_h2(struct target *target);
 
 /** Has it ever?  Then it must not be spoken to raw: see route_check.h. */
 bool target_spoke_h2(struct target *target);
+
+/** True at the first call: what is said once for each target is to be said now. */
+bool target_tells_once(struct target *target);
 
 /** It has shown that it does not: do not ask again for a while.  Without effect on one
  * that has opened an h2 carrier, perhaps on another worker meanwhile. */

@@ -5,6 +5,7 @@
 
 #include <openssl/err.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,9 @@ enum {
 
 /* A place in every SSL_CTX, given back with it. */
 static int secrets_index;
+
+/* The same in every SSL_SESSION. */
+static int asked_index;
 
 static void
 free_secrets(
@@ -37,8 +41,9 @@ free_secrets(
 }
 
 static void
-make_secrets_index(void)
+make_indexes(void)
 {
+	asked_index = SSL_SESSION_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	secrets_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_secrets);
 }
 
@@ -48,7 +53,7 @@ tls_secrets_new(SSL_CTX *context)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct tls_secrets *secrets = OPENSSL_zalloc(sizeof(*secrets));
 
-	pthread_once(&once, make_secrets_index);
+	pthread_once(&once, make_indexes);
 	if (secrets && secrets_index >= 0 &&
 	    SSL_CTX_set_ex_data(context, secrets_index, secrets) == 1)
 		return secrets;
@@ -60,6 +65,22 @@ struct tls_secrets *
 tls_secrets_of(const SSL_CTX *context)
 {
 	return SSL_CTX_get_ex_data(context, secrets_index);
+}
+
+/* A pointer that is copied along with the session, and never followed. */
+void
+tls_session_set_asked(SSL_SESSION *session, bool asked)
+{
+	static const char mark = 0;
+
+	(void)SSL_SESSION_set_ex_data(
+	    session, asked_index, asked ? (void *)(uintptr_t)&mark : NULL);
+}
+
+bool
+tls_session_asked(const SSL_SESSION *session)
+{
+	return SSL_SESSION_get_ex_data(session, asked_index) != NULL;
 }
 
 const struct service_settings *

@@ -119,6 +119,12 @@ struct tls_staple *tls_context_staples(const SSL_CTX *context, size_t *count);
 void tls_staple_put(
     struct tls_staple *staple, unsigned char *der, size_t length, time_t until);
 
+/** Client: whether the server asked for our certificate in the full handshake that
+ * @session, of a context, began with; SSL_SESSION_dup() copies it.  A resumed one has no
+ * CertificateRequest to tell by. */
+void tls_session_set_asked(SSL_SESSION *session, bool asked);
+bool tls_session_asked(const SSL_SESSION *session);
+
 /** The settings a context was made from. */
 const struct service_settings *tls_context_settings(const SSL_CTX *context);
 

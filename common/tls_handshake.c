@@ -51,6 +51,15 @@ may_be_router(const struct tls *t)
 	       identity_match(certificate, s) == IDENTITY_WILDCARD;
 }
 
+/* Does the peer ask for our certificate, or did it when the session began? */
+static bool
+has_asked_us(const struct tls *t, const struct tls_verdict *v)
+{
+	if (SSL_session_reused(t->ssl))
+		return tls_session_asked(SSL_get_session(t->ssl));
+	return t->asked_us || (v != NULL && v->asked_for_our_certificate);
+}
+
 /* A session of a peer that the wildcard rule refuses, or OCSP, must never be resumed; in
  * TLS 1.2 it comes before that is judged. */
 static bool
@@ -63,8 +72,10 @@ on_session(struct tls_observer *observer, SSL_SESSION *session)
 	if (t->keep_session == NULL || may_be_router(t) || is_unasked(t, v))
 		return false;
 	/* A copy: OpenSSL goes on writing to the one that a connection uses. */
-	if ((copy = SSL_SESSION_dup(session)) != NULL)
+	if ((copy = SSL_SESSION_dup(session)) != NULL) {
+		tls_session_set_asked(copy, has_asked_us(t, v));
 		t->keep_session(t->keeper, copy);
+	}
 	return false;
 }
 
@@ -137,7 +148,7 @@ check_resumed(struct tls *t)
 	enum identity_match match;
 	char why[64], refusal[TLS_VERDICT_TEXT_SIZE];
 
-	t->asked_us = true; /* as far as we know */
+	t->asked_us = has_asked_us(t, NULL);
 	if (certificate == NULL)
 		return;
 	match = identity_match(certificate, s);

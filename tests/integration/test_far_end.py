@@ -171,3 +171,27 @@ def test_server_that_refuses_what_it_spoke_before(place, router, meet, pod_port)
     pair.server.process.kill()
     openssl_server(place, pod_port, "-alpn", "other")
     expect_downgrade(pair.client)
+
+
+# A route that never was passthrough
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_edge_route_is_warned_of_once(make_router, start_client, certificates, asks):
+    """The router has the exact name; what it decrypts it takes for HTTP.  Sessions are resumed."""
+    router = make_router(
+        {HOST: OwnRoute(certificates.server, [])}, client_tls=certificates.authority if asks else None
+    )
+    client = start_client(router.port)
+    for _ in range(3):
+        program = legacy_program(client.port)
+        program.send(WORDS)
+        assert program.receive_to_end()[0].startswith(b"HTTP/1.1 400 ")
+    assert len(client.process.lines_with(" warning event=not-asked .*passthrough")) == (0 if asks else 1)
+
+
+def test_far_end_that_asked_is_not_complained_of_when_it_is_resumed(make_pair):
+    pair = make_pair()
+    for _ in range(3):
+        talk(pair)
+    assert not pair.client.process.lines_with("event=not-asked")

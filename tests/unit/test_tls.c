@@ -1079,12 +1079,34 @@ wildcard_init(struct scene *s, int version)
 static void
 meet_again(struct scene *s)
 {
+	SSL_SESSION *copy;
+
 	ck_assert_int_eq(take(&s->client, ""), TLS_OPEN);
 	ck_assert_int_ge(s->sessions, 1);
 	close_ends(s);
-	meet(s, s->session);
+	copy = SSL_SESSION_dup(s->session);
+	meet(s, copy);
+	SSL_SESSION_free(copy);
 	ck_assert(SSL_session_reused(s->client.ssl));
 }
+
+START_TEST(that_nobody_asked_for_our_certificate_is_remembered_with_the_session)
+{
+	for (size_t i = 0; i < 4; i++) {
+		struct scene s;
+
+		scene_init(&s, versions[i % 2]);
+		s.bench.server.ask_cert = s.bench.server.require_cert = i < 2;
+		meet(&s, NULL);
+		ck_assert_int_eq(s.client.asked_us, i < 2);
+		meet_again(&s);
+		ck_assert_int_eq(s.client.asked_us, i < 2);
+		meet_again(&s);
+		ck_assert_int_eq(s.client.asked_us, i < 2);
+		scene_clear(&s);
+	}
+}
+END_TEST
 
 /* With clientTLS the router's own TLS asks for our certificate, too. */
 START_TEST(a_wildcard_is_the_router_whether_it_asks_for_our_certificate_or_not)
@@ -1873,8 +1895,9 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     a_wildcard_is_judged_anew_in_a_resumed_handshake,
     a_wildcard_that_is_the_rule_itself_is_good_enough,
     a_wildcard_of_a_certificate_that_is_pinned_is_good_enough,
-    a_wildcard_of_a_key_that_is_pinned_is_good_enough, a_session_is_resumed,
-    a_session_of_who_is_still_to_be_asked_about_is_not_kept,
+    a_wildcard_of_a_key_that_is_pinned_is_good_enough,
+    that_nobody_asked_for_our_certificate_is_remembered_with_the_session,
+    a_session_is_resumed, a_session_of_who_is_still_to_be_asked_about_is_not_kept,
     an_abort_by_the_client_leaves_the_session_good,
     an_abort_by_the_server_leaves_the_session_good,
     who_resumes_is_judged_by_today_s_rules, the_server_judges_who_resumes_too,
