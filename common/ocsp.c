@@ -71,20 +71,27 @@ find(OCSP_BASICRESP *basic, const struct ocsp_matter *m)
 	return NULL;
 }
 
-/* Who may lead to the one who signed: with TRUSTOTHER whoever is among them is believed,
- * and nobody speaks for himself.  The caller calls sk_X509_free(). */
+/* Nobody speaks for himself. */
+static bool
+add_other(STACK_OF(X509) *list, const struct ocsp_matter *m, X509 *one)
+{
+	return X509_cmp(one, m->certificate) == 0 || sk_X509_push(list, one) != 0;
+}
+
+/* Who may have signed, or lead to the one who did; with TRUSTOTHER whoever is among them
+ * is believed.  The issuer always is: an answer that it signs itself may leave its
+ * certificate out (RFC 6960, 4.2.1).  The caller calls sk_X509_free(). */
 static STACK_OF(X509) *
 others(const struct ocsp_matter *m)
 {
 	STACK_OF(X509) *list = sk_X509_new_null();
+	bool ok = list != NULL && add_other(list, m, m->issuer);
 
-	for (int i = 0; list != NULL && i < sk_X509_num(m->chain); i++) {
-		X509 *one = sk_X509_value(m->chain, i);
-
-		if (X509_cmp(one, m->certificate) != 0 && sk_X509_push(list, one) == 0) {
-			sk_X509_free(list);
-			return NULL;
-		}
+	for (int i = 0; ok && i < sk_X509_num(m->chain); i++)
+		ok = add_other(list, m, sk_X509_value(m->chain, i));
+	if (!ok) {
+		sk_X509_free(list);
+		return NULL;
 	}
 	return list;
 }

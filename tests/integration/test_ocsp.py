@@ -32,8 +32,8 @@ def url(responder_port):
 
 @pytest.fixture
 def start_responder(place, certificates, responder_port):
-    def start(about, revoked=False):
-        process = place.processes.start(certificates.responder(responder_port, about, revoked), name="responder")
+    def start(about, revoked=False, bare=False):
+        process = place.processes.start(certificates.responder(responder_port, about, revoked, bare), name="responder")
         process.wait_line("waiting for OCSP client connections")
         return process
 
@@ -149,7 +149,7 @@ def test_what_is_no_answer_at_all(make_pair, app, url, responder_port):
 def test_a_server_staples_what_its_responder_says(
     make_pair, start_client, router, start_responder, certificates, responder_port, url, kind
 ):
-    """Its certificate demands that; the client asks nobody."""
+    """Its certificate demands that; the client asks nobody.  The CA signs the answer and leaves itself out."""
     demanding = certificates.issue(
         f"demanding-{responder_port}", HOST, more=f"authorityInfoAccess = OCSP;URI:{url}\ntlsfeature = status_request"
     )
@@ -157,7 +157,7 @@ def test_a_server_staples_what_its_responder_says(
     pair.server.process.wait_line("warning event=staple-failed .*Connection refused")
     assert is_reset(pair.client.port, WORDS)
     pair.client.process.wait_line("why=staple-missing")
-    start_responder(demanding)
+    start_responder(demanding, bare=True)
     # It would ask again in a minute; a certificate that is written anew is asked about at once.
     demanding.certificate.write_bytes(demanding.certificate.read_bytes())
     pair.server.process.wait_line("event=stapled")

@@ -133,9 +133,11 @@ class Authority:
         )
         return folder / "answer.der"
 
-    def responder(self, port, about, revoked=False):
-        """The words that start an OCSP responder which knows this identity alone."""
-        return ["openssl", *self._register(about, revoked)[1], "-port", str(port)]
+    def responder(self, port, about, revoked=False, bare=False):
+        """The words that start an OCSP responder which knows this identity alone; bare: its answers bring no
+        certificate, not even that of the CA which signs them."""
+        more = ["-resp_no_certs"] if bare else []
+        return ["openssl", *self._register(about, revoked)[1], *more, "-port", str(port)]
 
 
 HOST = "app.apps.test"
