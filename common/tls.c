@@ -387,24 +387,26 @@ tls_give(struct tls *t, const struct batch *batch)
 	return !t->deaf;
 }
 
-/* In TLS 1.3 a pre-shared key looks like a session; only that session has no
- * certificate. */
+/* In TLS 1.3 a pre-shared key looks like a session; only that session has no certificate,
+ * and the one that is resumed later has the identity noted in it. */
 const char *
 tls_psk_identity(const struct tls *t)
 {
+	const char *noted;
+
 	if (SSL_version(t->ssl) < TLS1_3_VERSION)
 		return SSL_get_psk_identity(t->ssl);
-	return t->psk_known && SSL_session_reused(t->ssl) &&
-		       SSL_get0_peer_certificate(t->ssl) == NULL
-		   ? t->psk
-		   : NULL;
+	if (!SSL_session_reused(t->ssl) || SSL_get0_peer_certificate(t->ssl) != NULL)
+		return NULL;
+	if ((noted = tls_psk_noted(SSL_get_session(t->ssl))) != NULL)
+		return noted;
+	return t->psk_known ? t->psk : NULL;
 }
 
 bool
 tls_is_resumed(const struct tls *t)
 {
-	return SSL_session_reused(t->ssl) &&
-	       (SSL_version(t->ssl) < TLS1_3_VERSION || tls_psk_identity(t) == NULL);
+	return SSL_session_reused(t->ssl) && !t->psk_begins;
 }
 
 bool

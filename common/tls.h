@@ -90,6 +90,7 @@ struct tls {
 	bool overrun;     /* it aborted behind ours */
 	bool stapled;     /* a good OCSP answer came along */
 	bool psk_known;   /* the key of `psk` is among ours */
+	bool psk_begins;  /* TLS 1.3: by it, and not by a session that is resumed */
 	bool asked_us;    /* the peer asked for our certificate, now or in the session */
 	enum reason reason;    /* why BROKEN or deaf */
 	char *psk;             /* an identity that was asked for; NULL: none */

@@ -166,9 +166,11 @@ on_client_hello(SSL *ssl, int *alert, void *unused)
 static int
 on_server_name(SSL *ssl, int *alert, void *unused)
 {
+	const struct tls_verdict *v = tls_verdict_of(ssl);
+
 	(void)alert;
 	(void)unused;
-	if (SSL_session_reused(ssl))
+	if (SSL_session_reused(ssl) && !tls_psk_begins(ssl, v != NULL && v->psk_known))
 		SSL_set_num_tickets(ssl, 0);
 	return SSL_TLSEXT_ERR_OK;
 }

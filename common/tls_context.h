@@ -86,6 +86,9 @@ struct tls_observer {
 	/** Server: the client asks for @name ("": for none).  Comes before anything else
 	 * is looked at, and again with a second ClientHello.  NULL: any name is good. */
 	enum tls_hello (*on_hello)(struct tls_observer *observer, const char *name);
+	/** Server: a ticket is about to be made for @session, which is this connection's.
+	 * NULL: there is nothing to note in it. */
+	void (*on_ticket)(struct tls_observer *observer, SSL_SESSION *session);
 };
 
 /**
@@ -131,6 +134,21 @@ const struct service_settings *tls_context_settings(const SSL_CTX *context);
 /** Two servers' contexts: was a client that one let in just now let in by the same rules
  * and the same trust as the other has?  False also where that cannot be told. */
 bool tls_context_judges_alike(const SSL_CTX *one, const SSL_CTX *other);
+
+/**
+ * In TLS 1.3 a session does not say whose pre-shared key it began with: note that in it.
+ * It travels with the session, and in a ticket under the server's own lock.  False: out
+ * of memory.
+ */
+bool tls_psk_note(SSL_SESSION *session, const char *identity);
+
+/** In TLS 1.3 a handshake with a pre-shared key looks like one that resumes a session.
+ * During the handshake, before a ticket is made: is it the former?  @known: a key of ours
+ * was asked for. */
+bool tls_psk_begins(const SSL *ssl, bool known);
+
+/** What was noted, as long as @session lives; NULL: nothing. */
+const char *tls_psk_noted(const SSL_SESSION *session);
 
 /** Let @observer hear of what happens on @ssl.  Right after SSL_new(), and only once. */
 void tls_context_attach(SSL *ssl, struct tls_observer *observer);

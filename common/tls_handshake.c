@@ -60,6 +60,16 @@ has_asked_us(const struct tls *t, const struct tls_verdict *v)
 	return t->asked_us || (v != NULL && v->asked_for_our_certificate);
 }
 
+/* Without memory the identity is missing, and the session that is resumed is refused. */
+static void
+on_ticket(struct tls_observer *observer, SSL_SESSION *session)
+{
+	const char *identity = tls_psk_identity(tls_of(observer));
+
+	if (identity != NULL)
+		(void)tls_psk_note(session, identity);
+}
+
 /* A session of a peer that the wildcard rule refuses, or OCSP, must never be resumed; in
  * TLS 1.2 it comes before that is judged. */
 static bool
@@ -72,10 +82,11 @@ on_session(struct tls_observer *observer, SSL_SESSION *session)
 	if (t->keep_session == NULL || may_be_router(t) || is_unasked(t, v))
 		return false;
 	/* A copy: OpenSSL goes on writing to the one that a connection uses. */
-	if ((copy = SSL_SESSION_dup(session)) != NULL) {
-		tls_session_set_asked(copy, has_asked_us(t, v));
-		t->keep_session(t->keeper, copy);
-	}
+	if ((copy = SSL_SESSION_dup(session)) == NULL)
+		return false;
+	tls_session_set_asked(copy, has_asked_us(t, v));
+	on_ticket(observer, copy);
+	t->keep_session(t->keeper, copy);
 	return false;
 }
 
@@ -133,8 +144,8 @@ on_hello(struct tls_observer *observer, const char *name)
 void
 tls_handshake_init(struct tls *t)
 {
-	t->observer =
-	    (struct tls_observer){.on_session = on_session, .on_hello = on_hello};
+	t->observer = (struct tls_observer){
+	    .on_session = on_session, .on_hello = on_hello, .on_ticket = on_ticket};
 }
 
 /* ---- whether it is good ----------------------------------------------------------- */
@@ -248,11 +259,13 @@ take_verdict(struct tls *t, const struct tls_verdict *v)
 {
 	t->stapled |= v->stapled;
 	t->asked_us |= v->asked_for_our_certificate;
-	if (v->psk[0] == '\0' || t->psk_known)
-		return;
-	free(t->psk);
-	t->psk = strdup(v->psk);
-	t->psk_known = v->psk_known;
+	if (v->psk[0] != '\0' && !t->psk_known) {
+		free(t->psk);
+		t->psk = strdup(v->psk);
+		t->psk_known = v->psk_known;
+	}
+	/* In each step, since behind the last one a new session has a note, too. */
+	t->psk_begins |= tls_psk_begins(t->ssl, t->psk_known);
 }
 
 /*

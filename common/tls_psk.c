@@ -55,6 +55,47 @@ on_client(SSL *ssl, const char *hint, char *identity, unsigned int identity_size
 	return give(key, out, size);
 }
 
+bool
+tls_psk_note(SSL_SESSION *session, const char *identity)
+{
+	return SSL_SESSION_set1_ticket_appdata(session, identity, strlen(identity) + 1) ==
+	       1;
+}
+
+const char *
+tls_psk_noted(const SSL_SESSION *session)
+{
+	void *identity = NULL;
+	size_t length = 0;
+
+	if (session == NULL ||
+	    SSL_SESSION_get0_ticket_appdata((SSL_SESSION *)session, &identity, &length) !=
+		1 ||
+	    length == 0)
+		return NULL;
+	return identity;
+}
+
+bool
+tls_psk_begins(const SSL *ssl, bool known)
+{
+	return known && SSL_version(ssl) >= TLS1_3_VERSION && SSL_session_reused(ssl) &&
+	       SSL_get0_peer_certificate(ssl) == NULL &&
+	       tls_psk_noted(SSL_get_session(ssl)) == NULL;
+}
+
+/* The session is this connection's own: its owner knows by whose key it began. */
+static int
+on_ticket(SSL *ssl, void *unused)
+{
+	struct tls_observer *observer = SSL_get_app_data(ssl);
+
+	(void)unused;
+	if (observer != NULL && observer->on_ticket != NULL)
+		observer->on_ticket(observer, SSL_get_session(ssl));
+	return 1;
+}
+
 /*
  * A key goes with one hash, SHA-256 unless both agree on another, and in TLS 1.2 with
  * ciphers of its own.  So where nothing else is written these come first; a client that
@@ -91,6 +132,7 @@ tls_psk_load(SSL_CTX *context, const struct service_settings *s,
 		return err_set(e, "PSKsecrets: OpenSSL has no ciphers for them");
 	if (s->role == ROLE_SERVER) {
 		SSL_CTX_set_psk_server_callback(context, on_server);
+		(void)SSL_CTX_set_session_ticket_cb(context, on_ticket, NULL, NULL);
 		return true;
 	}
 	if (psk_keys_find(secrets->psk, s->psk_identity) == NULL)

@@ -127,3 +127,31 @@ def test_a_session_that_is_too_old_is_not_resumed(make_pair):
     pair = make_pair(server={"sessionCacheTimeout": 1})
     talk(pair)
     waiting.until(lambda: talk(pair)[0]["resumed"] == "no", "the session is too old")
+
+
+# Pre-shared keys
+
+
+def write_keys(path, key):
+    path.write_text(f"orders:{key * 32}\n", encoding="ascii")
+    path.chmod(0o600)
+    return {"cert": None, "key": None, "CAfile": None, "PSKsecrets": path}
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_the_session_of_a_key_is_resumed_and_known_by_its_identity(make_pair, place, version):
+    pair = make_pair(**write_keys(place.folder / "keys", "5a"), sslVersion=version)
+    for resumed in ["no", "yes", "yes"]:
+        for line in talk(pair):
+            assert (line["resumed"], line["names"]) == (resumed, "PSK:orders")
+
+
+def test_the_ticket_of_a_key_outlives_a_restart_but_not_the_key(make_pair, place, start_server, app):
+    server = SECRETS | write_keys(place.folder / "server.keys", "5a")
+    pair = make_pair(client=write_keys(place.folder / "keys", "5a"), server=server)
+    talk(pair)
+    restart(pair, start_server, app, **server)
+    assert [line["resumed"] for line in talk(pair)] == ["yes", "yes"]
+    restart(pair, start_server, app, **server | write_keys(place.folder / "server.keys", "a5"))
+    assert is_reset(pair.client.port, WORDS)
+    pair.server.process.wait_line("event=failed .*why=psk-refused")
