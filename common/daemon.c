@@ -84,26 +84,6 @@ open_status(struct daemon *d, struct err *e)
 	return true;
 }
 
-/* A file that is not there is empty, and a device stays as it is. */
-static bool
-empty_log(const struct settings *settings, struct err *e)
-{
-	if (settings->log_mode == LOG_APPEND || settings->output == NULL ||
-	    truncate(settings->output, 0) == 0 || errno == ENOENT || errno == EINVAL)
-		return true;
-	return err_errno(e, errno, "log = overwrite: empty %s", settings->output);
-}
-
-bool
-daemon_open_log(const struct settings *settings, struct err *e)
-{
-	if (!log_open(settings->output, settings->foreground == FOREGROUND_QUIET, e))
-		return false;
-	log_to_system(
-	    settings->syslog ? _PATH_LOG : NULL, settings->service, settings->facility);
-	return true;
-}
-
 /* Of the dearest service: the plain socket of a stream, its raw carrier, and one that is
  * still closing.  Where both kinds may come, the last is left to chance: out of
  * descriptors accepting pauses. */
@@ -257,7 +237,7 @@ on_user1(struct ev_loop *loop, ev_signal *signal, int events)
 
 	(void)loop;
 	(void)events;
-	if (daemon_open_log(d->settings, &e))
+	if (daemon_reopen_log(d, d->settings, &e))
 		log_info("event=log-opened");
 	else
 		log_error("event=log-failed detail=%s", log_quote_long(e.text, text));
@@ -326,7 +306,7 @@ start(struct daemon *d, struct err *e)
 	/* Threads do not survive a fork, so this comes before the workers. */
 	if (settings->foreground == FOREGROUND_NO && !background_enter(&d->background, e))
 		return false;
-	if (!empty_log(settings, e) || !daemon_open_log(settings, e))
+	if (!daemon_open_log(d, e))
 		return false;
 	machine_forbid_cores();
 	d->worker_count =
@@ -338,9 +318,10 @@ start(struct daemon *d, struct err *e)
 		return err_set(e, "out of memory");
 	watch_signals(d);
 	reload_watch_files(d);
-	return listen_to_all(d, e) && make_workers(d, e) &&
-	       pid_file_write(&d->pid, settings->chroot, settings->pid, e) &&
-	       open_status(d, e) && privilege_drop(settings, e) && start_workers(d, e);
+	return listen_to_all(d, e) && make_workers(d, e) && daemon_write_pid(d, e) &&
+	       open_status(d, e) && privilege_drop(settings, e) &&
+	       daemon_open_deferred(d, e) && privilege_confine(settings, e) &&
+	       start_workers(d, e);
 }
 
 /* What is written at the start, and how. */

@@ -2,6 +2,7 @@
  * What the files of a running program share.  All of it belongs to the main thread.
  *
  *	daemon		start, signals, end
+ *	daemon_files	the log and the pid file, and who opens them
  *	reload		another plan: by SIGHUP, or because a file has changed
  */
 #ifndef COMMON_DAEMON_INSIDE_H
@@ -48,6 +49,7 @@ struct daemon {
 	struct notify notify;
 	struct background background;
 	struct pid_file pid;
+	bool log_deferred, pid_deferred;
 };
 
 /* ---- daemon.c -------------------------------------------------------------------- */
@@ -55,8 +57,20 @@ struct daemon {
 /** How many connections @settings allow with so many workers. */
 long daemon_max_connections(const struct settings *settings, size_t workers);
 
-/** Write the log where @settings want it.  On failure all stays as it was. */
-bool daemon_open_log(const struct settings *settings, struct err *e);
+/* ---- daemon_files.c -------------------------------------------------------------- */
+
+/** Open the log and write the pid file, each unless that has to wait until other rights
+ * are given up. */
+bool daemon_open_log(struct daemon *d, struct err *e);
+bool daemon_write_pid(struct daemon *d, struct err *e);
+
+/** Those that had to wait. */
+bool daemon_open_deferred(struct daemon *d, struct err *e);
+
+/** Write the log where @settings, perhaps new ones, want it, with the rights that are
+ * left.  On failure all stays as it was. */
+bool
+daemon_reopen_log(const struct daemon *d, const struct settings *settings, struct err *e);
 
 /* ---- reload.c -------------------------------------------------------------------- */
 

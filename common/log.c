@@ -64,17 +64,13 @@ detect_journal(void)
 		under_journal = device == st.st_dev && inode == st.st_ino;
 }
 
-bool
-log_open(const char *file, bool quiet, struct err *e)
+void
+log_use(int fd, bool quiet)
 {
-	int fd = -1, old = log_file;
+	int old = log_file;
 
-	if (file != NULL) {
-		fd = open(
-		    file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-		if (fd == -1)
-			return err_errno(e, errno, "open the log file %s", file);
-	}
+	if (fd != -1)
+		(void)fcntl(fd, F_SETFL, O_APPEND); /* and no O_NONBLOCK */
 	if (fd != -1 && old != -1) {
 		/* Keep the number: another thread may be about to write to it. */
 		dup3(fd, old, O_CLOEXEC);
@@ -85,6 +81,41 @@ log_open(const char *file, bool quiet, struct err *e)
 			close(old);
 	}
 	to_stderr = !quiet;
+}
+
+bool
+log_is_regular(void)
+{
+	struct stat st;
+
+	return log_file != -1 && fstat(log_file, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Is what has this name the file that lines go to? */
+static bool
+is_log_file(const char *file)
+{
+	struct stat there, ours;
+
+	return log_file != -1 && stat(file, &there) == 0 && fstat(log_file, &ours) == 0 &&
+	       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+}
+
+bool
+log_open(const char *file, bool quiet, struct err *e)
+{
+	int fd = -1;
+
+	if (file != NULL && is_log_file(file)) {
+		to_stderr = !quiet;
+		return true;
+	}
+	if (file != NULL) {
+		fd = open(file, LOG_FILE_FLAGS, LOG_FILE_MODE);
+		if (fd == -1)
+			return err_errno(e, errno, "open the log file %s", file);
+	}
+	log_use(fd, quiet);
 	return true;
 }
 

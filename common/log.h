@@ -36,10 +36,21 @@ enum {
 /**
  * Send lines to @file (appended, 0600; NULL: none) and, unless @quiet, to stderr.
  * Before this call lines of level info and above go to stderr.  May be called again, also
- * while other threads log, to open a file that was moved away; on failure all stays as it
- * was.
+ * while other threads log, to open a file that was moved away; one that is still there
+ * need not be ours to open any more.  On failure all stays as it was.
  */
 bool log_open(const char *file, bool quiet, struct err *e);
+
+/** The same with a file that is open already (-1: none), and the log's from now on. */
+void log_use(int fd, bool quiet);
+
+/** Is it a file on a disk that lines go to, and no pipe, terminal or the like? */
+bool log_is_regular(void);
+
+/** How the log's file is opened: open(2)'s flags.  A FIFO that nobody reads is an error
+ * and no reason to wait, which log_use() takes back. */
+#define LOG_FILE_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+#define LOG_FILE_MODE 0600
 
 /**
  * Send lines to the system's log too, which listens at @socket (a path; NULL: to none any

@@ -43,15 +43,18 @@ forget(struct pid_file *p)
 	pid_file_init(p);
 }
 
+/* Over whatever is there, of the name in the folder. */
 static bool
-write_number(struct pid_file *p, const char *path, struct err *e)
+write_number(struct pid_file *p, int more_flags, const char *path, struct err *e)
 {
 	struct stat st = {.st_mode = 0};
 	int fd = -1, length = -1;
 
-	if (find_folder(p, path))
-		fd = openat(
-		    p->folder, p->name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (p->folder >= 0 && p->name != NULL)
+		fd = openat(p->folder, p->name,
+		    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK |
+			more_flags,
+		    0644);
 	if (fd >= 0) {
 		length = dprintf(fd, "%ld\n", (long)getpid());
 		(void)fstat(fd, &st);
@@ -66,25 +69,25 @@ write_number(struct pid_file *p, const char *path, struct err *e)
 	return length >= 0;
 }
 
-/* @path as it is called outside of @root. */
-static bool
-find_path(const char *root, const char *path, char whole[PATH_MAX], struct err *e)
+bool
+pid_file_write(struct pid_file *p, const char *path, struct err *e)
 {
-	return (size_t)snprintf(whole, PATH_MAX, "%s%s%s", root != NULL ? root : "",
-		   root != NULL && *path != '/' ? "/" : "", path) < PATH_MAX ||
-	       err_errno(e, ENAMETOOLONG, "pid %s", path);
+	if (strlen(path) >= PATH_MAX)
+		return err_errno(e, ENAMETOOLONG, "pid %.500s", path);
+	return (find_folder(p, path) || err_errno(e, errno, "pid %s", path)) &&
+	       write_number(p, 0, path, e);
 }
 
 bool
-pid_file_write(struct pid_file *p, const char *root, const char *path, struct err *e)
+pid_file_write_trusted(
+    struct pid_file *p, const struct trusted_path *where, const char *path, struct err *e)
 {
-	char whole[PATH_MAX];
-
-	if (path == NULL)
-		return true;
-	return find_path(root, path, whole, e) && write_number(p, whole, e);
+	p->folder = fcntl(where->folder, F_DUPFD_CLOEXEC, 0);
+	p->name = strdup(where->name);
+	return write_number(p, where->is_open_already ? 0 : O_NOFOLLOW, path, e);
 }
 
+/* In the folder @root. */
 bool
 pid_file_judge(const char *root, const char *path, struct err *e)
 {
@@ -92,8 +95,10 @@ pid_file_judge(const char *root, const char *path, struct err *e)
 
 	if (path == NULL)
 		return true;
-	return find_path(root, path, whole, e) &&
-	       (writable_judge(whole, e) || err_prefix(e, "pid"));
+	if ((size_t)snprintf(whole, PATH_MAX, "%s%s%s", root != NULL ? root : "",
+		root != NULL && *path != '/' ? "/" : "", path) >= PATH_MAX)
+		return err_errno(e, ENAMETOOLONG, "pid %.500s", path);
+	return writable_judge(whole, e) || err_prefix(e, "pid");
 }
 
 /* In a folder such as /tmp only the owner of a file, or of the folder, removes it. */

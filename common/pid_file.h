@@ -6,6 +6,7 @@
 #define COMMON_PID_FILE_H
 
 #include "common/err.h"
+#include "common/trusted_path.h"
 
 #include <stdbool.h>
 
@@ -16,12 +17,15 @@ struct pid_file {
 
 void pid_file_init(struct pid_file *p);
 
-/** Write our number to @path in the folder @root, or NULL for the root folder; @path may
- * be NULL: nothing is written.  On failure @e says why. */
-bool
-pid_file_write(struct pid_file *p, const char *root, const char *path, struct err *e);
+/** Write our number to @path, with the rights that we have.  On failure @e says why. */
+bool pid_file_write(struct pid_file *p, const char *path, struct err *e);
 
-/** Could it be written there?  False: @e says why not. */
+/** The same where trusted_path_find() has found it. */
+bool pid_file_write_trusted(struct pid_file *p, const struct trusted_path *where,
+    const char *path, struct err *e);
+
+/** Could it be written there, in the folder @root (NULL: "/")?  False: @e says why not.
+ * @path NULL: there is nothing to write. */
 bool pid_file_judge(const char *root, const char *path, struct err *e);
 
 /** Warn if it cannot be removed any more, with the rights that are left. */

@@ -181,13 +181,30 @@ warn_of_unreadable(const struct settings *settings)
 }
 
 bool
+privilege_owner(const struct settings *settings, uid_t *user, gid_t *group)
+{
+	struct identity who;
+	struct err e;
+
+	if (!find_identity(settings, &who, &e) || !who.user_given)
+		return false;
+	*user = who.user;
+	*group = who.group;
+	return true;
+}
+
+bool
 privilege_drop(const struct settings *settings, struct err *e)
 {
 	struct identity who;
 
-	if (!find_identity(settings, &who, e) || !change_root(settings->chroot, e) ||
-	    !become(&who, e))
-		return false;
+	return find_identity(settings, &who, e) && change_root(settings->chroot, e) &&
+	       become(&who, e);
+}
+
+bool
+privilege_confine(const struct settings *settings, struct err *e)
+{
 	if (settings->sandbox) {
 		forbid_more();
 		if (!sandbox_enter(settings, e))

@@ -97,6 +97,21 @@ take_over(struct daemon *d, struct settings *settings, struct plan *plan)
 	d->reloaded = plan->number;
 }
 
+/* A log that stays where it was, and cannot be opened anew, is no reason to go on with
+ * the old settings. */
+static bool
+follow_log(struct daemon *d, const struct settings *settings, struct err *e)
+{
+	char text[LOG_QUOTE_LONG_SIZE];
+
+	if (daemon_reopen_log(d, settings, e))
+		return true;
+	if (!same_text(d->settings->output, settings->output))
+		return false;
+	log_error("event=log-failed detail=%s", log_quote_long(e->text, text));
+	return true;
+}
+
 void
 reload_settings(struct daemon *d)
 {
@@ -110,7 +125,7 @@ reload_settings(struct daemon *d)
 		settings_lend_phrases(settings, d->phrases);
 		plan = plan_new(settings, d->worker_count, d->plan, NULL, &e);
 	}
-	if (plan != NULL && daemon_open_log(settings, &e)) {
+	if (plan != NULL && follow_log(d, settings, &e)) {
 		take_over(d, settings, plan);
 		return;
 	}

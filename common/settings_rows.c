@@ -166,7 +166,10 @@ static const struct option rows[] = {
 	.scope = OPTION_GLOBAL,
 	.offset = OPTION_AT(settings, output, char *),
 	.syntax = "file",
-	.help = "Append the log to this file, besides stderr",
+	.help =
+	    "Append the log to this file, besides stderr. Root opens it only where each "
+	    "folder and link of the path is root's and nobody else may write to it; "
+	    "else it is opened as the user of setuid, in the folder of chroot",
     },
     {
 	.name = "log",
@@ -216,7 +219,7 @@ static const struct option rows[] = {
 	.syntax = "file",
 	.help =
 	    "Write the process number to this file, in the folder of chroot if there is "
-	    "one; empty: to none",
+	    "one, and by the same rule as output; empty: to none",
     },
     {
 	.name = "status",

@@ -22,12 +22,12 @@ number_in(const char *path)
 }
 
 static void
-write_it(struct pid_file *p, const char *root, const char *path)
+write_it(struct pid_file *p, const char *path)
 {
 	struct err e = {.text = ""};
 
 	pid_file_init(p);
-	ck_assert_msg(pid_file_write(p, root, path, &e), "%s", e.text);
+	ck_assert_msg(pid_file_write(p, path, &e), "%s", e.text);
 }
 
 START_TEST(our_number_is_there_until_it_is_removed)
@@ -35,7 +35,7 @@ START_TEST(our_number_is_there_until_it_is_removed)
 	struct pid_file p;
 
 	own_folder_enter();
-	write_it(&p, NULL, "x.pid");
+	write_it(&p, "x.pid");
 	ck_assert_int_eq(number_in("x.pid"), getpid());
 	pid_file_remove(&p);
 	ck_assert_int_ne(access("x.pid", F_OK), 0);
@@ -49,27 +49,9 @@ START_TEST(it_is_removed_from_another_folder_too)
 	struct pid_file p;
 
 	own_folder_enter();
-	write_it(&p, NULL, "x.pid");
+	write_it(&p, "x.pid");
 	ck_assert_int_eq(chdir("/"), 0);
 	pid_file_remove(&p);
-	own_folder_leave();
-}
-END_TEST
-
-START_TEST(another_root_stands_in_front)
-{
-	const char *folder;
-	struct pid_file p;
-
-	folder = own_folder_enter();
-	ck_assert_int_eq(mkdir("run", 0700), 0);
-	write_it(&p, folder, "/run/x.pid");
-	ck_assert_int_eq(number_in("run/x.pid"), getpid());
-	pid_file_remove(&p);
-	write_it(&p, folder, "x.pid");
-	ck_assert_int_eq(number_in("x.pid"), getpid());
-	pid_file_remove(&p);
-	ck_assert_int_eq(rmdir("run"), 0);
 	own_folder_leave();
 }
 END_TEST
@@ -83,7 +65,7 @@ START_TEST(who_writes_none_removes_none)
 	other = fopen("x.pid", "we");
 	ck_assert_ptr_nonnull(other);
 	fclose(other);
-	write_it(&p, NULL, NULL);
+	pid_file_init(&p);
 	pid_file_remove(&p);
 	ck_assert_int_eq(unlink("x.pid"), 0);
 	own_folder_leave();
@@ -96,7 +78,7 @@ START_TEST(what_cannot_be_written_is_told)
 	struct pid_file p;
 
 	pid_file_init(&p);
-	ck_assert(!pid_file_write(&p, NULL, "/nowhere/x.pid", &e));
+	ck_assert(!pid_file_write(&p, "/nowhere/x.pid", &e));
 	ck_assert_str_eq(e.text, "pid /nowhere/x.pid: No such file or directory");
 }
 END_TEST
@@ -109,9 +91,9 @@ START_TEST(what_is_no_file_is_not_removed)
 	own_folder_enter();
 	ck_assert_int_eq(symlink("/dev/null", "null"), 0);
 	ck_assert_int_eq(symlink("/dev/full", "full"), 0);
-	write_it(&p, NULL, "null");
+	write_it(&p, "null");
 	pid_file_remove(&p);
-	ck_assert(!pid_file_write(&p, NULL, "full", &e));
+	ck_assert(!pid_file_write(&p, "full", &e));
 	ck_assert_str_eq(e.text, "pid full: No space left on device");
 	pid_file_remove(&p);
 	ck_assert_int_eq(unlink("null"), 0);
@@ -121,6 +103,5 @@ START_TEST(what_is_no_file_is_not_removed)
 END_TEST
 
 UNIT_MAIN("pid_file", our_number_is_there_until_it_is_removed,
-    it_is_removed_from_another_folder_too, another_root_stands_in_front,
-    who_writes_none_removes_none, what_cannot_be_written_is_told,
-    what_is_no_file_is_not_removed)
+    it_is_removed_from_another_folder_too, who_writes_none_removes_none,
+    what_cannot_be_written_is_told, what_is_no_file_is_not_removed)
