@@ -309,6 +309,7 @@ start(struct daemon *d, struct err *e)
 	if (!daemon_open_log(d, e))
 		return false;
 	machine_forbid_cores();
+	(void)machine_descriptors(); /* listening takes some for each worker */
 	d->worker_count =
 	    (size_t)(settings->workers > 0 ? settings->workers : machine_cpus());
 	reactor_prepare();

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -165,7 +166,8 @@ parse_name(struct net_name *name, const char *text, const char *default_host,
 		free(host);
 		return false;
 	}
-	*name = (struct net_name){.host = host, .port = port};
+	*name =
+	    (struct net_name){.host = host, .port = port, .port_alone = colon == NULL};
 	return true;
 }
 
@@ -260,6 +262,43 @@ net_name_addresses(const struct net_name *name, struct net_address addresses[2])
 		return 0;
 	addresses[0] = in6;
 	return 1;
+}
+
+/* Without netlink, which a service manager may forbid.  What cannot be told counts as
+ * IPv4.
+ */
+static bool
+has_ipv4(void)
+{
+	struct ifreq interfaces[64];
+	struct ifconf all = {.ifc_len = sizeof(interfaces), .ifc_req = interfaces};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool found = fd < 0 ? errno != EAFNOSUPPORT : ioctl(fd, SIOCGIFCONF, &all) != 0;
+
+	for (size_t i = 0;
+	     fd >= 0 && !found && i < (size_t)all.ifc_len / sizeof(*interfaces); i++) {
+		struct sockaddr_in in;
+
+		memcpy(&in, &interfaces[i].ifr_addr, sizeof(in));
+		found = ntohl(in.sin_addr.s_addr) >> IN_CLASSA_NSHIFT != IN_LOOPBACKNET;
+	}
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
+size_t
+net_any_addresses(uint16_t port, struct net_address addresses[2])
+{
+	size_t count = 0;
+
+	if (!has_ipv4())
+		addresses[count++] = (struct net_address){
+		    .length = sizeof(struct sockaddr_in6),
+		    .in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)},
+		};
+	addresses[count++] = address_in((struct in_addr){.s_addr = INADDR_ANY}, port);
+	return count;
 }
 
 /* The digits of @n, and returns their end. */
@@ -491,12 +530,30 @@ listen_at(int fd, const struct net_address *address,
 	return listen(fd, SOMAXCONN) == 0;
 }
 
+/* Too few descriptors are mended outside of us: say where. */
+static void
+set_listen_error(struct err *e, int errnum, const char *what)
+{
+	struct rlimit limit = {0};
+
+	if (errnum != EMFILE) {
+		err_errno(e, errnum, "%s", what);
+		return;
+	}
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	err_errno(e, errnum,
+	    "%s: the limit of descriptors (RLIMIT_NOFILE) is %ju, and each worker takes "
+	    "one for each accept; raise it by LimitNOFILE= under systemd or ulimit -Hn, "
+	    "or lower `workers`",
+	    what, (uintmax_t)limit.rlim_cur);
+}
+
 int
 net_listen(const struct net_address *address, const struct socket_option_list *options,
     struct err *e)
 {
 	const char *refused = NULL;
-	char text[NET_TEXT_SIZE];
+	char text[NET_TEXT_SIZE], what[NET_TEXT_SIZE + sizeof("listen on ")];
 	int fd, errnum;
 
 	if ((fd = net_socket(address)) >= 0 &&
@@ -508,8 +565,11 @@ net_listen(const struct net_address *address, const struct socket_option_list *o
 	net_address_format(address, text, sizeof(text));
 	if (refused != NULL)
 		err_errno(e, errnum, "listen on %s: %s", text, refused);
-	else
-		err_errno(e, errnum, "listen on %s", text);
+	else {
+		snprintf(what, sizeof(what), "listen on %s", text);
+		set_listen_error(e, errnum, what);
+	}
+	errno = errnum;
 	return -1;
 }
 
@@ -527,6 +587,6 @@ net_listen_beside(int first, const struct socket_option_list *options, struct er
 	if (fd >= 0)
 		close(fd);
 	if ((fd = fcntl(first, F_DUPFD_CLOEXEC, 0)) < 0)
-		err_errno(e, errno, "listen once more");
+		set_listen_error(e, errno, "listen once more");
 	return fd;
 }

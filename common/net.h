@@ -31,9 +31,10 @@ struct net_address {
  * be a literal address, "localhost" or a name that is still to be looked up.
  */
 struct net_name {
-	char *host;    /* NULL for a Unix socket; no brackets */
-	uint16_t port; /* host byte order; 0 for a Unix socket */
-	char *path;    /* NULL unless a Unix socket */
+	char *host;      /* NULL for a Unix socket; no brackets */
+	uint16_t port;   /* host byte order; 0 for a Unix socket */
+	char *path;      /* NULL unless a Unix socket */
+	bool port_alone; /* no host was written: @host is what stands in for it */
 };
 
 enum {
@@ -70,6 +71,11 @@ bool net_is_literal(const char *host);
  * means that the name must be looked up, or that its %scope is no interface here.
  */
 size_t net_name_addresses(const struct net_name *name, struct net_address addresses[2]);
+
+/** Every address of this host at @port: 0.0.0.0, and :: where the host has no IPv4 but on
+ * the loopback; a socket there takes IPv4 too, should it come.  Returns how many to try,
+ * the best first, until one can be listened on: 1 or 2. */
+size_t net_any_addresses(uint16_t port, struct net_address addresses[2]);
 
 /** "192.0.2.1:80" (also for ::ffff:192.0.2.1, which is what a peer over IPv4 looks like
  * on an IPv6 any-address), "[2001:db8::1%eth0]:80", the Unix path ("@name" for an

@@ -5,6 +5,7 @@
 #include "common/server_name.h"
 #include "common/tls_context.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,37 @@ take_services(
 	return true;
 }
 
+/* Those of a PORT alone: what is listened on already stays, though the host may have got
+ * IPv4 since: that socket takes it too. */
+static size_t
+any_addresses(const struct net_name *name, const struct material *from,
+    const struct service *service, struct net_address addresses[2])
+{
+	struct net_address in6 = {
+	    .length = sizeof(struct sockaddr_in6),
+	    .in6 = {.sin6_family = AF_INET6, .sin6_port = htons(name->port)},
+	};
+
+	if (find_door(from->before, &in6, service) == NULL)
+		return net_any_addresses(name->port, addresses);
+	addresses[0] = in6;
+	return 1;
+}
+
+static size_t
+addresses_of(const struct net_name *name, const struct material *from,
+    const struct service *service, struct net_address *addresses, size_t most,
+    struct err *e)
+{
+	size_t count = name->port_alone ? any_addresses(name, from, service, addresses)
+					: net_name_addresses(name, addresses);
+
+	if (count == 0)
+		count = resolve_now(
+		    name->host, name->port, accept_lookup, addresses, most, e);
+	return count;
+}
+
 /* All addresses of one `accept`.  "localhost" may lack one of its two. */
 static bool
 take_doors(struct plan *p, struct service *service, const struct net_name *name,
@@ -233,13 +265,13 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 	const struct socket_option_list *options =
 	    service != NULL ? &service->settings->socket : NULL;
 	struct net_address addresses[8];
-	size_t opened = 0, count = net_name_addresses(name, addresses);
+	size_t opened = 0, count = addresses_of(name, from, service, addresses,
+			       sizeof(addresses) / sizeof(addresses[0]), e);
 	struct door *door;
 
-	if (count == 0)
-		count = resolve_now(name->host, name->port, accept_lookup, addresses,
-		    sizeof(addresses) / sizeof(addresses[0]), e);
 	for (size_t i = 0; i < count; i++) {
+		if (name->port_alone && opened > 0)
+			break; /* the others are for want of it */
 		door = find_door(p, &addresses[i], service) == NULL
 			   ? find_door(from->before, &addresses[i], service)
 			   : NULL; /* twice in one file: its error is the system's */

@@ -229,7 +229,9 @@ static const struct option rows[] = {
 	.any_host = "0.0.0.0",
 	.help =
 	    "Answer HTTP here: /livez and /readyz for probes, /metrics for Prometheus. "
-	    "PORT alone listens on all IPv4 addresses, which a kubelet needs",
+	    "PORT alone listens on all IPv4 addresses, and where the host has none on "
+	    "all "
+	    "IPv6 ones, which a kubelet needs",
     },
     {
 	.name = "setuid",
@@ -360,9 +362,10 @@ static const struct option rows[] = {
 	.any_host = "0.0.0.0",
 	.help =
 	    "Listen here: for legacy programs in the client, for TLS in the server. "
-	    "PORT alone listens on all IPv4 addresses, :::PORT on IPv6 too; port 0 is a "
-	    "free one, which the log tells (event=listening). Lines of a section add to "
-	    "those before the first section",
+	    "PORT alone listens on all IPv4 addresses, and where the host has none on "
+	    "all "
+	    "IPv6 ones; :::PORT on both; port 0 is a free one, which the log tells "
+	    "(event=listening). Lines of a section add to those before the first section",
     },
     {
 	.name = "connect",

@@ -4,8 +4,10 @@ is served all the same."""
 import contextlib
 import os
 import pathlib
+import signal
 import socket
 import ssl
+import subprocess
 import time
 
 import pytest
@@ -228,3 +230,59 @@ def test_out_of_descriptors_accepting_pauses_and_comes_back(place, app, start_cl
     visitor = app.accept()
     assert visitor.receive(len(WORDS)) == WORDS
     assert len(process.lines_with("event=pause")) == 1
+
+
+@pytest.mark.parametrize("soft, hard, starts", [(64, 1024, True), (64, 128, False)])
+def test_the_limit_of_descriptors_is_raised_before_it_listens(place, app, soft, hard, starts):
+    """Each of 16 services takes one descriptor for each of 16 workers."""
+    also = [{**server_options(place, app.address), "accept": f"127.0.0.1:{place.ports.reserve()}"} for _ in range(16)]
+    path = write_ini(place.folder / "server.ini", {"workers": 16}, *also)
+    process = place.processes.start(["prlimit", f"--nofile={soft}:{hard}", routeport("server"), path], name="server")
+    if starts:
+        process.wait_line("event=ready")
+    else:
+        assert process.wait_exit() == 1
+        (line,) = process.lines_with("event=exit")
+        assert f"(RLIMIT_NOFILE) is {hard}" in line and "LimitNOFILE" in line and "Too many open files" in line
+
+
+@pytest.fixture
+def without_ipv4():
+    """Words that start a program on a host which has it on the loopback alone."""
+    name = f"routeport-six-{os.getpid()}"
+    try:
+        subprocess.run(["ip", "netns", "add", name], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"network namespaces need root and iproute2: {error}")
+    try:
+        for words in ("link set lo up", "link add eth0 type veth peer name far", "link set eth0 up", "link set far up", "address add 2001:db8::7/64 dev eth0 nodad"):
+            subprocess.run(["ip", "-n", name, *words.split()], check=True)
+        yield ["ip", "netns", "exec", name]
+    finally:
+        subprocess.run(["ip", "netns", "delete", name], check=False)
+
+
+@pytest.mark.parametrize("ipv4", [False, True], ids=["no IPv4", "IPv4"])
+def test_a_port_alone_is_reached_on_a_host_without_ipv4(place, app, without_ipv4, ipv4):
+    """By both, so that a probe on 127.0.0.1 works too; where there is IPv4 all stays as it was."""
+    if ipv4:
+        subprocess.run([*without_ipv4, "ip", "address", "add", "192.0.2.7/24", "dev", "eth0"], check=True)
+    path = write_ini(place.folder / "server.ini", {"workers": 2, "status": 9080}, {**server_options(place, app.address), "accept": 8443})
+    process = place.processes.start([*without_ipv4, routeport("server"), path], name="routeport-server")
+    process.wait_line("event=ready")
+
+    def codes():
+        hosts = ["127.0.0.1", "192.0.2.7"] if ipv4 else ["127.0.0.1", "[2001:db8::7]"]
+        return {
+            subprocess.run([*without_ipv4, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{host}:9080/livez"], capture_output=True, text=True, check=False).stdout
+            for host in hosts
+        }
+
+    assert codes() == {"200"}
+    listening = subprocess.run([*without_ipv4, "ss", "-Hltn"], capture_output=True, text=True, check=True).stdout
+    assert {line.split()[3] for line in listening.splitlines()} == ({"0.0.0.0:8443", "0.0.0.0:9080"} if ipv4 else {"*:8443", "*:9080"})
+    if not ipv4:  # it gets some: what is open stays, and takes it
+        subprocess.run([*without_ipv4, "ip", "address", "add", "192.0.2.7/24", "dev", "eth0"], check=True)
+        process.send_signal(signal.SIGHUP)
+        process.wait_line("event=reloaded")
+        assert codes() == {"200"}
