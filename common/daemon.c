@@ -283,6 +283,21 @@ load(struct daemon *d, const char *file, struct err *e)
 	return (d->plan = plan_new(d->settings, 0, NULL, NULL, e)) != NULL;
 }
 
+static void
+warn_of_missing(const struct plan *plan)
+{
+	char name[LOG_QUOTE_SIZE], why[LOG_QUOTE_SIZE];
+
+	for (size_t i = 0; i < plan->missing_count; i++) {
+		const struct missing *m = &plan->missing[i];
+
+		log_error("event=listen-failed service=%s next=%.0f detail=%s",
+		    m->service != NULL ? log_quote(m->service->settings->name, name)
+				       : "status",
+		    reload_listen_every, log_quote(m->why, why));
+	}
+}
+
 static bool
 listen_to_all(struct daemon *d, struct err *e)
 {
@@ -293,6 +308,7 @@ listen_to_all(struct daemon *d, struct err *e)
 		return false;
 	plan_release(d->plan);
 	d->plan = plan;
+	warn_of_missing(plan);
 	return inherited_is_used_up(&d->inherited, e);
 }
 

@@ -39,7 +39,8 @@ struct daemon {
 	ev_timer limit; /* of lingering, then of draining */
 	ev_timer look;  /* at files */
 	struct staples *staples;
-	double looked_at_dates; /* by reactor_now(); 0: never */
+	double looked_at_dates; /* these two by reactor_now(); 0: never */
+	double tried_to_listen; /* on what is missing */
 	unsigned long reloaded; /* by the plan of this number, which not all workers
 				   follow yet; 0: that was logged */
 	ev_async worker_changed;
@@ -73,6 +74,9 @@ bool
 daemon_reopen_log(const struct daemon *d, const struct settings *settings, struct err *e);
 
 /* ---- reload.c -------------------------------------------------------------------- */
+
+/** Seconds between two attempts to listen on what is missing in the plan. */
+extern const double reload_listen_every;
 
 /** SIGHUP: read the settings again.  What is wrong changes nothing, and is logged. */
 void reload_settings(struct daemon *d);

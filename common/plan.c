@@ -140,6 +140,24 @@ add_entrance(struct plan *p, struct door *door, struct service *service)
 }
 
 static bool
+add_missing(struct plan *p, const struct net_address *address, struct service *service,
+    const char *why)
+{
+	struct missing *more =
+	    realloc(p->missing, (p->missing_count + 1) * sizeof(*more));
+	struct missing *m;
+
+	if (more == NULL)
+		return false;
+	p->missing = more;
+	m = &more[p->missing_count++];
+	*m = (struct missing){
+	    *address, service != NULL ? service_hold(service) : NULL, ""};
+	strncat(m->why, why, sizeof(m->why) - 1);
+	return true;
+}
+
+static bool
 add_service(struct plan *p, struct service *service)
 {
 	struct service **more =
@@ -225,6 +243,36 @@ take_services(
 	return true;
 }
 
+static bool
+was_missing(const struct plan *before, const struct net_address *address)
+{
+	for (size_t i = 0; i < before->missing_count; i++)
+		if (same_address(&before->missing[i].address, address))
+			return true;
+	return false;
+}
+
+static bool
+has_door_at(const struct plan *p, const struct net_address *address)
+{
+	for (size_t i = 0; i < p->entrance_count; i++)
+		if (same_address(&p->entrances[i].door->address, address))
+			return true;
+	return false;
+}
+
+/* A reload that finds an address taken changes nothing; at the start, which follows no
+ * plan with doors, the others are served.  Twice in one file is not another program's. */
+static bool
+may_be_missing(const struct plan *p, const struct net_address *address,
+    const struct plan *before, int errnum)
+{
+	if ((errnum != EADDRINUSE && errnum != EADDRNOTAVAIL) || has_door_at(p, address))
+		return false;
+	return before == NULL || was_missing(before, address) ||
+	       (before->entrance_count == 0 && before->missing_count == 0);
+}
+
 /* Those of a PORT alone: what is listened on already stays, though the host may have got
  * IPv4 since: that socket takes it too. */
 static size_t
@@ -256,40 +304,58 @@ addresses_of(const struct net_name *name, const struct material *from,
 	return count;
 }
 
-/* All addresses of one `accept`.  "localhost" may lack one of its two. */
+static struct door *
+open_door(const struct net_address *at, const struct service *service, size_t workers,
+    struct inherited *inherited, struct err *e)
+{
+	return service != NULL
+		   ? door_open(at, workers, &service->settings->socket, inherited, e)
+		   : door_open(at, 1, NULL, inherited, e);
+}
+
+/* *@taken counts what is listened on, now or later.  @only: the name has no other. */
+static bool
+take_door(struct plan *p, struct service *service, const struct net_address *at,
+    bool only, const struct material *from, size_t *taken, struct err *e)
+{
+	struct door *door = find_door(p, at, service) == NULL
+				? find_door(from->before, at, service)
+				: NULL; /* twice in one file: its error is the system's */
+
+	if (door != NULL)
+		door_hold(door);
+	else
+		door = open_door(at, service, from->workers, from->inherited, e);
+	if (door != NULL) {
+		if (service != NULL && net_address_is_open(at))
+			tell_port(door, service);
+		++*taken;
+		return add_entrance(p, door, service) || err_set(e, "out of memory");
+	}
+	if (!only && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
+		return true; /* "localhost" may lack one of its two */
+	if (!may_be_missing(p, at, from->before, errno))
+		return false;
+	++*taken;
+	return add_missing(p, at, service, e->text) || err_set(e, "out of memory");
+}
+
+/* All addresses of one `accept`. */
 static bool
 take_doors(struct plan *p, struct service *service, const struct net_name *name,
     const struct material *from, struct err *e)
 {
-	size_t workers = service != NULL ? from->workers : 1;
-	const struct socket_option_list *options =
-	    service != NULL ? &service->settings->socket : NULL;
 	struct net_address addresses[8];
-	size_t opened = 0, count = addresses_of(name, from, service, addresses,
-			       sizeof(addresses) / sizeof(addresses[0]), e);
-	struct door *door;
+	size_t taken = 0, count = addresses_of(name, from, service, addresses,
+			      sizeof(addresses) / sizeof(addresses[0]), e);
 
 	for (size_t i = 0; i < count; i++) {
-		if (name->port_alone && opened > 0)
+		if (name->port_alone && taken > 0)
 			break; /* the others are for want of it */
-		door = find_door(p, &addresses[i], service) == NULL
-			   ? find_door(from->before, &addresses[i], service)
-			   : NULL; /* twice in one file: its error is the system's */
-		if (door != NULL)
-			door_hold(door);
-		else if ((door = door_open(&addresses[i], workers, options,
-			      from->inherited, e)) == NULL &&
-			 (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
-			continue;
-		if (door == NULL)
+		if (!take_door(p, service, &addresses[i], count == 1, from, &taken, e))
 			return false;
-		if (service != NULL && net_address_is_open(&addresses[i]))
-			tell_port(door, service);
-		if (!add_entrance(p, door, service))
-			return err_set(e, "out of memory");
-		opened++;
 	}
-	return opened > 0;
+	return taken > 0;
 }
 
 static bool
@@ -316,6 +382,21 @@ take_all_doors(struct plan *p, const struct settings *settings,
 	return take_status_doors(p, settings, from, e);
 }
 
+/* With none of its services within reach a program is of no use. */
+static bool
+serves_any(const struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->entrance_count; i++)
+		if (p->entrances[i].service != NULL)
+			return true;
+	for (size_t i = 0; i < p->missing_count; i++)
+		if (p->missing[i].service != NULL) {
+			err_set(e, "%s", p->missing[i].why);
+			return blame(p->missing[i].service->settings, e);
+		}
+	return true;
+}
+
 static struct plan *
 new_empty(void)
 {
@@ -338,7 +419,7 @@ plan_new(struct settings *settings, size_t workers, const struct plan *before,
 		return NULL;
 	}
 	if (take_services(p, settings, before, e) &&
-	    (workers == 0 || take_all_doors(p, settings, &from, e)))
+	    (workers == 0 || (take_all_doors(p, settings, &from, e) && serves_any(p, e))))
 		return p;
 	plan_release(p);
 	return NULL;
@@ -393,9 +474,52 @@ plan_with(const struct plan *before, const struct service *old, struct service *
 		ok = add_entrance(p, door_hold(entrance->door),
 		    entrance->service == old ? renewed : entrance->service);
 	}
+	for (size_t i = 0; ok && i < before->missing_count; i++) {
+		const struct missing *m = &before->missing[i];
+
+		ok = add_missing(
+		    p, &m->address, m->service == old ? renewed : m->service, m->why);
+	}
 	if (!ok)
 		plan_release(p);
 	return ok ? p : NULL;
+}
+
+/* True: it is listened on now. */
+static bool
+retry_missing(struct plan *p, const struct missing *m, size_t workers)
+{
+	struct err e = {.text = ""};
+	char name[LOG_QUOTE_SIZE], text[NET_TEXT_SIZE];
+	struct door *door = open_door(&m->address, m->service, workers, NULL, &e);
+
+	if (door == NULL || !add_entrance(p, door, m->service))
+		return false;
+	log_info("event=listening service=%s accept=%s",
+	    m->service != NULL ? log_quote(m->service->settings->name, name) : "status",
+	    net_address_format(&m->address, text, sizeof(text)));
+	return true;
+}
+
+struct plan *
+plan_retry(const struct plan *before, size_t workers)
+{
+	struct plan *p = plan_with(before, NULL, NULL);
+	size_t left = 0;
+
+	for (size_t i = 0; p != NULL && i < p->missing_count; i++)
+		if (retry_missing(p, &p->missing[i], workers))
+			service_release(p->missing[i].service);
+		else
+			p->missing[left++] = p->missing[i];
+	if (p == NULL)
+		return NULL;
+	if (left < p->missing_count) {
+		p->missing_count = left;
+		return p;
+	}
+	plan_release(p);
+	return NULL;
 }
 
 struct plan *
@@ -416,6 +540,9 @@ plan_release(struct plan *p)
 	}
 	for (size_t i = 0; i < p->service_count; i++)
 		service_release(p->services[i]);
+	for (size_t i = 0; i < p->missing_count; i++)
+		service_release(p->missing[i].service);
+	free(p->missing);
 	free(p->entrances);
 	free(p->services);
 	free(p);

@@ -4,6 +4,9 @@
  * file that changed, makes another plan; what did not change goes over to it as it is:
  * listening sockets are never closed and opened again, and a service that is the same
  * keeps its carriers.
+ *
+ * An address that another program has at the start is no reason not to serve the others:
+ * the plan notes that it is missing, and plan_retry() tries again.
  */
 #ifndef COMMON_PLAN_H
 #define COMMON_PLAN_H
@@ -33,6 +36,13 @@ struct entrance {
 	struct service *service;
 };
 
+/** An address that could not be listened on. */
+struct missing {
+	struct net_address address;
+	struct service *service; /* as in an entrance */
+	char why[160];
+};
+
 struct plan {
 	atomic_int holders;
 	unsigned long number; /* grows from plan to plan, once workers are to follow it */
@@ -40,13 +50,16 @@ struct plan {
 	size_t service_count;
 	struct entrance *entrances;
 	size_t entrance_count;
+	struct missing *missing;
+	size_t missing_count;
 };
 
 /**
  * Make a plan for @workers from @settings; @before, perhaps NULL, is the one that it
  * follows.  What is @inherited, perhaps NULL, is taken instead of listening anew.  Names
- * in `accept` are looked up, which may take 10 s.  NULL: @e says why, and nothing has
- * changed.  The caller holds it.
+ * in `accept` are looked up, which may take 10 s.  At the start addresses may be missing,
+ * as long as there is one for a service; later only those that were before.  NULL: @e
+ * says why, and nothing has changed.  The caller holds it.
  */
 struct plan *plan_new(struct settings *settings, size_t workers,
     const struct plan *before, struct inherited *inherited, struct err *e);
@@ -58,6 +71,10 @@ void plan_check(struct settings *settings, struct faults *faults);
 /** As @before, but with one service in place of another. */
 struct plan *
 plan_with(const struct plan *before, const struct service *old, struct service *renewed);
+
+/** As @before, with those of its missing addresses that can be listened on now, which is
+ * said in the log.  NULL: there are none, or there is no memory. */
+struct plan *plan_retry(const struct plan *before, size_t workers);
 
 /** Returns @plan. */
 struct plan *plan_hold(struct plan *plan);

@@ -8,6 +8,7 @@
 /* Seconds.  A change is taken up when two looks have found the same. */
 static const double look_every = 2;
 static const double day = 86400;
+const double reload_listen_every = 10;
 
 enum {
 	/* Before a certificate expires there is a warning each day. */
@@ -197,6 +198,23 @@ warn_of_expiry(const struct service *service)
 		log_warning("event=cert-expires service=%s days=%.0f", name, left);
 }
 
+/* An address that was taken may have become free. */
+static void
+listen_again(struct daemon *d, double now)
+{
+	struct plan *plan;
+
+	if (d->plan->missing_count == 0)
+		return;
+	if (d->tried_to_listen == 0)
+		d->tried_to_listen = now; /* at the start, just before */
+	if (now < d->tried_to_listen + reload_listen_every)
+		return;
+	d->tried_to_listen = now;
+	if ((plan = plan_retry(d->plan, d->worker_count)) != NULL)
+		adopt(d, plan);
+}
+
 static void
 on_look(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -206,6 +224,7 @@ on_look(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	staples_look(d->staples, d->plan);
+	listen_again(d, now);
 	for (size_t i = 0; i < d->plan->service_count; i++)
 		if (is_due(d->plan->services[i]))
 			renew(d, d->plan->services[i]);

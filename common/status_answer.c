@@ -69,14 +69,30 @@ tell_live(const struct status_facts *f, FILE *out)
 	return 503;
 }
 
+/* False: there are some. */
+static bool
+tell_missing(const struct plan *plan, FILE *out)
+{
+	for (size_t i = 0; i < plan->missing_count; i++) {
+		const struct missing *m = &plan->missing[i];
+
+		fprintf(out, "[%s] %s\n",
+		    m->service != NULL ? m->service->settings->name : "status", m->why);
+	}
+	return plan->missing_count == 0;
+}
+
 static int
 tell_ready(const struct status_facts *f, FILE *out)
 {
+	bool ready;
+
 	if (f->stopping != NULL) {
 		fprintf(out, "%s\n", f->stopping);
 		return 503;
 	}
-	if (!readiness_tell(f->readiness, out))
+	ready = tell_missing(f->plan, out);
+	if (!readiness_tell(f->readiness, out) || !ready)
 		return 503;
 	fputs("ready\n", out);
 	return 200;

@@ -186,6 +186,15 @@ def test_an_address_that_was_not_handed_over_is_opened(start, server, app, place
         talk(Pair(End(client, other), server, app))
 
 
+def test_what_is_handed_over_is_used_though_another_address_is_taken(start, server, app):
+    with listening() as sock, listening() as taken:
+        port = sock.getsockname()[1]
+        client = start([f"127.0.0.1:{port}", f"127.0.0.1:{taken.getsockname()[1]}"], [sock])
+        client.wait_line("error event=listen-failed .*already in use")
+        client.wait_line("event=ready")
+        talk(Pair(End(client, port), server, app))
+
+
 def test_a_unix_socket_and_the_status_port_may_be_handed_over(start, server, app, short_folder):
     path = short_folder / "accept"
     with listening(socket.AF_UNIX, str(path)) as sock, listening() as status:
