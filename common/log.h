@@ -81,9 +81,17 @@ void log_line(enum log_level level, const char *format, ...)
  * its next line says how often it came ("repeated=N").  @scope (a service's name, which
  * is not written) and the formatted text together are the cause, so the text should hold
  * nothing that changes each time.  Of the latest 64 causes that is; older are forgotten.
+ *
+ * Where it does change, since it has words of a stranger in it, at most 8 texts a minute
+ * are written of each kind: scope, "event=", and "why=" and "service=" if these are next.
+ * The others are counted, and told of in one line ("left-out=N") behind that minute, by
+ * the next call or by log_tell_left_out().
  */
 void log_cause(enum log_level level, const char *scope, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** Once in a while: tell of kinds whose minute is over. */
+void log_tell_left_out(void);
 
 /**
  * Text from outside, safe in a line: as it is if it is one plain word, else in double

@@ -29,6 +29,7 @@ on_look(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
+	log_tell_left_out();
 	for (size_t i = 0; i < d->count; i++) {
 		switch (turn_look(&d->sights[i], worker_turn(d->workers[i]))) {
 		case TURN_STUCK:

@@ -288,6 +288,31 @@ START_TEST(another_scope_or_another_text_is_another_cause)
 }
 END_TEST
 
+/* A stranger chooses the words in them. */
+START_TEST(of_one_kind_eight_texts_a_minute_are_written_and_the_rest_counted)
+{
+	struct memory_file file = open_log();
+
+	for (int i = 0; i < 3000; i++)
+		log_cause(LOG_LEVEL_WARNING, "orders",
+		    "event=failed why=sni-unknown service=orders detail=%d", i);
+	ck_assert(matches(memory_file_text(&file), "^([^\n]*detail=[0-7]\n){8}$"));
+	log_cause(LOG_LEVEL_WARNING, "orders", "event=failed why=probe service=orders");
+	log_cause(
+	    LOG_LEVEL_WARNING, "stock", "event=failed why=sni-unknown service=stock");
+	ck_assert(matches(
+	    memory_file_text(&file), "why=probe service=orders\n[^\n]*service=stock\n$"));
+	seconds_passed = 61;
+	log_tell_left_out();
+	ck_assert(matches(
+	    memory_file_text(&file), "event=failed why=sni-unknown service=orders "
+				     "detail=[^\n]* left-out=2992\n$"));
+	log_cause(LOG_LEVEL_WARNING, "orders",
+	    "event=failed why=sni-unknown service=orders detail=again");
+	ck_assert(matches(memory_file_text(&file), "detail=again\n$"));
+}
+END_TEST
+
 START_TEST(more_causes_than_there_is_room_for_push_out_the_oldest)
 {
 	struct memory_file file = open_log();
@@ -414,6 +439,7 @@ UNIT_MAIN("log", a_line_has_its_time_its_level_and_one_newline,
     lines_of_several_threads_stay_whole,
     a_cause_is_written_once_a_minute_and_counted_between,
     another_scope_or_another_text_is_another_cause,
+    of_one_kind_eight_texts_a_minute_are_written_and_the_rest_counted,
     more_causes_than_there_is_room_for_push_out_the_oldest, a_plain_word_stays_as_it_is,
     what_could_be_mistaken_is_quoted, a_reader_can_undo_the_quotes,
     a_long_reason_is_quoted_whole, text_too_long_is_cut_and_ends_in_dots)
