@@ -85,6 +85,9 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_HELP) $(BUILD)/t
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) $(PLAIN_SSL) -o $@ $< $(FUZZ_HELP) $(FUZZ_MAIN) $(BUILD)/common.a $(LIBS)
 
+# Its clock may be put forward.
+$(BUILD)/tests/unit/test_pool: private LDFLAGS += -Wl,--wrap=reactor_now
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 ## help: this list

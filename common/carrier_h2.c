@@ -385,18 +385,20 @@ init(struct carrier_h2 *c, struct link *link)
 }
 
 static void
-log_opening(const struct carrier_h2 *c)
+log_opening(const struct carrier_h2 *c, enum log_level level)
 {
 	char service[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
 
-	if (log_is_on(LOG_LEVEL_INFO))
-		log_info("event=carrier-open service=%s tls=%s resumed=%s names=%s",
+	if (log_is_on(level))
+		log_line(level,
+		    "event=carrier-open service=%s tls=%s resumed=%s names=%s",
 		    log_quote(c->service, service), c->facts.tls,
 		    c->facts.resumed ? "yes" : "no", log_quote(c->facts.names, names));
 }
 
 struct carrier_h2 *
-carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *owner)
+carrier_h2_new(struct link *link, enum log_level level,
+    const struct carrier_h2_events *events, void *owner)
 {
 	struct carrier_h2 *c = calloc(1, sizeof(*c));
 
@@ -412,7 +414,7 @@ carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *
 	link_set_timer(link, c->keepalive);
 	output_h2_pump(c);
 	carrier_h2_later(c); /* the handshake may have read more than its own */
-	log_opening(c);
+	log_opening(c, level);
 	return c;
 fail:
 	if (c != NULL)
@@ -477,6 +479,12 @@ carrier_h2_ask(struct carrier_h2 *c)
 	link_set_timer(c->link, c->keepalive_limit);
 }
 
+double
+carrier_h2_unanswered(const struct carrier_h2 *c)
+{
+	return c->asked_at > 0 ? reactor_now() - c->asked_at : 0;
+}
+
 struct channel *
 carrier_h2_open(struct carrier_h2 *c, const char *forwarded,
     const struct channel_events *events, void *owner)
@@ -515,6 +523,13 @@ carrier_h2_drain(struct carrier_h2 *c)
 		c->drain_asked = reactor_now();
 		output_h2_pump(c);
 	}
+	carrier_h2_later(c);
+}
+
+void
+carrier_h2_relieve(struct carrier_h2 *c)
+{
+	c->relieved = true;
 	carrier_h2_later(c);
 }
 

@@ -18,6 +18,7 @@
 
 #include "common/channel.h"
 #include "common/link.h"
+#include "common/log.h"
 
 struct carrier_h2;
 
@@ -39,9 +40,10 @@ struct carrier_h2_events {
 };
 
 /** Make an open link an h2 carrier; the link is the carrier's from now on, even on
- * failure. Its role is the service's.  NULL: out of memory, and no event comes. */
-struct carrier_h2 *
-carrier_h2_new(struct link *link, const struct carrier_h2_events *events, void *owner);
+ * failure.  Its role is the service's.  @level: of the line that tells of it in the log.
+ * NULL: out of memory, and no event comes. */
+struct carrier_h2 *carrier_h2_new(struct link *link, enum log_level level,
+    const struct carrier_h2_events *events, void *owner);
 
 /** Client: how many channels it has, and whether it takes another one now (the peer's
  * stream limit, GOAWAY); not while it is in doubt. */
@@ -56,6 +58,10 @@ bool carrier_h2_is_full(const struct carrier_h2 *carrier);
  * lost.  `room` is told once there is a sign of life, which carrier_h2_ask() asks for. */
 bool carrier_h2_is_in_doubt(const struct carrier_h2 *carrier);
 void carrier_h2_ask(struct carrier_h2 *carrier);
+
+/** Client: for how many seconds it has owed a sign of life that it was asked for; 0: it
+ * owes none. */
+double carrier_h2_unanswered(const struct carrier_h2 *carrier);
 
 /** What became of an asked channel; see carrier_h2_open(). */
 struct channel_events {
@@ -83,6 +89,10 @@ struct channel *carrier_h2_open(struct carrier_h2 *carrier, const char *forwarde
  * the limit for a sign of life has passed without it, the last id.  One that went by
  * itself needs no notice. */
 void carrier_h2_drain(struct carrier_h2 *carrier);
+
+/** Client: another carrier has taken over: it ends once it has no channel, and that is
+ * logged at debug.  Until then it still takes new ones. */
+void carrier_h2_relieve(struct carrier_h2 *carrier);
 
 /** Since when it has been open, by reactor_now(). */
 double carrier_h2_opened(const struct carrier_h2 *carrier);

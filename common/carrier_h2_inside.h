@@ -210,6 +210,7 @@ struct carrier_h2 {
 	double least_since, measured_at;
 
 	/* drain */
+	bool relieved; /* client: to end once it is empty */
 	bool notice_sent, goaway_due, goaway_sent;
 	double drain_asked; /* when, by reactor_now() */
 };

@@ -252,7 +252,7 @@ h2_release(struct channel *channel)
 	if (!ch->closed && c->session != NULL)
 		nghttp2_session_set_stream_user_data(c->session, ch->id, NULL);
 	channel_h2_free(ch);
-	if (c->state != H2_OPEN && c->channel_count == 0)
+	if ((c->state != H2_OPEN || c->relieved) && c->channel_count == 0)
 		carrier_h2_later(c);
 }
 

@@ -14,9 +14,15 @@ static void
 log_end(const struct carrier_h2 *c)
 {
 	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	enum log_level level = c->relieved && c->reason == REASON_FINISHED
+				   ? LOG_LEVEL_DEBUG
+				   : LOG_LEVEL_INFO;
 
-	log_info("event=carrier-end why=%s service=%s streams=%" PRIu64 " in=%" PRIu64
-		 " out=%" PRIu64 " ms=%.0f%s%s",
+	if (!log_is_on(level))
+		return;
+	log_line(level,
+	    "event=carrier-end why=%s service=%s streams=%" PRIu64 " in=%" PRIu64
+	    " out=%" PRIu64 " ms=%.0f%s%s",
 	    reason_word(c->reason), log_quote(c->service, service), c->streams_ever,
 	    c->bytes_in, c->bytes_out, (reactor_now() - c->opened) * 1000,
 	    c->fault[0] != '\0' ? " detail=" : "",
@@ -161,8 +167,8 @@ has_live_channel(const struct carrier_h2 *c)
 static bool
 is_empty(const struct carrier_h2 *c)
 {
-	return c->state == H2_DRAINING && c->channel_count == 0 && c->streams == 0 &&
-	       (!c->server || c->goaway_sent || c->goaway_came);
+	return (c->state == H2_DRAINING || c->relieved) && c->channel_count == 0 &&
+	       c->streams == 0 && (!c->server || c->goaway_sent || c->goaway_came);
 }
 
 /* nghttp2 reports success after a protocol error; it just wants nothing any more. */
@@ -198,6 +204,7 @@ ending_h2_judge(struct carrier_h2 *c)
 	} else if (t->state == TLS_FINISHED) {
 		answer_end(c);
 	} else if (is_empty(c)) {
+		c->retiring |= c->state == H2_OPEN;
 		ending_h2_finish(c);
 	} else if (t->deaf) {
 		carrier_h2_later(c); /* bytes are still to be read */

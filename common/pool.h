@@ -1,7 +1,11 @@
 /*
  * A pool: one worker's h2 carriers to one target.  It says which carrier a new stream
- * goes to, dials another when all are busy, keeps one open ahead of time, and renews them
- * when they are old: the new one first, then the old one takes no more streams.
+ * goes to, dials another when all are busy, keeps one open ahead of time, and renews
+ * them: the new one first, then the old one has its streams to their end.
+ *
+ * A carrier stays with the pod that the router once chose, so new streams leave it after
+ * freshFor, for one that the router of now chooses.  That is dialled when a stream comes,
+ * never for its own sake; and as long as it is not to be had, all goes on as it was.
  *
  * It also finds out, by that first dial, whether the target speaks h2 at all.
  */
@@ -42,15 +46,16 @@ struct pool_waiter {
 struct pool *
 pool_of(struct pool_set *set, struct service *service, struct target *target);
 
-/** The carrier with the fewest streams that has room, or NULL.  Dials another beside it
- * when that one is busy. */
+/** The carrier for a new stream: of the fresh ones with room that with the fewest
+ * streams, else a stale one.  NULL: pool_wait().  Dials another beside it when that one
+ * is busy, or stale. */
 struct carrier_h2 *pool_pick(struct pool *pool);
 
 /** Wait for room on a carrier, in the order of asking; another one is dialled, unless
  * there are as many as may be.  A dial that takes long, or a carrier that was silent for
- * long, may be dead: in a second there is one more dial.  At most one of the waiter's
- * calls comes, from the loop, unless pool_leave() comes first; how long to wait is the
- * waiter's. */
+ * long, may be dead: in a second there is one more dial, and a stale carrier is ready. At
+ * most one of the waiter's calls comes, from the loop, unless pool_leave() comes first;
+ * how long to wait is the waiter's. */
 void pool_wait(struct pool *pool, struct pool_waiter *waiter);
 
 /** Fine when not waiting. */

@@ -171,6 +171,7 @@ struct service_settings {
 	enum multiplex multiplex;
 	long carriers;      /* client: h2 carriers to a target, per worker */
 	bool delay;         /* client: open none before the first stream */
+	double fresh_for;   /* client: of h2 carriers, for new streams; 0: any */
 	double max_age;     /* client: of h2 carriers; 0: any */
 	long stream_window; /* both: of h2 carriers, MiB */
 	double keepalive;   /* both, and the next */

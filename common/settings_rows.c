@@ -960,6 +960,18 @@ static const struct option rows[] = {
 	    "its way to this end, or wait here for its program. More than TCP takes at "
 	    "the other end, or in the router, gains nothing",
     },
+    {.name = "freshFor",
+	.type = OPTION_SECONDS,
+	.roles = OPTION_CLIENT,
+	.offset = OPTION_AT(service_settings, fresh_for, double),
+	.fallback = {"5", NULL},
+	.min = 0,
+	.max = 86400,
+	.help =
+	    "With multiplex, new streams leave a TLS connection that is this old for a "
+	    "new one, so that they go where the router sends connections by now; the "
+	    "old one keeps its streams to their end. It is opened when a stream "
+	    "comes, and resumes a session. 0: only maxAge counts"},
     {
 	.name = "maxAge",
 	.type = OPTION_SECONDS,
@@ -968,9 +980,10 @@ static const struct option rows[] = {
 	.fallback = {"3600", NULL},
 	.min = 0,
 	.max = 31536000,
-	.help = "With multiplex, open a new TLS connection in place of one that is this "
-		"old, give or take a tenth; the old one keeps its streams to their end, "
-		"and takes no more. 0: never",
+	.help =
+	    "With multiplex, open a new TLS connection in place of one that is this "
+	    "old, give or take a tenth, also while no stream comes; the old one keeps "
+	    "its streams to their end. 0: never",
     },
     {
 	.name = "keepalive",

@@ -167,7 +167,7 @@ begin_h2(struct incoming *in, struct link *link)
 		forget(in);
 		return;
 	}
-	carrier = carrier_h2_new(link, &carrier_events, in);
+	carrier = carrier_h2_new(link, LOG_LEVEL_INFO, &carrier_events, in);
 	worker_release(in->worker); /* its streams are what counts */
 	if (carrier == NULL) {
 		worker_release_carrier(in->worker);

@@ -240,7 +240,7 @@ on_opened(void *owner, struct link *link)
 	struct play *p = owner;
 
 	p->begun++;
-	p->carrier = carrier_h2_new(link, &carrier_events, p);
+	p->carrier = carrier_h2_new(link, LOG_LEVEL_INFO, &carrier_events, p);
 	MUST(p->carrier != NULL);
 	carrier_h2_set_keepalive(p->carrier, 30, 10);
 }

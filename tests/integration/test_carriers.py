@@ -4,13 +4,16 @@ the old one when it is renewed, or when its pod drains."""
 import contextlib
 import signal
 import threading
+import time
 
 import pytest
 
+from harness import waiting
 from harness.certificates import HOST
-from harness.pairs import Pair, openssl_server, routeport_server
-from harness.programs import Ending, legacy_program, listen
+from harness.pairs import Pair, Stream, openssl_server, routeport_client, routeport_server
+from harness.programs import App, Ending, legacy_program, listen
 from harness.relay import Relay
+from harness.router import Route
 from harness.talks import WORDS, echo
 
 KINDS = ["h2"]
@@ -130,7 +133,6 @@ def test_old_one_is_renewed_and_keeps_its_streams(make_pair):
     old = pair.open()
     echo(old)
     pair.client.process.wait_line("event=carrier-open", 2)
-    pair.client.process.wait_line("event=carrier service=svc from=open to=draining")
     young = pair.open()
     echo(old)
     echo(young)
@@ -139,6 +141,48 @@ def test_old_one_is_renewed_and_keeps_its_streams(make_pair):
     old.other.finish()
     pair.client.process.wait_line("event=carrier-end why=finished")
     echo(young)
+
+
+def visit(pair, *apps):
+    """A stream there and back.  Says which of the apps had it."""
+    program = pair.dial()
+    program.send(WORDS)
+    waiting.until(lambda: any(app.has_visitor() for app in apps), "an app has a visitor")
+    (app,) = [app for app in apps if app.has_visitor()]
+    stream = Stream(program, app.accept(), pair.client, pair.server)
+    assert stream.other.receive(len(WORDS)) == WORDS
+    return app, stream
+
+
+def test_new_streams_go_where_the_router_sends_them_now(
+    place, make_router, app, start_client, start_server, pod_port
+):
+    """The old pod lives, and its streams with it; it has only left the route."""
+    other_port = place.ports.reserve()
+    router = make_router({HOST: [pod_port]})
+    pair = Pair(start_client(router.port, freshFor=0.3), start_server(app.address), app)
+    with contextlib.closing(App(place.ports.reserve())) as other:
+        routeport_server(place, other.address, port=other_port)
+        _, old = visit(pair, app, other)
+        router.reload({HOST: [other_port]})
+        waiting.until(lambda: visit(pair, app, other)[0] is other, "the other pod has a stream")
+        assert [visit(pair, app, other)[0] for _ in range(5)] == [other] * 5
+        echo(old)
+
+
+@pytest.mark.parametrize("limit", ["concurrent_tcp", "rate_tcp"])
+def test_limits_of_the_route_that_carriers_pass_stay_passed(place, make_router, start_server, app, pod_port, limit):
+    """A dial for freshness is refused, and no stream notices."""
+    router = make_router({HOST: Route([pod_port], **{limit: {"concurrent_tcp": 4, "rate_tcp": 3}[limit]})})
+    client = routeport_client(place, router.port, workers=2, multiplex="auto", freshFor=0.5)
+    pair = Pair(client, start_server(app.address), app)
+    began, kept = time.monotonic(), []
+    while time.monotonic() - began < 5:
+        kept.append(visit(pair, app)[1])
+        time.sleep(0.1)
+    client.process.wait_line("event=carrier-not-renewed .*why=no-pod")
+    for stream in kept:
+        echo(stream, b"words")
 
 
 def test_new_streams_leave_a_pod_that_drains(place, make_router, app, start_client, start_server, pod_port):

@@ -250,7 +250,7 @@ on_opened(void *owner, struct link *link)
 {
 	struct side *side = owner;
 
-	side->carrier = carrier_h2_new(link, &carrier_events, side);
+	side->carrier = carrier_h2_new(link, LOG_LEVEL_INFO, &carrier_events, side);
 	ck_assert_ptr_nonnull(side->carrier);
 }
 

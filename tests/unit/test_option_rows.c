@@ -116,6 +116,7 @@ static const struct row_case {
     {"carriers", ROLE_CLIENT, NULL, "64", "64", "0", "carriers takes 1 to 64"},
     {"delay", ROLE_CLIENT, NULL, "yes", "yes", "5", "delay takes yes, no"},
     {"streamWindow", ROLE_CLIENT, NULL, "16", "16", "0", "takes 1 to 1024 MiB"},
+    {"freshFor", ROLE_CLIENT, NULL, "0.5", "0.5", "-1", "freshFor takes 0 to 86400"},
     {"maxAge", ROLE_CLIENT, NULL, "0", "0", "never", "maxAge takes 0 to 31536000"},
     {"keepalive", ROLE_CLIENT, NULL, "5", "5", "0.5", "keepalive takes 1 to 3600"},
     {"keepaliveTimeout", ROLE_CLIENT, NULL, "5", "5", "0", "takes 1 to 3600 seconds"},

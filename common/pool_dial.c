@@ -1,0 +1,299 @@
+#include "common/pool_inside.h"
+
+#include "common/approach.h"
+#include "common/log.h"
+#include "common/machine.h"
+
+/* Seconds between two dials that nobody waits for; doubling. */
+static const double retry_first = 1, retry_last = 60;
+
+/* Seconds that those who wait have for a dial before there is another one: what it leads
+ * to may hang, and all of them with it. */
+static const double patience = 1;
+
+bool
+pool_is_dialling(const struct pool *p)
+{
+	for (int i = 0; i < POOL_DIALS; i++)
+		if (p->dials[i].approach != NULL)
+			return true;
+	return false;
+}
+
+bool
+pool_is_dial_young(const struct pool *p)
+{
+	return pool_is_dialling(p) && ev_is_active(&p->patience);
+}
+
+/* ---- not too many ---------------------------------------------------------------- */
+
+/* While there are carriers, whatever streams and far ends do is no loop of handshakes. */
+static bool
+take_credit(struct pool *p)
+{
+	double now = reactor_now();
+
+	p->credit += now - p->counted_at;
+	p->counted_at = now;
+	if (p->credit > POOL_DIALS_IN_A_ROW)
+		p->credit = POOL_DIALS_IN_A_ROW;
+	if (p->credit < 1)
+		return false;
+	p->credit -= 1;
+	return true;
+}
+
+static bool
+is_due(const struct pool_backoff *b)
+{
+	return reactor_now() >= b->after;
+}
+
+static void
+put_off(struct pool_backoff *b, double most)
+{
+	b->after = reactor_now() + machine_jitter(b->next, 0.25);
+	b->next = b->next * 2 < most ? b->next * 2 : most;
+}
+
+static void
+reset(struct pool_backoff *b)
+{
+	*b = (struct pool_backoff){.next = retry_first};
+}
+
+/* ---- who waits ------------------------------------------------------------------- */
+
+/* Those who wait are dialled for again only in a while. */
+static void
+be_patient(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->patience);
+	ev_timer_set(&p->patience, patience, 0);
+	ev_timer_start(p->set->reactor->loop, &p->patience);
+}
+
+void
+pool_dial_for_waiters(struct pool *p)
+{
+	long doubtful = p->waiting > 0 ? pool_ask_doubtful(p) : 0;
+
+	if (p->waiting == 0 || ev_is_active(&p->patience))
+		return;
+	if (doubtful > 0)
+		be_patient(p);
+	else if (p->count < p->service->settings->carriers)
+		pool_dial(p, POOL_NEEDED);
+}
+
+/* The dial takes long: a stale carrier will do, and there may be another dial. */
+static void
+on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct pool *p = timer->data;
+
+	(void)loop;
+	(void)events;
+	pool_serve(p);
+	if (pool_is_dialling(p) && p->hedged)
+		return; /* two are enough to tell those who wait why they fail */
+	if (p->waiting > 0 &&
+	    p->count - pool_ask_doubtful(p) < p->service->settings->carriers)
+		pool_dial(p, POOL_NEEDED);
+}
+
+/* ---- of our own accord ----------------------------------------------------------- */
+
+void
+pool_keep_one(struct pool *p)
+{
+	struct ev_loop *loop = p->set->reactor->loop;
+
+	if (!p->keep || p->set->draining || p->count > 0 || pool_is_dialling(p) ||
+	    ev_is_active(&p->retry) || !target_may_h2(p->target))
+		return;
+	ev_timer_set(&p->retry, machine_jitter(p->retry_in, 0.25), 0);
+	ev_timer_start(loop, &p->retry);
+	p->retry_in = p->retry_in * 2 < retry_last ? p->retry_in * 2 : retry_last;
+}
+
+static void
+on_retry(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct pool *p = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (p->count == 0 && !p->set->draining)
+		pool_dial(p, POOL_NEEDED);
+	pool_keep_one(p);
+}
+
+void
+pool_renew(struct pool *p)
+{
+	enum pool_why why;
+
+	if (p->leaving || pool_is_dialling(p) || !is_due(&p->renewal) ||
+	    !pool_is_stale(p, &why))
+		return;
+	pool_ask_doubtful(p);
+	pool_dial(p, why);
+}
+
+/* ---- a dial's end ---------------------------------------------------------------- */
+
+static void
+cancel_all(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->patience);
+	for (int i = 0; i < POOL_DIALS; i++) {
+		approach_cancel(p->dials[i].approach);
+		p->dials[i].approach = NULL;
+	}
+}
+
+/* While there are carriers that live it changes nothing; the next time is later. */
+static void
+go_on_without(struct pool *p, enum reason reason, const char *detail)
+{
+	char text[LOG_QUOTE_SIZE];
+
+	put_off(&p->renewal, retry_last);
+	log_debug("event=carrier-not-renewed service=%s target=%s why=%s next=%.1f "
+		  "detail=%s",
+	    p->service->settings->name, p->target->text, reason_word(reason),
+	    p->renewal.after - reactor_now(),
+	    log_quote(detail != NULL ? detail : reason_text(reason), text));
+	pool_serve(p);
+}
+
+static void
+dial_failed(struct pool *p, enum reason reason, const char *detail)
+{
+	if (pool_has_live(p)) {
+		go_on_without(p, reason, detail);
+	} else if (reason == REASON_NO_PROTOCOL &&
+		   p->service->settings->multiplex == MULTIPLEX_AUTO) {
+		pool_tell_raw(p, NULL);
+		return;
+	} else if (!pool_has_any(p) && !pool_is_dialling(p)) {
+		pool_fail_waiters(p, reason, detail);
+	}
+	if (p->waiting > 0 && !ev_is_active(&p->patience))
+		be_patient(p);
+	pool_keep_one(p);
+}
+
+/* Those who wait may have it, and when the program is told to stop nobody else. */
+static void
+use_carrier(struct pool *p, struct link *link, enum pool_why why)
+{
+	struct pooled *c = pool_add(p, link, why);
+
+	if (c == NULL) {
+		dial_failed(p, REASON_NO_MEMORY, NULL);
+		return;
+	}
+	p->retry_in = retry_first;
+	reset(&p->renewal);
+	pool_serve(p);
+	if (p->leaving)
+		pool_drain(c);
+}
+
+static void
+on_link_opened(void *owner, struct link *link)
+{
+	struct pool_dial *d = owner;
+	struct pool *p = d->pool;
+
+	d->approach = NULL;
+	cancel_all(p); /* of a slower one nobody has need */
+	target_rouse(p->target, reactor_now());
+	if (tls_is_h2(&link->tls)) {
+		use_carrier(p, link, d->why);
+	} else if (p->service->settings->multiplex == MULTIPLEX_AUTO &&
+		   !pool_has_live(p)) {
+		pool_tell_raw(p, link);
+	} else {
+		link_close(link, true);
+		dial_failed(p, REASON_NO_PROTOCOL,
+		    "multiplex = yes, or h2 carriers are open, but the far end does not "
+		    "select " TLS_PROTOCOL_H2);
+	}
+	pool_reap_unused(p);
+}
+
+static void
+on_link_failed(void *owner, enum reason reason, const char *detail)
+{
+	struct pool_dial *d = owner;
+	struct pool *p = d->pool;
+
+	d->approach = NULL;
+	dial_failed(p, reason, detail);
+	pool_reap_unused(p);
+}
+
+static const struct link_events link_events = {
+    .opened = on_link_opened,
+    .failed = on_link_failed,
+};
+
+/* Out of memory is told by the retry timer, from the loop. */
+void
+pool_dial(struct pool *p, enum pool_why why)
+{
+	struct ev_loop *loop = p->set->reactor->loop;
+	struct pool_dial *d = p->dials;
+
+	while (d->approach != NULL)
+		if (++d == p->dials + POOL_DIALS)
+			return;
+	be_patient(p);
+	if (pool_has_any(p) && !take_credit(p))
+		return;
+	ev_timer_stop(loop, &p->retry);
+	p->hedged = pool_is_dialling(p);
+	d->why = why;
+	d->approach = approach_start(p->set->links, p->set->resolver, p->service,
+	    p->target, p->service->settings->timeout_connect, &link_events, d);
+	if (d->approach == NULL && !pool_is_dialling(p)) {
+		ev_timer_set(&p->retry, retry_first, 0);
+		ev_timer_start(loop, &p->retry);
+	}
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+void
+pool_dials_init(struct pool *p)
+{
+	p->retry_in = retry_first;
+	reset(&p->renewal);
+	p->credit = POOL_DIALS_IN_A_ROW;
+	p->counted_at = reactor_now();
+	for (int i = 0; i < POOL_DIALS; i++)
+		p->dials[i].pool = p;
+	ev_init(&p->patience, on_patience);
+	p->patience.data = p;
+	ev_init(&p->retry, on_retry);
+	p->retry.data = p;
+}
+
+void
+pool_dials_cancel(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->retry);
+	if (p->waiting == 0)
+		cancel_all(p);
+}
+
+void
+pool_dials_clear(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->retry);
+	cancel_all(p);
+}
