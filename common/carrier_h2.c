@@ -430,6 +430,12 @@ carrier_h2_load(const struct carrier_h2 *c)
 	return c->channel_count;
 }
 
+uint64_t
+carrier_h2_instance(const struct carrier_h2 *c)
+{
+	return c->instance;
+}
+
 double
 carrier_h2_opened(const struct carrier_h2 *c)
 {

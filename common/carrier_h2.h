@@ -94,6 +94,10 @@ void carrier_h2_drain(struct carrier_h2 *carrier);
  * logged at debug.  Until then it still takes new ones. */
 void carrier_h2_relieve(struct carrier_h2 *carrier);
 
+/** Client: which process of a server is at the far end: a number that no other one has,
+ * in all likelihood.  0: it does not say, or has not yet. */
+uint64_t carrier_h2_instance(const struct carrier_h2 *carrier);
+
 /** Since when it has been open, by reactor_now(). */
 double carrier_h2_opened(const struct carrier_h2 *carrier);
 

@@ -47,6 +47,12 @@ enum {
 	H2_RECORDS = 1 << 22,    /* under one key */
 	H2_AUTHORITY_SIZE = 300,
 	H2_FAULT_SIZE = 160,
+
+	/* Of the experimental ranges (RFC 9113, 11.3 and 7): others ignore the first two,
+	 * and take the last for any error. */
+	H2_SETTING_INSTANCE_HIGH = 0xf2a1, /* of 64 random bits of the server's process */
+	H2_SETTING_INSTANCE_LOW = 0xf2a2,
+	H2_CODE_STOPPED = 0xf2a0, /* RST_STREAM: its end's drain was over */
 };
 
 /** Bytes of a channel among those just received, not copied yet. */
@@ -177,6 +183,7 @@ struct carrier_h2 {
 	/* coming in */
 	struct h2_turn *turn; /* NULL outside of one */
 	bool settings_came;
+	uint64_t instance; /* that they told of; 0: none */
 	bool goaway_came;
 	double heard; /* when a byte came last */
 	uint64_t bytes_in;

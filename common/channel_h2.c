@@ -134,7 +134,8 @@ static uint32_t
 reset_code(const struct channel_h2 *ch)
 {
 	if (ch->verdict == H2_ACCEPTED)
-		return NGHTTP2_CONNECT_ERROR;
+		return ch->carrier->links->phase == LINK_SET_CUTS ? H2_CODE_STOPPED
+								  : NGHTTP2_CONNECT_ERROR;
 	if (ch->carrier->server && ch->taken == 0)
 		return NGHTTP2_REFUSED_STREAM;
 	return ch->carrier->server ? NGHTTP2_CONNECT_ERROR : NGHTTP2_CANCEL;
@@ -204,6 +205,16 @@ static const struct endpoint_ops endpoint_ops = {
 
 /* ---- opening and ending ---------------------------------------------------------- */
 
+/* The app of a pod that ends goes first.  To the client that is no app that is down, but
+ * one that there soon is in another pod. */
+static enum reason
+reason_to_tell(const struct carrier_h2 *c, enum reason reason)
+{
+	return reason == REASON_APP_UNREACHABLE && c->links->phase != LINK_SET_SERVES
+		   ? REASON_STOPPED
+		   : reason;
+}
+
 static void
 h2_answer(struct channel *channel, enum reason reason, const char *detail)
 {
@@ -216,7 +227,7 @@ h2_answer(struct channel *channel, enum reason reason, const char *detail)
 	else if (reason == REASON_NONE)
 		session_h2_accept(ch);
 	else
-		session_h2_refuse(ch, reason, detail);
+		session_h2_refuse(ch, reason_to_tell(ch->carrier, reason), detail);
 	output_h2_pump(ch->carrier);
 }
 
@@ -338,6 +349,8 @@ channel_h2_break(struct channel_h2 *ch, enum reason reason, const char *detail)
 static enum reason
 reason_of_close(const struct channel_h2 *ch, uint32_t code)
 {
+	if (code == H2_CODE_STOPPED && ch->verdict == H2_ACCEPTED)
+		return REASON_STOPPED;
 	if (code != NGHTTP2_REFUSED_STREAM || ch->verdict != H2_PENDING)
 		return REASON_FAR_RESET;
 	return ch->carrier->goaway_came ? REASON_STOPPED : REASON_FULL;
@@ -354,7 +367,8 @@ channel_h2_closed(struct channel_h2 *ch, uint32_t code)
 		return;
 	if (c->server || ch->verdict != H2_REFUSED) {
 		ch->refused_late = code == NGHTTP2_REFUSED_STREAM;
-		channel_h2_break(
-		    ch, reason_of_close(ch, code), nghttp2_http2_strerror(code));
+		channel_h2_break(ch, reason_of_close(ch, code),
+		    code == H2_CODE_STOPPED ? "the far end's drain is over"
+					    : nghttp2_http2_strerror(code));
 	}
 }

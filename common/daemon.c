@@ -45,6 +45,7 @@ make_workers(struct daemon *d, struct err *e)
 	    .plan = d->plan,
 	    .most = daemon_max_connections(d->settings, d->worker_count),
 	    .windows = &d->windows,
+	    .instance = (uint64_t)machine_random() << 1 | 1,
 	    .in_turn = d->program->in_turn,
 	    .waits_when_full = d->program->waits_when_full,
 	    .arrival = d->program->arrival,
@@ -139,6 +140,17 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 		ev_break(loop, EVBREAK_ALL);
 }
 
+/* Go on accepting, for the router hears late; who is here already goes elsewhere. */
+static void
+linger(struct daemon *d)
+{
+	if (d->program->role == ROLE_SERVER)
+		for (size_t i = 0; i < d->worker_count; i++)
+			worker_linger(d->workers[i]);
+	ev_timer_set(&d->limit, d->settings->timeout_linger, 0);
+	ev_timer_start(d->loop, &d->limit);
+}
+
 /* Linger, then drain.  A second signal does not wait. */
 static void
 on_stop(struct ev_loop *loop, ev_signal *signal, int events)
@@ -156,12 +168,10 @@ on_stop(struct ev_loop *loop, ev_signal *signal, int events)
 	log_info("event=stop signal=%d linger=%.0f", signal->signum,
 	    d->settings->timeout_linger);
 	ev_timer_stop(loop, &d->look);
-	if (d->settings->timeout_linger <= 0) {
+	if (d->settings->timeout_linger <= 0)
 		drain(d);
-		return;
-	}
-	ev_timer_set(&d->limit, d->settings->timeout_linger, 0);
-	ev_timer_start(loop, &d->limit);
+	else
+		linger(d);
 }
 
 /* One follows another plan, or has drained; when all have, there is nothing left to wait

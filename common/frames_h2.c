@@ -200,8 +200,24 @@ take_end(struct channel_h2 *ch)
 
 /* ---- other frames ---------------------------------------------------------------- */
 
+/* Who the far end is, if it is a server that says so. */
 static void
-take_settings(struct carrier_h2 *c, bool ack)
+take_instance(struct carrier_h2 *c, const nghttp2_settings *settings)
+{
+	uint64_t high = 0, low = 0;
+
+	for (size_t i = 0; i < settings->niv; i++) {
+		if (settings->iv[i].settings_id == H2_SETTING_INSTANCE_HIGH)
+			high = settings->iv[i].value;
+		else if (settings->iv[i].settings_id == H2_SETTING_INSTANCE_LOW)
+			low = settings->iv[i].value;
+	}
+	if (!c->server && !c->settings_came)
+		c->instance = high << 32 | low;
+}
+
+static void
+take_settings(struct carrier_h2 *c, const nghttp2_settings *settings, bool ack)
 {
 	struct channel_h2 *ch;
 
@@ -212,6 +228,7 @@ take_settings(struct carrier_h2 *c, bool ack)
 		session_h2_measure(c, c->heard); /* its answer has less to wait for */
 		return;
 	}
+	take_instance(c, settings);
 	c->settings_came = true;
 	LIST_FOREACH (ch, &c->channels, entry) /* their windows may have changed */
 		channel_h2_feed(ch);
@@ -279,7 +296,7 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_d
 	case NGHTTP2_DATA:
 		return take_data(c, ch, frame);
 	case NGHTTP2_SETTINGS:
-		take_settings(c, ack);
+		take_settings(c, &frame->settings, ack);
 		return ack ? 0 : count(c, LIMIT_SETTINGS, 1);
 	case NGHTTP2_PING:
 		if (!ack)

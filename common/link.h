@@ -39,11 +39,20 @@ enum link_progress {
 	LINK_PROGRESS_COUNT,
 };
 
+/** What its worker is about to do. */
+enum link_set_phase {
+	LINK_SET_SERVES,
+	LINK_SET_ENDS, /* told to stop: it lingers or drains */
+	LINK_SET_CUTS, /* what is still open is cut off */
+};
+
 /** All links of a worker, so that it can wait for them and end them. */
 struct link_set {
 	struct reactor *reactor;
 	struct resolver *resolver; /* to ask OCSP responders; NULL: none is asked */
 	struct budget *windows;    /* of h2 carriers; shared by all workers */
+	uint64_t instance;         /* of a server's process, for its clients; 0: none */
+	enum link_set_phase phase;
 	LIST_HEAD(, link) links;
 	size_t count; /* of them, and of those who hold the set */
 	TAILQ_HEAD(link_queue, link) strangers[LINK_PROGRESS_COUNT];

@@ -14,6 +14,7 @@
 /** In order of urgency. */
 enum order {
 	ORDER_NONE,
+	ORDER_LINGER,
 	ORDER_DRAIN,
 	ORDER_STOP
 };

@@ -125,18 +125,25 @@ make_options(void)
 static bool
 submit_settings(struct carrier_h2 *c)
 {
-	static const nghttp2_settings_entry entries[] = {
+	uint64_t instance = c->links->instance;
+	nghttp2_settings_entry entries[8] = {
 	    {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, H2_HEADER_TABLE},
 	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_WINDOW},
 	    {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, H2_FRAME},
 	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, H2_HEADER_LIST},
 	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, H2_STREAMS},
-	    {NGHTTP2_SETTINGS_ENABLE_PUSH, 0}, /* a client's only */
 	};
-	size_t n = sizeof(entries) / sizeof(entries[0]);
+	size_t n = 5;
 
-	return nghttp2_submit_settings(
-		   c->session, NGHTTP2_FLAG_NONE, entries, c->server ? n - 1 : n) == 0 &&
+	if (!c->server) {
+		entries[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
+	} else if (instance != 0) {
+		entries[n++] = (nghttp2_settings_entry){
+		    H2_SETTING_INSTANCE_HIGH, (uint32_t)(instance >> 32)};
+		entries[n++] =
+		    (nghttp2_settings_entry){H2_SETTING_INSTANCE_LOW, (uint32_t)instance};
+	}
+	return nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, entries, n) == 0 &&
 	       nghttp2_session_set_local_window_size(
 		   c->session, NGHTTP2_FLAG_NONE, 0, H2_CONNECTION_WINDOW) == 0;
 }

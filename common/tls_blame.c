@@ -96,6 +96,7 @@ static void
 blame_alert(struct tls *t, int alert)
 {
 	const char *text = alert_text(alert);
+	bool ours = alert == SSL_AD_DECODE_ERROR; /* tls_abort() has no other */
 
 	t->alerted = true;
 	if (is_about_psk(t, alert))
@@ -117,11 +118,13 @@ blame_alert(struct tls *t, int alert)
 		    t, REASON_TLS_FAILED, "the far end refused the handshake: %s", text);
 	else if (alert == SSL_AD_UNEXPECTED_MESSAGE && t->updates_sent > 0)
 		blame_overrun(t, text);
+	else if (ours && (t->read_bytes || SSL_is_server(t->ssl)))
+		tls_blame(t, REASON_FAR_RESET, "the far end cut the stream");
 	else if (!t->read_bytes && !SSL_is_server(t->ssl))
 		tls_blame(t, REASON_FAR_RESET,
-		    "the far end aborted the stream before its first byte (%s); the "
+		    "the far end aborted the stream before its first byte%s%s%s; the "
 		    "server's log says why: often its app cannot be reached",
-		    text);
+		    ours ? "" : " (", ours ? "" : text, ours ? "" : ")");
 	else
 		tls_blame(
 		    t, REASON_FAR_RESET, "the far end aborted the stream (%s)", text);

@@ -51,7 +51,7 @@ struct worker {
 static void
 leave_when_empty(struct worker *w)
 {
-	if (w->order != ORDER_NONE && w->streams.count == 0 && w->links.count == 0 &&
+	if (w->order >= ORDER_DRAIN && w->streams.count == 0 && w->links.count == 0 &&
 	    atomic_load(&w->load) == 0)
 		ev_break(w->loop, EVBREAK_ALL);
 }
@@ -112,6 +112,12 @@ obey(struct worker *w, enum order order)
 {
 	if (order <= w->order)
 		return;
+	w->links.phase = order == ORDER_STOP ? LINK_SET_CUTS : LINK_SET_ENDS;
+	if (order == ORDER_LINGER) {
+		w->order = order;
+		link_set_drain(&w->links, NULL, NULL);
+		return;
+	}
 	listener_list_drain(&w->listeners);
 	listener_list_clear(&w->listeners);
 	w->order = order;
@@ -179,7 +185,7 @@ follow(struct worker *w, struct plan *plan)
 	plan_release(w->plan);
 	w->plan = plan;
 	limit_handshakes(w);
-	if (w->order != ORDER_NONE)
+	if (w->order >= ORDER_DRAIN)
 		return;
 	if (!listener_list_follow(
 		&w->listeners, w->loop, plan, w->index, &listener_events, w))
@@ -374,6 +380,7 @@ connect_rooms(struct worker *w, unsigned long index)
 	w->links.resolver = w->resolver;
 	w->links.emptied = on_emptied;
 	w->links.owner = w;
+	w->links.instance = w->setup->instance;
 	w->pools = (struct pool_set){
 	    .reactor = &w->reactor,
 	    .resolver = w->resolver,
@@ -460,6 +467,12 @@ worker_follows(const struct worker *w, unsigned long number)
 }
 
 void
+worker_linger(struct worker *w)
+{
+	mailbox_post_order(&w->mailbox, ORDER_LINGER);
+}
+
+void
 worker_drain(struct worker *w)
 {
 	mailbox_post_order(&w->mailbox, ORDER_DRAIN);
@@ -500,7 +513,7 @@ worker_streams(struct worker *w)
 bool
 worker_is_draining(const struct worker *w)
 {
-	return w->order != ORDER_NONE;
+	return w->order >= ORDER_DRAIN;
 }
 
 const struct plan *

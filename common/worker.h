@@ -31,6 +31,7 @@ struct worker_setup {
 	atomic_long
 	    carriers; /* of the server, with many streams; as many at most again */
 	struct budget *windows; /* of their h2 carriers */
+	uint64_t instance;      /* of this process, for the far ends; 0: it has none */
 	/** A connection goes to the worker whose turn it is, for it may stand for many
 	 * streams; else it stays with the one that accepted it. */
 	bool in_turn;
@@ -58,6 +59,10 @@ void worker_follow(struct worker *worker, struct plan *plan);
 /** Does it follow the plan of that @number or a later one?  True of one that has ended.
  */
 bool worker_follows(const struct worker *worker, unsigned long number);
+
+/** The program is told to stop, and still accepts: h2 carriers of before are told to take
+ * new streams elsewhere, which may lead them here again.  For the server. */
+void worker_linger(struct worker *worker);
 
 /** Accept nothing more; end when the last connection has. */
 void worker_drain(struct worker *worker);

@@ -529,7 +529,7 @@ def test_streams_go_on_while_an_end_drains(make_pair, stops):
     stream.expect_close(one="finished", other="finished")
 
 
-def test_streams_that_outlive_the_drain_are_reset(make_pair, stops):
+def test_streams_that_outlive_the_drain_are_reset(make_pair, stops, kind):
     stream = survivor(make_pair(TIMEOUTdrain=1), stops)
     stream.one.send(WORDS)
     assert stream.other.receive(len(WORDS)) == WORDS
@@ -537,7 +537,8 @@ def test_streams_that_outlive_the_drain_are_reset(make_pair, stops):
     assert stream.one.receive_to_end() == (b"", Ending.RST)
     assert stream.other.receive_to_end() == (b"", Ending.RST)
     assert stream.one_end.process.wait_exit(limit=5) == 0
-    stream.expect_close(one="stopped", other="far-reset")
+    _, other = stream.expect_close(one="stopped", other="stopped" if kind == "h2" else "far-reset")
+    assert other["detail"] == ("the far end's drain is over" if kind == "h2" else "the far end cut the stream")
 
 
 def test_stream_that_begins_when_all_are_cut_is_cut_too(start_client, start_server, router, app, certificates):

@@ -2,12 +2,13 @@
 
 import contextlib
 import signal
+import struct
 
 import pytest
 
 from harness.certificates import HOST
 from harness.h2_meeting import Pod, meet_client, meet_server, start_client, start_server
-from harness.h2_peer import CANCEL, CONNECT_ERROR, DATA, GOAWAY, NO_ERROR, PRIORITY, REFUSED_STREAM, RST_STREAM, SETTINGS
+from harness.h2_peer import ACK, CANCEL, CONNECT_ERROR, DATA, GOAWAY, NO_ERROR, PRIORITY, REFUSED_STREAM, RST_STREAM, SETTINGS
 from harness.h2_peer import frame, h2_client, number, setting
 from harness.programs import Ending, legacy_program, random_bytes
 
@@ -366,6 +367,43 @@ def test_drained_server_lets_its_streams_finish(peer, app, server):
     peer.wait_lost()
     peer.end_with_fin()
     assert server.process.wait_exit() == 0
+
+
+def test_server_that_lingers_tells_at_once_who_is_there_and_serves_who_comes(place, app, pod_port, certificates, router):
+    server = start_server(place, app, pod_port, TIMEOUTlinger=2, TIMEOUTdrain=20)
+    before = h2_client(certificates, router.port)
+    before.ping()
+    server.process.send_signal(signal.SIGTERM)
+    before.until(lambda: before.counts[GOAWAY] >= 2, "it was told")
+    after = h2_client(certificates, router.port)
+    stream = after.connect()
+    visitor = app.accept()
+    assert stream.wait_answer() == {":status": "200"}
+    echo(stream, visitor)
+    app.close()
+    refused = after.connect().wait_answer()
+    assert refused[":status"] == "503"
+    assert refused["routeport-error"].startswith("stopped: ")
+    assert after.counts[GOAWAY] == 0
+    after.until(lambda: after.counts[GOAWAY] == 2, "the linger is over")
+    echo(stream, visitor)
+
+
+def test_server_tells_which_process_it_is(place, app, pod_port, certificates, router):
+    def instance():
+        peer = h2_client(certificates, router.port)
+        peer.ping()
+        (first,) = [payload for kind, flags, _, payload in peer.frames if kind == SETTINGS and not flags & ACK]
+        told = dict(struct.iter_unpack("!HI", first))
+        return told[0xF2A1], told[0xF2A2]
+
+    server = start_server(place, app, pod_port)
+    one = instance()
+    assert one != (0, 0)
+    assert instance() == one
+    server.process.stop()
+    start_server(place, app, pod_port)
+    assert instance() != one
 
 
 # Our client

@@ -412,7 +412,7 @@ START_TEST(an_abort_is_an_alert_behind_the_bytes_and_never_a_clean_end)
 		tls_finish(&s.client);
 		ck_assert(!s.client.finished);
 		ck_assert_int_eq(take(&s.server, "last"), TLS_BROKEN);
-		expect_words(&s.server, REASON_FAR_RESET, "aborted the stream");
+		expect_words(&s.server, REASON_FAR_RESET, "cut the stream");
 		ck_assert(s.server.alerted && !s.server.eof);
 		ck_assert_int_eq(take(&s.server, ""), TLS_BROKEN);
 		ck_assert_int_eq(SSL_get_shutdown(s.client.ssl) & SSL_SENT_SHUTDOWN, 0);
@@ -481,7 +481,7 @@ START_TEST(an_abort_waits_its_turn_behind_kept_bytes)
 		tls_flush(&s.client);
 	}
 	ck_assert_uint_eq(got, given);
-	expect_words(&s.server, REASON_FAR_RESET, "aborted the stream");
+	expect_words(&s.server, REASON_FAR_RESET, "cut the stream");
 	scene_clear(&s);
 }
 END_TEST
