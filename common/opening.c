@@ -13,6 +13,23 @@ enum {
 	FIRST_BYTES = 64 * 1024,
 	/* Carriers of one target that may turn a stream away. */
 	MOST_TRIES = 4,
+	/* Times that one far end may refuse a stream. */
+	MOST_REFUSALS = 3,
+	/* Far ends that are told apart. */
+	FAR_ENDS = 8,
+};
+
+/* Seconds for which a stream that was refused looks for a far end that does not. */
+static const double look_for = 1;
+
+/* The far ends that refused a stream. */
+struct refusals {
+	enum reason reason; /* of the last; NONE: it was not refused */
+	char *words;        /* the same, from the far end; perhaps NULL */
+	int count;
+	double since;               /* of the first, by reactor_now() */
+	uint64_t by[FAR_ENDS];      /* their instances, */
+	unsigned char of[FAR_ENDS]; /* and how often each */
 };
 
 struct opening {
@@ -26,10 +43,12 @@ struct opening {
 	int tries; /* of this target's carriers */
 
 	/* What is under way, one at a time: */
-	struct dial *dial;         /* to the app */
-	struct approach *approach; /* to a raw link */
-	struct pool_waiter waiter; /* for an h2 carrier */
-	struct channel *channel;   /* asked, not answered */
+	struct dial *dial;          /* to the app */
+	struct approach *approach;  /* to a raw link */
+	struct pool_waiter waiter;  /* for an h2 carrier */
+	struct channel *channel;    /* asked, not answered, */
+	struct carrier_h2 *carrier; /* on that one */
+	struct refusals refusals;   /* of this target's far ends */
 
 	ev_timer limit;   /* of waiting for a carrier and an answer */
 	struct buf first; /* the program's first bytes */
@@ -79,9 +98,17 @@ stop(struct opening *o)
 }
 
 static void
+forget_refusals(struct opening *o)
+{
+	free(o->refusals.words);
+	o->refusals = (struct refusals){.reason = REASON_NONE};
+}
+
+static void
 discard(struct opening *o)
 {
 	attempts_clear(&o->attempts);
+	forget_refusals(o);
 	free(o);
 }
 
@@ -229,6 +256,74 @@ dial_raw(struct opening *o)
 	return o->approach != NULL;
 }
 
+/* ---- refusals -------------------------------------------------------------------- */
+
+/* May another far end think otherwise? */
+static bool
+is_tried_on(enum reason reason)
+{
+	return reason == REASON_APP_UNREACHABLE || reason == REASON_FULL ||
+	       reason == REASON_NO_MEMORY || reason == REASON_STOPPED;
+}
+
+/* Another pod is soon there for one that says that it ends: that is worth waiting for. */
+static bool
+is_stopping(const struct opening *o)
+{
+	return o->refusals.reason == REASON_STOPPED;
+}
+
+static struct pool *
+pool_of_target(const struct opening *o)
+{
+	return pool_of(o->dialer->pools, o->service, target_of(o));
+}
+
+/* Far ends that do not say who they are, are one. */
+static void
+note_refusal(struct opening *o, enum reason reason, const char *detail)
+{
+	struct refusals *r = &o->refusals;
+	uint64_t instance = carrier_h2_instance(o->carrier);
+	int i = 0;
+
+	pool_note_answer(pool_of_target(o), o->carrier, false);
+	free(r->words);
+	r->words = detail != NULL ? strdup(detail) : NULL;
+	r->reason = reason;
+	if (r->count++ == 0)
+		r->since = reactor_now();
+	while (i < FAR_ENDS - 1 && r->of[i] > 0 && r->by[i] != instance)
+		i++;
+	r->by[i] = instance;
+	r->of[i]++;
+}
+
+/* Behind one whose app is down a program should hear so soon. */
+static bool
+is_refused_enough(const struct opening *o)
+{
+	const struct refusals *r = &o->refusals;
+
+	if (r->count == 0 || is_stopping(o))
+		return false;
+	for (int i = 0; i < FAR_ENDS; i++)
+		if (r->of[i] >= MOST_REFUSALS)
+			return true;
+	return reactor_now() >= r->since + look_for;
+}
+
+/* It stays with the refusal. */
+static void
+give_in(struct opening *o)
+{
+	struct refusals r = o->refusals;
+
+	o->refusals = (struct refusals){.reason = REASON_NONE};
+	target_failed(o, r.reason, r.words);
+	free(r.words);
+}
+
 /* ---- h2 carriers ----------------------------------------------------------------- */
 
 static void
@@ -255,7 +350,14 @@ on_carrier_raw(void *owner, struct link *link)
 static void
 on_carrier_failed(void *owner, enum reason reason, const char *detail)
 {
-	target_failed(owner, reason, detail);
+	struct opening *o = owner;
+
+	if (is_stopping(o) && attempts_left(&o->attempts) > 0)
+		pool_wait(pool_of_target(o), &o->waiter);
+	else if (o->refusals.count > 0)
+		give_in(o);
+	else
+		target_failed(o, reason, detail);
 }
 
 static void
@@ -264,15 +366,9 @@ on_accepted(void *owner)
 	struct opening *o = owner;
 	struct channel *channel = o->channel;
 
+	pool_note_answer(pool_of_target(o), o->carrier, true);
 	o->channel = NULL;
 	opened(o, -1, channel);
-}
-
-/* A carrier that goes away says nothing of its target. */
-static bool
-is_carriers_end(enum reason reason)
-{
-	return reason == REASON_CARRIER_LOST || reason == REASON_STOPPED;
 }
 
 static void
@@ -284,12 +380,16 @@ on_refused(void *owner, enum reason reason, const char *detail, bool again)
 		fail_for_good(o, reason, detail);
 		return;
 	}
-	if (!is_carriers_end(reason) || ++o->tries == MOST_TRIES) {
+	if (is_tried_on(reason)) {
+		note_refusal(o, reason, detail);
+	} else if (reason != REASON_CARRIER_LOST || ++o->tries == MOST_TRIES) {
 		target_failed(o, reason, detail);
 		return;
 	}
 	stop(o); /* and @detail with it */
-	if (!try_carrier(o))
+	if (is_refused_enough(o))
+		give_in(o);
+	else if (!try_carrier(o))
 		target_failed(o, REASON_NO_MEMORY, NULL);
 }
 
@@ -328,8 +428,13 @@ on_channel_wake(void *owner)
 static void
 start_limit(struct opening *o)
 {
+	double left = attempts_left(&o->attempts);
+	double look = o->refusals.since + look_for - reactor_now();
+
+	if (o->refusals.count > 0 && o->channel == NULL && !is_stopping(o) && look < left)
+		left = look;
 	ev_timer_stop(loop_of(o), &o->limit);
-	ev_timer_set(&o->limit, attempts_left(&o->attempts), 0);
+	ev_timer_set(&o->limit, left, 0);
 	ev_timer_start(loop_of(o), &o->limit);
 }
 
@@ -343,7 +448,9 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (o->given == 0) {
+	if (o->refusals.count > 0 && o->channel == NULL) {
+		give_in(o);
+	} else if (o->given == 0) {
 		target_failed(o, REASON_OPEN_TIMEOUT, why);
 	} else if (attempts_extend(&o->attempts)) {
 		start_limit(o);
@@ -360,6 +467,7 @@ ask(struct opening *o, struct carrier_h2 *carrier)
 	o->channel = carrier_h2_open(carrier, o->peer, &channel_events, o);
 	if (o->channel == NULL)
 		return;
+	o->carrier = carrier;
 	e = &o->channel->endpoint;
 	e->wake = on_channel_wake;
 	e->owner = o;
@@ -371,18 +479,22 @@ ask(struct opening *o, struct carrier_h2 *carrier)
 static bool
 try_carrier(struct opening *o)
 {
-	struct pool *pool = pool_of(o->dialer->pools, o->service, target_of(o));
+	struct pool *pool = pool_of_target(o);
 	struct carrier_h2 *carrier;
 
 	if (pool == NULL)
 		return false;
-	start_limit(o);
-	if ((carrier = pool_pick(pool)) != NULL)
+	if ((carrier = pool_pick(pool, o->refusals.count)) != NULL)
 		ask(o, carrier);
-	if (o->channel == NULL)
-		pool_wait(pool, &o->waiter);
-	else
+	start_limit(o);
+	if (o->channel != NULL) {
 		o->events->hungry(o->owner); /* who may find the program gone */
+	} else if (o->refusals.count > 0 && !is_stopping(o) && !pool_is_dialling(pool)) {
+		give_in(o);
+	} else {
+		o->waiter.refused = o->refusals.count > 0;
+		pool_wait(pool, &o->waiter);
+	}
 	return true;
 }
 
@@ -420,6 +532,7 @@ try_next(struct opening *o)
 	if (!attempts_next(&o->attempts))
 		return false;
 	o->tries = 0;
+	forget_refusals(o);
 	if (!is_client(o))
 		return dial_app(o);
 	return target_may_h2(target_of(o)) ? try_carrier(o) : dial_raw(o);

@@ -18,6 +18,7 @@ pool_leave(struct pool_waiter *waiter)
 		return;
 	TAILQ_REMOVE(&p->waiters, waiter, entry);
 	p->waiting--;
+	p->refused -= waiter->refused;
 	waiter->pool = NULL;
 }
 
@@ -31,12 +32,19 @@ next_waiter(struct pool *p)
 	return w;
 }
 
-void
-pool_wait(struct pool *p, struct pool_waiter *waiter)
+static void
+wait_again(struct pool *p, struct pool_waiter *waiter)
 {
 	TAILQ_INSERT_TAIL(&p->waiters, waiter, entry);
 	p->waiting++;
+	p->refused += waiter->refused;
 	waiter->pool = p;
+}
+
+void
+pool_wait(struct pool *p, struct pool_waiter *waiter)
+{
+	wait_again(p, waiter);
 	pool_dial_for_waiters(p);
 }
 
@@ -45,18 +53,27 @@ pool_serve(struct pool *p)
 {
 	struct pool_waiter *w;
 
-	for (size_t n = p->waiting; n > 0 && pool_choose(p) != NULL; n--)
-		if ((w = next_waiter(p)) != NULL)
+	if (pool_choose(p, p->refused == p->waiting) == NULL)
+		return;
+	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
+		if (pool_choose(p, w->refused) != NULL)
 			w->ready(w->owner);
+		else
+			wait_again(p, w);
+	}
 }
 
 void
-pool_fail_waiters(struct pool *p, enum reason reason, const char *detail)
+pool_fail_waiters(struct pool *p, bool refused, enum reason reason, const char *detail)
 {
 	struct pool_waiter *w;
 
-	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--)
-		w->failed(w->owner, reason, detail);
+	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
+		if (w->refused || !refused)
+			w->failed(w->owner, reason, detail);
+		else
+			wait_again(p, w);
+	}
 }
 
 void
@@ -85,13 +102,13 @@ is_busy(const struct pooled *c)
 
 /* Where none is there at all, who waits has one dialled. */
 struct carrier_h2 *
-pool_pick(struct pool *p)
+pool_pick(struct pool *p, int refusals)
 {
-	struct pooled *best = pool_choose(p);
+	struct pooled *best = pool_choose(p, refusals > 0);
 
 	if (best == NULL || !pool_is_fresh(best)) {
-		pool_renew(p);
-		best = pool_choose(p); /* or the dial is waited for */
+		pool_renew(p, refusals);
+		best = pool_choose(p, refusals > 0); /* or the dial is waited for */
 		return best != NULL ? best->carrier : NULL;
 	}
 	pool_relieve_stale(p);

@@ -33,6 +33,7 @@ struct pool_set {
 struct pool_waiter {
 	TAILQ_ENTRY(pool_waiter) entry;
 	struct pool *pool; /* NULL: it does not wait */
+	bool refused;      /* by all that have room; set ahead of pool_wait() */
 	void *owner;
 	/** A carrier has room: pick again. */
 	void (*ready)(void *owner);
@@ -48,8 +49,18 @@ pool_of(struct pool_set *set, struct service *service, struct target *target);
 
 /** The carrier for a new stream: of the fresh ones with room that with the fewest
  * streams, else a stale one.  NULL: pool_wait().  Dials another beside it when that one
- * is busy, or stale. */
-struct carrier_h2 *pool_pick(struct pool *pool);
+ * is busy, or stale.  @refusals: how often the stream was refused; then none will do
+ * that refuses. */
+struct carrier_h2 *pool_pick(struct pool *pool, int refusals);
+
+/** Is one being dialled? */
+bool pool_is_dialling(const struct pool *pool);
+
+/** The far end of @carrier has refused a stream that may be tried elsewhere, or accepted
+ * one.  While it refuses new streams go elsewhere, if that is to be had.  Else they are
+ * answered by it, and now and then one of them has another carrier dialled: after 1 s,
+ * doubling up to 30. */
+void pool_note_answer(struct pool *pool, const struct carrier_h2 *carrier, bool accepted);
 
 /** Wait for room on a carrier, in the order of asking; another one is dialled, unless
  * there are as many as may be.  A dial that takes long, or a carrier that was silent for

@@ -38,7 +38,7 @@ overdue(const struct pooled *c)
 bool
 pool_is_fresh(const struct pooled *c)
 {
-	return !c->relieved && !c->aged && overdue(c) < 0;
+	return !c->relieved && !c->aged && !c->refuses && overdue(c) < 0;
 }
 
 /* Does it take a stream while another one is dialled in its place?  One that has just
@@ -64,7 +64,9 @@ pool_is_stale(const struct pool *p, enum pool_why *why)
 		if (pool_is_fresh(c))
 			return false;
 		any = true;
-		if (c->aged)
+		if (c->refuses)
+			*why = POOL_LOOK;
+		else if (c->aged && *why == POOL_FRESH)
 			*why = POOL_AGE;
 	}
 	return any;
@@ -72,13 +74,15 @@ pool_is_stale(const struct pool *p, enum pool_why *why)
 
 /* ---- the choice ------------------------------------------------------------------ */
 
-/* Fresh before stale before relieved; of the last the newest, of the others the one with
- * the fewest streams. */
+/* One that refuses comes last.  Fresh before stale before relieved; of the last the
+ * newest, of the others the one with the fewest streams. */
 static bool
 is_better(const struct pooled *a, const struct pooled *b)
 {
 	bool fresh = pool_is_fresh(a);
 
+	if (a->refuses != b->refuses)
+		return b->refuses;
 	if (fresh != pool_is_fresh(b))
 		return fresh;
 	if (a->relieved != b->relieved)
@@ -91,15 +95,29 @@ is_better(const struct pooled *a, const struct pooled *b)
 }
 
 struct pooled *
-pool_choose(struct pool *p)
+pool_choose(struct pool *p, bool refused)
 {
 	struct pooled *c, *best = NULL;
 
 	LIST_FOREACH (c, &p->carriers, entry)
-		if (!c->retired && carrier_h2_has_room(c->carrier) &&
+		if (!c->retired && !(refused && c->refuses) &&
+		    carrier_h2_has_room(c->carrier) &&
 		    (best == NULL || is_better(c, best)))
 			best = c;
-	return best == NULL || pool_is_fresh(best) || bridges(best) ? best : NULL;
+	return best == NULL || pool_is_fresh(best) || refused || bridges(best) ? best
+									       : NULL;
+}
+
+void
+pool_note_answer(struct pool *p, const struct carrier_h2 *carrier, bool accepted)
+{
+	struct pooled *c;
+
+	LIST_FOREACH (c, &p->carriers, entry)
+		if (c->carrier == carrier)
+			c->refuses = !accepted;
+	if (accepted)
+		pool_reset_look(p);
 }
 
 bool
@@ -246,14 +264,15 @@ pool_add(struct pool *p, struct link *link, enum pool_why why)
 {
 	const struct service_settings *settings = p->service->settings;
 	struct pooled *c = calloc(1, sizeof(*c));
-	enum log_level level = why == POOL_FRESH ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+	bool routine = why == POOL_FRESH || why == POOL_LOOK;
 
 	if (c == NULL) {
 		link_close(link, true);
 		return NULL;
 	}
 	c->pool = p;
-	c->carrier = carrier_h2_new(link, level, &carrier_events, c);
+	c->carrier = carrier_h2_new(
+	    link, routine ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, &carrier_events, c);
 	if (c->carrier == NULL) {
 		free(c);
 		return NULL;

@@ -5,7 +5,7 @@
 #include "common/machine.h"
 
 /* Seconds between two dials that nobody waits for; doubling. */
-static const double retry_first = 1, retry_last = 60;
+static const double retry_first = 1, retry_last = 60, look_last = 30;
 
 /* Seconds that those who wait have for a dial before there is another one: what it leads
  * to may hang, and all of them with it. */
@@ -130,16 +130,36 @@ on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 	pool_keep_one(p);
 }
 
+/* A stream that a look has not helped may have one more at once: of several pods the
+ * router may have chosen the same again. */
+static bool
+may_look(struct pool *p, int refusals)
+{
+	if (refusals > 1)
+		return true;
+	if (!is_due(&p->look))
+		return false;
+	put_off(&p->look, look_last);
+	return true;
+}
+
 void
-pool_renew(struct pool *p)
+pool_renew(struct pool *p, int refusals)
 {
 	enum pool_why why;
 
-	if (p->leaving || pool_is_dialling(p) || !is_due(&p->renewal) ||
-	    !pool_is_stale(p, &why))
+	if (p->leaving || pool_is_dialling(p) || !pool_is_stale(p, &why))
+		return;
+	if (why == POOL_LOOK ? !may_look(p, refusals) : !is_due(&p->renewal))
 		return;
 	pool_ask_doubtful(p);
 	pool_dial(p, why);
+}
+
+void
+pool_reset_look(struct pool *p)
+{
+	reset(&p->look);
 }
 
 /* ---- a dial's end ---------------------------------------------------------------- */
@@ -167,6 +187,7 @@ go_on_without(struct pool *p, enum reason reason, const char *detail)
 	    p->renewal.after - reactor_now(),
 	    log_quote(detail != NULL ? detail : reason_text(reason), text));
 	pool_serve(p);
+	pool_fail_waiters(p, true, reason, detail);
 }
 
 static void
@@ -179,7 +200,7 @@ dial_failed(struct pool *p, enum reason reason, const char *detail)
 		pool_tell_raw(p, NULL);
 		return;
 	} else if (!pool_has_any(p) && !pool_is_dialling(p)) {
-		pool_fail_waiters(p, reason, detail);
+		pool_fail_waiters(p, false, reason, detail);
 	}
 	if (p->waiting > 0 && !ev_is_active(&p->patience))
 		be_patient(p);
@@ -273,6 +294,7 @@ pool_dials_init(struct pool *p)
 {
 	p->retry_in = retry_first;
 	reset(&p->renewal);
+	reset(&p->look);
 	p->credit = POOL_DIALS_IN_A_ROW;
 	p->counted_at = reactor_now();
 	for (int i = 0; i < POOL_DIALS; i++)

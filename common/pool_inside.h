@@ -7,8 +7,8 @@
  *
  * A carrier in the pool is
  *
- *	fresh --freshFor or maxAge over--> stale --a fresh one is there--> relieved
- *	  any of these --GOAWAY, lost, the service ends--> retired
+ *	fresh --freshFor or maxAge over, refuses--> stale --a fresh one is there-->
+ *relieved any of these --GOAWAY, lost, the service ends--> retired
  *
  * Fresh ones take new streams.  A stale one takes them until a fresh one does, a relieved
  * one only where no other can be had; it ends with its last stream.
@@ -30,6 +30,7 @@ enum pool_why {
 	POOL_NEEDED, /* there is none, or none with room */
 	POOL_FRESH,  /* freshFor is over */
 	POOL_AGE,    /* maxAge is */
+	POOL_LOOK,   /* the far end refuses streams */
 };
 
 struct pooled {
@@ -38,6 +39,7 @@ struct pooled {
 	struct carrier_h2 *carrier;
 	ev_timer age;
 	bool aged;     /* maxAge is over */
+	bool refuses;  /* the last stream, though not for good */
 	bool relieved; /* another one has taken over */
 	bool retired;  /* takes no more streams */
 };
@@ -69,6 +71,7 @@ struct pool {
 
 	TAILQ_HEAD(, pool_waiter) waiters;
 	size_t waiting;
+	size_t refused; /* of them */
 
 	struct pool_dial dials[POOL_DIALS];
 	double credit, counted_at; /* dials that may begin now, counted then */
@@ -77,6 +80,7 @@ struct pool {
 	ev_timer retry;            /* of the carrier that is to be kept */
 	double retry_in;           /* seconds */
 	struct pool_backoff renewal;
+	struct pool_backoff look; /* for a far end that does not refuse */
 };
 
 /* ---- pool.c ---------------------------------------------------------------------- */
@@ -84,8 +88,9 @@ struct pool {
 /** Those who wait go on, each once, while there is a carrier for them. */
 void pool_serve(struct pool *p);
 
-/** They fail, all of them. */
-void pool_fail_waiters(struct pool *p, enum reason reason, const char *detail);
+/** They fail, all of them, or those that were refused alone. */
+void
+pool_fail_waiters(struct pool *p, bool refused, enum reason reason, const char *detail);
 
 /** The target is raw: the first has @link, perhaps NULL, which is closed where nobody
  * waits. */
@@ -96,8 +101,9 @@ void pool_reap_unused(struct pool *p);
 
 /* ---- pool_carriers.c ------------------------------------------------------------- */
 
-/** The carrier that a new stream goes to now; NULL: it waits. */
-struct pooled *pool_choose(struct pool *p);
+/** The carrier that a stream goes to now; NULL: it waits.  @refused: it was refused, so
+ * that one that refuses is of no use to it. */
+struct pooled *pool_choose(struct pool *p, bool refused);
 
 /** Is nothing better to be had while it is there? */
 bool pool_is_fresh(const struct pooled *c);
@@ -129,8 +135,6 @@ struct pooled *pool_add(struct pool *p, struct link *link, enum pool_why why);
 
 /* ---- pool_dial.c ----------------------------------------------------------------- */
 
-bool pool_is_dialling(const struct pool *p);
-
 /** Dial one more, unless there are enough under way, or too many have begun of late. */
 void pool_dial(struct pool *p, enum pool_why why);
 
@@ -138,8 +142,11 @@ void pool_dial(struct pool *p, enum pool_why why);
 bool pool_is_dial_young(const struct pool *p);
 
 /** Dial another one in place of stale ones, which still serve: if it fails no stream
- * notices. */
-void pool_renew(struct pool *p);
+ * notices.  @refusals: how often the stream was refused for whom it is. */
+void pool_renew(struct pool *p, int refusals);
+
+/** The next look need not wait: a stream was accepted. */
+void pool_reset_look(struct pool *p);
 
 /** Never leave waiters without a dial under way; but a carrier that is asked whether it
  * lives has a moment to answer. */

@@ -227,6 +227,8 @@ def test_all_targets_of_the_server_fail(start_server, start_client, make_router,
     program.send(WORDS)
     assert program.receive_to_end() == (b"", Ending.RST)
     server.expect_close("app-unreachable")
-    (fields,) = errors(server)
-    for address in dead:
+    failures = errors(server)
+    # One for each order in which they were tried.
+    assert 1 <= len(failures) <= 2
+    for fields, address in itertools.product(failures, dead):
         assert f"{address}: app-unreachable (connect {address}: Connection refused)" in fields["detail"]

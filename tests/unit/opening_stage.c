@@ -103,8 +103,15 @@ static void
 on_asked(void *owner, struct channel *channel, const char *forwarded)
 {
 	struct arrival *a = owner;
+	enum reason reason = a->door->s->refuses[a->pod];
 
 	(void)forwarded;
+	if (reason != REASON_NONE) {
+		a->door->s->refused++;
+		channel_answer(channel, reason, "as it is");
+		channel_release(channel);
+		return;
+	}
 	visit_begin(a->door, (int)(a - a->door->s->arrivals) + 1, channel);
 }
 
@@ -138,6 +145,8 @@ on_link_opened(void *owner, struct link *link)
 	a = &s->arrivals[s->arrived++];
 	ck_assert_int_le(s->arrived, ARRIVALS);
 	a->door = door;
+	a->pod = s->pods > 0 ? (s->arrived - 1) % s->pods + 1 : 0;
+	s->server_links.instance = (uint64_t)a->pod << 32;
 	door->carrier = a->carrier =
 	    carrier_h2_new(link, LOG_LEVEL_INFO, &carrier_events, a);
 	ck_assert_ptr_nonnull(a->carrier);

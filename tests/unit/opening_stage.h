@@ -14,6 +14,7 @@ enum {
 	DOORS = 2,
 	CALLERS = 300,
 	ARRIVALS = 64, /* h2 carriers */
+	PODS = 4,
 };
 
 struct stage;
@@ -56,6 +57,7 @@ struct gate {
 /** An h2 carrier that came in. */
 struct arrival {
 	struct gate *door;
+	int pod;                    /* that it led to; 0: it does not say */
 	struct carrier_h2 *carrier; /* NULL: it has ended */
 };
 
@@ -76,8 +78,10 @@ struct stage {
 	struct visit visits[CALLERS];
 	struct arrival arrivals[ARRIVALS];
 	int arrived; /* of them, in all */
-	int asked;
-	bool accepts; /* each channel that is asked for */
+	int asked, refused;
+	bool accepts;              /* each channel that is asked for, */
+	enum reason refuses[PODS]; /* but for pods that refuse; NONE: they do not */
+	int pods; /* carriers lead to pods 1 to so many in turn; 0: they do not say */
 	ev_timer timer;
 	bool gave_up;
 };

@@ -236,7 +236,86 @@ START_TEST(tries_that_fail_come_later_and_later)
 }
 END_TEST
 
-UNIT_MAIN("pool", new_streams_share_a_carrier_while_it_is_fresh,
+/* ---- refusals -------------------------------------------------------------------- */
+
+START_TEST(a_stream_that_one_pod_refuses_is_opened_in_another)
+{
+	static struct stage s;
+
+	skipped = 0;
+	stage_init(&s);
+	s.bench.client.fresh_for = fresh_for;
+	stage_begin(&s);
+	s.pods = 2;
+	s.accepts = true;
+	s.refuses[1] = REASON_APP_UNREACHABLE;
+	ck_assert_int_eq(open_one(&s, 0), 2);
+	ck_assert_int_eq(s.refused, 1);
+	for (int i = 1; i < 20; i++)
+		ck_assert_int_eq(open_one(&s, i), 2);
+	ck_assert_int_eq(s.refused, 1);
+	EXPECT(&s, count_carriers(&s) == 1);
+	stage_clear(&s);
+}
+END_TEST
+
+START_TEST(where_all_refuse_a_stream_soon_hears_so_and_looks_are_few)
+{
+	static struct stage s;
+	double began;
+
+	begin(&s);
+	s.refuses[0] = REASON_APP_UNREACHABLE;
+	began = reactor_now();
+	for (int i = 1; i < 250; i++) {
+		call(&s, i, "");
+		EXPECT(&s, s.callers[i].failed == 1);
+		ck_assert_int_eq(s.callers[i].reason, REASON_APP_UNREACHABLE);
+		skipped += 0.25; /* a minute in all */
+	}
+	ck_assert_int_gt(s.doors[0].came, 3);
+	ck_assert_double_lt(s.doors[0].came, reactor_now() - began);
+	s.refuses[0] = REASON_NONE;
+	(void)open_one(&s, 250);
+	stage_clear(&s);
+}
+END_TEST
+
+START_TEST(the_same_far_end_is_asked_three_times_at_most)
+{
+	static struct stage s;
+
+	begin(&s);
+	s.refuses[0] = REASON_FULL;
+	call(&s, 1, "words");
+	EXPECT(&s, s.callers[1].failed == 1);
+	ck_assert_int_eq(s.callers[1].reason, REASON_FULL);
+	ck_assert_int_eq(s.refused, 3);
+	ck_assert_int_eq(s.doors[0].came, 3);
+	stage_clear(&s);
+}
+END_TEST
+
+START_TEST(a_far_end_that_ends_is_waited_for)
+{
+	static struct stage s;
+
+	begin(&s);
+	s.refuses[0] = REASON_STOPPED;
+	call(&s, 1, "words");
+	EXPECT(&s, s.refused == 5);
+	ck_assert_int_eq(s.callers[1].failed, 0);
+	s.refuses[0] = REASON_NONE;
+	EXPECT(&s, s.callers[1].opened == 1);
+	ck_assert_int_le(s.doors[0].came, 7);
+	stage_clear(&s);
+}
+END_TEST
+
+UNIT_MAIN("pool", a_stream_that_one_pod_refuses_is_opened_in_another,
+    where_all_refuse_a_stream_soon_hears_so_and_looks_are_few,
+    the_same_far_end_is_asked_three_times_at_most, a_far_end_that_ends_is_waited_for,
+    new_streams_share_a_carrier_while_it_is_fresh,
     after_a_silence_the_first_stream_waits_for_a_new_carrier,
     streams_that_come_all_the_time_wait_for_no_new_carrier,
     a_carrier_is_not_renewed_for_its_own_sake, freshness_can_be_switched_off,
