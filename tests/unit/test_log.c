@@ -304,9 +304,9 @@ START_TEST(of_one_kind_eight_texts_a_minute_are_written_and_the_rest_counted)
 	    memory_file_text(&file), "why=probe service=orders\n[^\n]*service=stock\n$"));
 	seconds_passed = 61;
 	log_tell_left_out();
-	ck_assert(matches(
-	    memory_file_text(&file), "event=failed why=sni-unknown service=orders "
-				     "detail=[^\n]* left-out=2992\n$"));
+	ck_assert(matches(memory_file_text(&file),
+	    "event=failed why=sni-unknown service=orders "
+	    "detail=[^\n]* left-out=2992\n$"));
 	log_cause(LOG_LEVEL_WARNING, "orders",
 	    "event=failed why=sni-unknown service=orders detail=again");
 	ck_assert(matches(memory_file_text(&file), "detail=again\n$"));
