@@ -1,8 +1,10 @@
 #include "common/command.h"
 
 #include "common/command_print.h"
+#include "common/import.h"
 
 #include <ares.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,20 @@ check(const struct program *program, const char *file)
 		return EXIT_USAGE;
 	printf("%s: good\n", file);
 	return EXIT_SUCCESS;
+}
+
+/* A file for stunnel, as one of ours. */
+static int
+import(const struct program *program, const char *file)
+{
+	struct faults faults = {.tell = tell_fault, .remark = tell_remark};
+	bool ok = import_file(file, program->role, stdout, &faults);
+
+	faults_tell(&faults);
+	if (fflush(stdout) == 0)
+		return ok ? EXIT_SUCCESS : EXIT_USAGE;
+	fprintf(stderr, "it cannot be written: %s\n", strerror(errno));
+	return EXIT_FAILURE;
 }
 
 static int
@@ -115,6 +131,8 @@ call_with(const struct program *program, const char *word, const char *argument)
 	switch (command_call(word)) {
 	case CALL_CHECK:
 		return check(program, argument);
+	case CALL_IMPORT:
+		return import(program, argument);
 	case CALL_OPTIONS:
 		return print_option(argument);
 	case CALL_PRINT:

@@ -11,6 +11,7 @@ static const struct {
 } calls[] = {
     [CALL_RUN] = {"", "FILE", "run the services of this .ini file"},
     [CALL_CHECK] = {"--check", "FILE", "tell all that is wrong with it (exit 0, or 2)"},
+    [CALL_IMPORT] = {"--import", "FILE", "write this file of stunnel as one of ours to stdout"},
     [CALL_OPTIONS] = {"--options", "[NAME]", "each option of the file, or this one"},
     [CALL_VERSION] = {"--version", "", "its version, and those of the libraries"},
     [CALL_HELP] = {"--help", "", "this help"},
@@ -103,7 +104,7 @@ command_print_bash(FILE *out)
 	fputs("' -- \"$word\")\n"
 	      "\t\treturn\n"
 	      "\t\t;;\n"
-	      "\t--check) ;;\n"
+	      "\t--check | --import) ;;\n"
 	      "\t-*) return ;;\n"
 	      "\t*)\n"
 	      "\t\tif [ \"$COMP_CWORD\" -gt 1 ]; then\n"
@@ -140,7 +141,8 @@ command_print_zsh(FILE *out)
 		if (calls[call].help == NULL)
 			continue;
 		fprintf(out, "\t'(- *)%s[%s]%s' \\\n", calls[call].word, calls[call].help,
-		    call == CALL_CHECK     ? ":file:_files -g \"*.(ini|conf)(-.)\""
+		    call == CALL_CHECK || call == CALL_IMPORT
+			? ":file:_files -g \"*.(ini|conf)(-.)\""
 		    : call == CALL_OPTIONS ? "::option:($names)"
 					   : "");
 	}

@@ -23,6 +23,7 @@ struct reading {
 	struct faults *faults;
 	size_t lines; /* read so far */
 	bool ended;   /* by a fault that nothing is to follow, or without memory */
+	bool whole;   /* comments too */
 };
 
 /* A file being read. */
@@ -151,22 +152,32 @@ add_section(struct reader *r, const char *text, size_t length)
 	return true;
 }
 
-static bool
-add_entry(struct reader *r)
+/* A line, of which nothing but its text is known yet. */
+static struct ini_entry *
+add_line(struct reader *r)
 {
 	struct ini_section *section = last_section(r);
 	struct ini_entry *entries, *entry;
 
 	entries = realloc(section->entries, (section->count + 1) * sizeof(*entries));
 	if (entries == NULL)
-		return fail_memory(r->all);
+		return NULL;
 	section->entries = entries;
 	entry = &entries[section->count++];
-	entry->at = r->at;
-	entry->text = strdup(r->text);
+	*entry = (struct ini_entry){.at = r->at, .text = strdup(r->text)};
+	return entry->text != NULL ? entry : NULL;
+}
+
+static bool
+add_entry(struct reader *r)
+{
+	struct ini_entry *entry = add_line(r);
+
+	if (entry == NULL)
+		return fail_memory(r->all);
 	entry->name = copy_trimmed(r->text, (size_t)(r->equals - r->text));
 	entry->value = copy_trimmed(r->equals + 1, strlen(r->equals + 1));
-	if (entry->text == NULL || entry->name == NULL || entry->value == NULL)
+	if (entry->name == NULL || entry->value == NULL)
 		return fail_memory(r->all);
 	return true;
 }
@@ -397,6 +408,16 @@ judge(struct reader *r)
 	return judge_entry(r) && (!is_include(r) || include(r));
 }
 
+static bool
+is_comment(struct reader *r)
+{
+	if (*r->text != '\0' && *r->text != '#' && *r->text != ';')
+		return false;
+	if (r->all->whole && add_line(r) == NULL)
+		fail_memory(r->all);
+	return true;
+}
+
 /* inih's reader: every entry in as few letters as can be, and nothing else. */
 static char *
 next_line(char *out, int size, void *arg)
@@ -405,7 +426,7 @@ next_line(char *out, int size, void *arg)
 
 	while (!r->all->ended && read_line(r)) {
 		trim(r);
-		if (*r->text == '\0' || *r->text == '#' || *r->text == ';' || !judge(r))
+		if (is_comment(r) || !judge(r))
 			continue;
 		snprintf(out, (size_t)size, "o=\n");
 		return out;
@@ -433,11 +454,11 @@ read_file(struct reader *r)
 	return !r->all->ended;
 }
 
-struct ini *
-ini_read(const char *file, struct faults *faults)
+static struct ini *
+read_ini(const char *file, bool whole, struct faults *faults)
 {
 	struct ini *ini = calloc(1, sizeof(*ini));
-	struct reading all = {.ini = ini, .faults = faults};
+	struct reading all = {.ini = ini, .faults = faults, .whole = whole};
 	struct reader r = {.all = &all};
 	struct err e;
 	bool ok;
@@ -455,6 +476,18 @@ ini_read(const char *file, struct faults *faults)
 fail:
 	ini_free(ini);
 	return NULL;
+}
+
+struct ini *
+ini_read(const char *file, struct faults *faults)
+{
+	return read_ini(file, false, faults);
+}
+
+struct ini *
+ini_read_whole(const char *file, struct faults *faults)
+{
+	return read_ini(file, true, faults);
 }
 
 static void

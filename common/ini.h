@@ -63,6 +63,11 @@ struct ini {
  * ini_free().
  */
 struct ini *ini_read(const char *file, struct faults *faults);
+
+/** The same with the comments and empty lines, each an entry whose name and value are
+ * NULL.
+ */
+struct ini *ini_read_whole(const char *file, struct faults *faults);
 void ini_free(struct ini *ini);
 
 /** Does line @a stand behind @b? */

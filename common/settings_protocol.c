@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 /* What only an HTTP proxy has a use for. */
 static bool
@@ -91,6 +92,28 @@ check_proxy(const struct draft *d, struct err *e)
 	return settings_blame(d, settings_given(d, "protocolHost"), e);
 }
 
+/* The port at which such a server speaks TLS from the first byte, with words around it;
+ * or nothing. */
+static const char *
+other_port(const struct draft *d, const char *protocol)
+{
+	static const struct {
+		const char *protocol, *advice;
+	} all[] = {
+	    {"smtp", "connect to port 465 (submissions), "},
+	    {"imap", "connect to port 993 (imaps), "},
+	    {"pop3", "connect to port 995 (pop3s), "},
+	    {"nntp", "connect to port 563 (nntps), "},
+	    {"ldap", "connect to port 636 (ldaps), "},
+	};
+
+	for (size_t i = 0; d->s->role == ROLE_CLIENT && i < sizeof(all) / sizeof(all[0]);
+	     i++)
+		if (strcasecmp(all[i].protocol, protocol) == 0)
+			return all[i].advice;
+	return "";
+}
+
 /* What may be said ahead of TLS, or of a stream. */
 bool
 settings_check_protocol(const struct draft *d, struct err *e)
@@ -116,8 +139,8 @@ settings_check_protocol(const struct draft *d, struct err *e)
 	case PROTOCOL_NEGOTIATED:
 		err_set(e,
 		    "protocol = %s is refused: a passthrough route wants TLS from the "
-		    "first byte, so nothing can be said ahead of it; remove the line",
-		    line->value);
+		    "first byte, so nothing can be said ahead of it; %sremove the line",
+		    line->value, other_port(d, line->value));
 		break;
 	case PROTOCOL_SOCKS:
 		err_set(e, "protocol = socks is refused: no peer chooses where a stream "

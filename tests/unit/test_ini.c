@@ -299,7 +299,26 @@ START_TEST(ten_thousand_lines_are_read)
 }
 END_TEST
 
-UNIT_MAIN("ini", an_empty_file_has_one_unnamed_section,
+START_TEST(a_file_as_a_whole_has_its_comments_and_empty_lines_in_their_places)
+{
+	struct memory_file file = memory_file("; a\n[s]\n\na = 1\n # b\n", 20);
+	struct faults faults = {0};
+	struct ini *ini = ini_read_whole(file.path, &faults);
+
+	ck_assert_ptr_nonnull(ini);
+	ck_assert_uint_eq(ini->sections[0].count, 1);
+	ck_assert_str_eq(ini->sections[0].entries[0].text, "; a");
+	ck_assert_ptr_null(ini->sections[0].entries[0].name);
+	ck_assert_uint_eq(ini->sections[1].count, 3);
+	ck_assert_str_eq(ini->sections[1].entries[0].text, "");
+	has_entry(ini, 1, 1, "a", "1");
+	ck_assert_str_eq(ini->sections[1].entries[2].text, "# b");
+	ini_free(ini);
+}
+END_TEST
+
+UNIT_MAIN("ini", a_file_as_a_whole_has_its_comments_and_empty_lines_in_their_places,
+    an_empty_file_has_one_unnamed_section,
     entries_belong_to_the_section_above_them_and_know_their_lines,
     an_indented_line_is_a_line_of_its_own, a_long_line_stays_one_line,
     a_line_longer_than_4_kib_is_an_error, a_semicolon_within_a_line_belongs_to_the_value,

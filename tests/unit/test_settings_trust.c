@@ -221,6 +221,10 @@ START_TEST(keys_take_the_place_of_certificates)
 	settings = settings_from(ROLE_SERVER, PSK_SERVER "verifyChain = no\n");
 	ck_assert(settings->services[0].verify_chain);
 	settings_release(settings);
+	/* There is no CA for whom it would be good to ask. */
+	settings = settings_from(ROLE_SERVER, PSK_SERVER "cert = c\nrequireCert = no\n");
+	ck_assert(!settings->services[0].ask_cert);
+	settings_release(settings);
 }
 END_TEST
 
