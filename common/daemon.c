@@ -18,6 +18,8 @@ enum {
 	 * who asks the status port. */
 	SPARE_DESCRIPTORS = 96,
 	SPARE_PER_WORKER = 64,
+	/* One in so many of those that are left at the start. */
+	AHEAD_SHARE = 4,
 };
 
 /* ---- start ----------------------------------------------------------------------- */
@@ -29,6 +31,34 @@ tell_main(void *owner)
 	struct daemon *d = owner;
 
 	ev_async_send(d->loop, &d->worker_changed);
+}
+
+/* Of the dearest service: the plain socket of a stream, its raw carrier, and one that is
+ * still closing.  Where both kinds may come, the last is left to chance: out of
+ * descriptors accepting pauses. */
+static long
+descriptors_per_stream(const struct settings *settings)
+{
+	static const long needed[] = {
+	    [MULTIPLEX_NO] = 3, [MULTIPLEX_AUTO] = 2, [MULTIPLEX_YES] = 1};
+	long most = 1;
+
+	for (size_t i = 0; i < settings->service_count; i++)
+		if (needed[settings->services[i].multiplex] > most)
+			most = needed[settings->services[i].multiplex];
+	return most;
+}
+
+/* All listen now.  What is left is for streams, but for a quarter: carriers that are
+ * opened ahead of them. */
+static void
+share_descriptors(struct daemon *d)
+{
+	long left = machine_descriptors_left();
+
+	d->setup.ahead = left / AHEAD_SHARE / (long)d->worker_count;
+	d->room = (left - left / AHEAD_SHARE) / descriptors_per_stream(d->settings);
+	atomic_store(&d->setup.most, daemon_max_connections(d, d->settings));
 }
 
 static bool
@@ -43,7 +73,7 @@ make_workers(struct daemon *d, struct err *e)
 	    .workers = d->workers,
 	    .count = d->worker_count,
 	    .plan = d->plan,
-	    .most = daemon_max_connections(d->settings, d->worker_count),
+	    .most = daemon_max_connections(d, d->settings),
 	    .windows = &d->windows,
 	    .instance = (uint64_t)machine_random() << 1 | 1,
 	    .in_turn = d->program->in_turn,
@@ -56,6 +86,7 @@ make_workers(struct daemon *d, struct err *e)
 	for (i = 0; i < d->worker_count; i++)
 		if ((d->workers[i] = worker_new(i, &d->setup, e)) == NULL)
 			return false;
+	share_descriptors(d);
 	d->watchdog = watchdog_new(d->loop, d->workers, d->worker_count);
 	return d->watchdog != NULL || err_set(e, "out of memory");
 }
@@ -85,31 +116,17 @@ open_status(struct daemon *d, struct err *e)
 	return true;
 }
 
-/* Of the dearest service: the plain socket of a stream, its raw carrier, and one that is
- * still closing.  Where both kinds may come, the last is left to chance: out of
- * descriptors accepting pauses. */
-static long
-descriptors_per_stream(const struct settings *settings)
-{
-	static const long needed[] = {
-	    [MULTIPLEX_NO] = 3, [MULTIPLEX_AUTO] = 2, [MULTIPLEX_YES] = 1};
-	long most = 1;
-
-	for (size_t i = 0; i < settings->service_count; i++)
-		if (needed[settings->services[i].multiplex] > most)
-			most = needed[settings->services[i].multiplex];
-	return most;
-}
-
 long
-daemon_max_connections(const struct settings *settings, size_t workers)
+daemon_max_connections(const struct daemon *d, const struct settings *settings)
 {
 	long most = settings->max_connections;
 
 	if (most == 0)
 		most = (machine_descriptors() - SPARE_DESCRIPTORS -
-			   (long)workers * SPARE_PER_WORKER) /
+			   (long)d->worker_count * SPARE_PER_WORKER) /
 		       descriptors_per_stream(settings);
+	if (settings->max_connections == 0 && d->room > 0 && d->room < most)
+		most = d->room;
 	return most > 1 ? most : 1;
 }
 
@@ -410,8 +427,10 @@ daemon_run(const struct program *program, const char *file)
 	if (!start(&d, &e))
 		goto fail;
 	pid_file_warn(&d.pid);
-	log_info("event=ready program=%s version=%s services=%zu workers=%zu",
-	    program->name, ROUTEPORT_VERSION, d.plan->service_count, d.worker_count);
+	log_info("event=ready program=%s version=%s services=%zu workers=%zu "
+		 "streams=%ld",
+	    program->name, ROUTEPORT_VERSION, d.plan->service_count, d.worker_count,
+	    atomic_load(&d.setup.most));
 	background_ready(&d.background);
 	notify_ready(&d.notify);
 	notify_status(&d.notify, "%zu services", d.plan->service_count);

@@ -34,6 +34,7 @@ struct daemon {
 	struct worker **workers;
 	size_t worker_count;
 	struct worker_setup setup;
+	long room; /* for streams, by the descriptors left at the start; 0: not known */
 	struct budget windows;
 	ev_signal term, interrupt, hangup, user1;
 	ev_timer limit; /* of lingering, then of draining */
@@ -55,8 +56,8 @@ struct daemon {
 
 /* ---- daemon.c -------------------------------------------------------------------- */
 
-/** How many connections @settings allow with so many workers. */
-long daemon_max_connections(const struct settings *settings, size_t workers);
+/** How many connections @settings allow. */
+long daemon_max_connections(const struct daemon *d, const struct settings *settings);
 
 /* ---- daemon_files.c -------------------------------------------------------------- */
 

@@ -1,5 +1,7 @@
 #include "common/machine.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
@@ -83,6 +85,19 @@ machine_descriptors(void)
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
 	}
 	return limit.rlim_cur > 1048576 ? 1048576 : (long)limit.rlim_cur;
+}
+
+long
+machine_descriptors_left(void)
+{
+	long most = machine_descriptors();
+	int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+
+	if (lowest < 0)
+		return errno == EMFILE ? 0 : most;
+	close(lowest);
+	return most > lowest ? most - lowest
+			     : 0; /* there are no gaps, but for the first */
 }
 
 void

@@ -12,6 +12,9 @@ long machine_cpus(void);
 /** Raise the limit of descriptors as far as it goes, and say where that is. */
 long machine_descriptors(void);
 
+/** How many descriptors can still be opened. */
+long machine_descriptors_left(void);
+
 /** A number that no other process has, in all likelihood; its upper half is free to count
  * on. */
 unsigned long machine_random(void);

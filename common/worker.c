@@ -148,6 +148,7 @@ static void
 keep_carriers(struct worker *w)
 {
 	struct service *service;
+	long left = w->setup->ahead;
 	size_t i;
 
 	for (i = 0; i < w->plan->service_count; i++) {
@@ -155,9 +156,10 @@ keep_carriers(struct worker *w)
 		if (service->settings->role == ROLE_SERVER || service->settings->delay ||
 		    (service->settings->multiplex == MULTIPLEX_AUTO && w->index > 0))
 			continue;
-		keep_carrier(w, service, &service->targets[0]);
+		if (left-- > 0)
+			keep_carrier(w, service, &service->targets[0]);
 		if (service->settings->failover == FAILOVER_RR)
-			for (size_t n = 1; n < service->target_count; n++)
+			for (size_t n = 1; n < service->target_count && left-- > 0; n++)
 				keep_carrier(w, service, &service->targets[n]);
 	}
 }

@@ -28,6 +28,7 @@ struct worker_setup {
 	struct plan *plan; /* the first one; those that follow come by worker_follow() */
 	atomic_long most;  /* connections that all workers may have */
 	atomic_long total; /* how many they have */
+	long ahead;        /* carriers that each worker may open ahead of streams */
 	atomic_long
 	    carriers; /* of the server, with many streams; as many at most again */
 	struct budget *windows; /* of their h2 carriers */

@@ -4,6 +4,7 @@ is served all the same."""
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -286,3 +287,20 @@ def test_a_port_alone_is_reached_on_a_host_without_ipv4(place, app, without_ipv4
         process.send_signal(signal.SIGHUP)
         process.wait_line("event=reloaded")
         assert codes() == {"200"}
+
+
+def test_carriers_opened_ahead_leave_descriptors_to_streams(place, app, pod_port):
+    """A hundred services, and a limit that their carriers alone would use up."""
+    server = pairs.routeport_server(place, app.address, port=pod_port, multiplex="yes")
+    options = {**pairs.client_options(place, pod_port), "multiplex": "yes"}
+    services = [{**options, "accept": f"127.0.0.1:{place.ports.reserve()}"} for _ in range(100)]
+    path = write_ini(place.folder / "client.ini", {"workers": 1, "debug": 7}, *services)
+    process = place.processes.start(["prlimit", "--nofile=190:190", routeport("client"), path], name="routeport-client")
+    streams = int(re.search(r"streams=(\d+)", process.wait_line("event=ready"))[1])
+    assert 5 <= streams <= 60
+    waiting.until(lambda: process.open_descriptors() > 125, "carriers are opened ahead")
+    port = services[-1]["accept"].rsplit(":", 1)[1]
+    client = pairs.RouteportEnd(process, int(port))
+    for _ in range(5):
+        echo(Pair(client, server, app).open())
+    assert not process.lines_with("event=pause")
