@@ -212,8 +212,10 @@ take_instance(struct carrier_h2 *c, const nghttp2_settings *settings)
 		else if (settings->iv[i].settings_id == H2_SETTING_INSTANCE_LOW)
 			low = settings->iv[i].value;
 	}
-	if (!c->server && !c->settings_came)
-		c->instance = high << 32 | low;
+	if (c->server || c->settings_came)
+		return;
+	c->instance = high << 32 | low;
+	link_name(c->link, c->instance);
 }
 
 static void

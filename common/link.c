@@ -106,6 +106,7 @@ reap(struct link *l, bool reset)
 
 	leave_open(l);
 	ocsp_ask_cancel(l->ask);
+	SSL_SESSION_free(l->session);
 	watch_stop(&l->watch);
 	ev_timer_stop(loop_of(l), &l->timer);
 	tls_clear(&l->tls);
@@ -266,6 +267,8 @@ enter_open(struct link *l)
 	count_add(&l->counts->carriers[l->kind], 1);
 	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
 	ev_timer_stop(loop_of(l), &l->timer);
+	if (l->target != NULL && l->kind == COUNT_RAW)
+		link_name(l, 0);
 	l->events->opened(l->owner, l);
 }
 
@@ -505,9 +508,28 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 keep_session(void *keeper, SSL_SESSION *session)
 {
-	const struct link *l = keeper;
+	struct link *l = keeper;
 
-	target_keep_session(l->target, session, tls_is_resumed(&l->tls));
+	if (session == NULL) {
+		target_keep_session(l->target, l->offered, NULL, true);
+	} else if (l->is_named) {
+		target_keep_session(
+		    l->target, l->instance, session, tls_is_resumed(&l->tls));
+	} else {
+		SSL_SESSION_free(l->session);
+		l->session = session;
+	}
+}
+
+void
+link_name(struct link *l, uint64_t instance)
+{
+	l->instance = instance;
+	l->is_named = true;
+	target_meet(l->target, instance);
+	if (l->session != NULL)
+		keep_session(l, l->session);
+	l->session = NULL;
 }
 
 /* From now on the link is the chosen service's. */
@@ -544,7 +566,7 @@ say_hello(struct link *l)
 {
 	const struct service_settings *s = l->service->settings;
 	SSL_SESSION *session =
-	    target_session(l->target, (double)s->session_cache_timeout);
+	    target_session(l->target, (double)s->session_cache_timeout, &l->offered);
 	bool ok = tls_prepare(&l->tls, s->sni, session, l->offers_h2);
 
 	SSL_SESSION_free(session);

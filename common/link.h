@@ -112,6 +112,10 @@ struct link {
 	struct counts *counts;   /* of the service, for this worker */
 	struct target *target;   /* the client's; NULL in the server */
 	bool offers_h2;          /* the client offered it */
+	uint64_t offered;        /* whose session */
+	uint64_t instance;       /* who the far end is, once it is */
+	bool is_named;           /* known that: */
+	SSL_SESSION *session;    /* kept until then; NULL: none */
 	struct ocsp_ask *ask;    /* about the peer, while that is waited for */
 
 	const struct link_events *events; /* of the handshake */
@@ -151,6 +155,10 @@ void link_set_limit(struct link_set *set, size_t most);
 
 /** Let a stranger give way to somebody else, at once.  False: there is none. */
 bool link_set_give_way(struct link_set *set);
+
+/** Client: the far end is this process of a server, or does not say (0).  Its sessions
+ * are kept by that, and until then by the link alone. */
+void link_name(struct link *link, uint64_t instance);
 
 /** What to wait for beside the room to send what is kept, which always is waited for. */
 void link_wait(struct link *link, bool readable);

@@ -812,7 +812,7 @@ static const struct option rows[] = {
 	.min = 0,
 	.max = 10000000,
 	.help = "Sessions that the server keeps, of some 6 KiB each; 0: any number. The "
-		"client keeps one for each target",
+		"client keeps one for each target, or for each of its servers",
     },
     {
 	.name = "sessionCacheTimeout",

@@ -26,7 +26,7 @@ target_init(struct target *target, const struct net_name *name, bool multiplex)
 void
 target_clear(struct target *target)
 {
-	SSL_SESSION_free(target->session);
+	target_clear_sessions(target);
 	pthread_mutex_destroy(&target->lock);
 }
 
@@ -103,34 +103,6 @@ void
 target_set_overrun(struct target *target, unsigned heartbeats)
 {
 	atomic_store(&target->overrun, heartbeats);
-}
-
-/* A copy, since OpenSSL writes to a session that a connection uses. */
-SSL_SESSION *
-target_session(struct target *target, double most)
-{
-	SSL_SESSION *copy = NULL;
-
-	pthread_mutex_lock(&target->lock);
-	if (target->session != NULL && SSL_SESSION_is_resumable(target->session) &&
-	    reactor_now() < target->judged + most)
-		copy = SSL_SESSION_dup(target->session);
-	pthread_mutex_unlock(&target->lock);
-	return copy;
-}
-
-void
-target_keep_session(struct target *target, SSL_SESSION *session, bool resumed)
-{
-	SSL_SESSION *old;
-
-	pthread_mutex_lock(&target->lock);
-	old = target->session;
-	target->session = session;
-	if (!resumed)
-		target->judged = reactor_now();
-	pthread_mutex_unlock(&target->lock);
-	SSL_SESSION_free(old);
 }
 
 /* ---- whom to try ----------------------------------------------------------------- */

@@ -18,6 +18,21 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+enum {
+	/** Servers behind one target whose sessions are kept. */
+	TARGET_SESSIONS = 8,
+};
+
+/** What is kept of one server behind a target. */
+struct target_session {
+	uint64_t instance; /* which process it is; 0: it does not say */
+	bool met;
+	SSL_SESSION *session; /* the newest that was not refused; NULL: none */
+	double judged; /* when its certificate was, for that; both by reactor_now() */
+	double used;   /* when it was met last, or the session kept */
+	uint64_t next; /* the instance that was met after it */
+};
+
 struct target {
 	const struct net_name *name;
 	bool multiplex;           /* of the service: not `no` */
@@ -26,8 +41,8 @@ struct target {
 	atomic_uint overrun;      /* heartbeats in a row at which it aborted; 0: never */
 
 	pthread_mutex_t lock; /* of all below; taken per opening and TLS handshake */
-	SSL_SESSION *session; /* the newest that was not refused; NULL: none */
-	double judged;    /* when the server's certificate was, for it; as those below */
+	struct target_session sessions[TARGET_SESSIONS];
+	uint64_t met;     /* the instance that was met last */
 	double raw_until; /* till then h2 is not offered; both by reactor_now() */
 	bool spoke_h2;    /* once at least: from then on it is never taken for raw */
 	double rest;      /* seconds, of its latest rest; 0: it is well */
@@ -68,14 +83,27 @@ bool target_bears(struct target *target, unsigned heartbeats);
 /** It aborted behind so many. */
 void target_set_overrun(struct target *target, unsigned heartbeats);
 
-/** A copy of the session kept for a target, or NULL; the caller frees it.  However often
- * it was resumed and given anew since: @most seconds behind a full handshake there is
- * another one, in which the server is judged. */
-SSL_SESSION *target_session(struct target *target, double most);
+/* ---- sessions: target_sessions.c.  A route may lead to several servers, each of which
+ * knows its own sessions alone: they are kept by instance. -----------------------------
+ */
 
-/** Keep @session, which is the target's from now on, in place of the one before.
- * @resumed: the connection that brought it was itself resumed. */
-void target_keep_session(struct target *target, SSL_SESSION *session, bool resumed);
+/** A copy of the session to offer, or NULL; the caller frees it.  It is that of the
+ * server that came after this one the last time, as where the router takes them in turn;
+ * if nothing is known of that, the newest.  However often it was resumed and given anew
+ * since: @most seconds behind a full handshake there is another one, in which the server
+ * is judged.  @instance: whose it is. */
+SSL_SESSION *target_session(struct target *target, double most, uint64_t *instance);
+
+/** Keep @session, which is the target's from now on, in place of the one before of this
+ * @instance; NULL: keep none.  @resumed: the connection that brought it was itself
+ * resumed. */
+void target_keep_session(
+    struct target *target, uint64_t instance, SSL_SESSION *session, bool resumed);
+
+/** A connection has led to @instance. */
+void target_meet(struct target *target, uint64_t instance);
+
+void target_clear_sessions(struct target *target);
 
 /* ---- whom to try; @now by reactor_now() ------------------------------------------ */
 

@@ -170,6 +170,26 @@ def test_new_streams_go_where_the_router_sends_them_now(
         echo(old)
 
 
+def test_sessions_are_resumed_where_pods_come_in_turn(place, make_router, app, start_client):
+    ports = [place.ports.reserve() for _ in range(3)]
+    for port in ports:
+        routeport_server(place, app.address, port=port)
+    router = make_router({HOST: Route(ports, balance="roundrobin")})
+    client = start_client(router.port, freshFor=0.1)
+    pair = Pair(client, None, app)
+
+    def resumed():
+        opened = client.process.lines_with("event=carrier-open")
+        return ["resumed=yes" in line for line in opened]
+
+    def open_streams():
+        visit(pair, app)
+        return len(resumed()) >= 9
+
+    waiting.until(open_streams, "carriers were renewed")
+    assert resumed()[4:] == [True] * len(resumed()[4:])
+
+
 @pytest.mark.parametrize("limit", ["concurrent_tcp", "rate_tcp"])
 def test_limits_of_the_route_that_carriers_pass_stay_passed(place, make_router, start_server, app, pod_port, limit):
     """A dial for freshness is refused, and no stream notices."""

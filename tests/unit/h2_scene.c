@@ -530,7 +530,7 @@ side_clear(struct side *side)
 	if (side->carrier != NULL)
 		carrier_h2_close(side->carrier);
 	link_set_clear(&side->set);
-	SSL_SESSION_free(side->target.session);
+	target_clear_sessions(&side->target);
 	pthread_mutex_destroy(&side->target.lock);
 	SSL_CTX_free(side->service.context);
 	counters_release(side->service.counters);

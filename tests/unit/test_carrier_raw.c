@@ -181,7 +181,7 @@ scene_clear(struct scene *s)
 	if (s->channel != NULL)
 		channel_release(s->channel);
 	link_set_clear(&s->set);
-	SSL_SESSION_free(s->target.session);
+	target_clear_sessions(&s->target);
 	pthread_mutex_destroy(&s->target.lock);
 	SSL_CTX_free(s->service.context);
 	counters_release(s->service.counters);
@@ -425,7 +425,7 @@ START_TEST(a_session_is_kept_by_the_target_and_resumed)
 	scene_init(&s, ROLE_CLIENT);
 	meet(&s);
 	ck_assert_int_eq(we_take(&s, ""), SOURCE_OPEN);
-	ck_assert_ptr_nonnull(s.target.session);
+	ck_assert_ptr_nonnull(s.target.sessions[0].session);
 	endpoint_end(&s.channel->endpoint, ENDING_RST);
 	release(&s);
 	end_peer(&s, false);
@@ -443,6 +443,7 @@ START_TEST(a_session_that_was_refused_is_not_tried_again)
 {
 	static char other[] = "billing.apps.example";
 	SSL_SESSION *again;
+	uint64_t whose;
 	struct scene s;
 
 	scene_init(&s, ROLE_CLIENT);
@@ -456,7 +457,7 @@ START_TEST(a_session_that_was_refused_is_not_tried_again)
 	start(&s, 60);
 	EXPECT(&s, (peer_shakes(&s), s.failed == 1));
 	ck_assert_int_eq(s.reason, REASON_NAME_MISMATCH);
-	again = target_session(&s.target, 3600);
+	again = target_session(&s.target, 3600, &whose);
 	ck_assert_msg(again == NULL, "the refused session is offered again");
 	SSL_SESSION_free(again);
 	scene_clear(&s);

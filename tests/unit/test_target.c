@@ -295,7 +295,8 @@ new_session(void)
 static bool
 has_session(double most)
 {
-	SSL_SESSION *session = target_session(&targets[0], most);
+	uint64_t whose;
+	SSL_SESSION *session = target_session(&targets[0], most, &whose);
 
 	SSL_SESSION_free(session);
 	return session != NULL;
@@ -306,21 +307,64 @@ START_TEST(a_session_is_not_resumed_without_end)
 	double judged;
 
 	setup();
-	target_keep_session(&targets[0], new_session(), false);
+	target_keep_session(&targets[0], 0, new_session(), false);
 	ck_assert(has_session(3600));
 	ck_assert(!has_session(0));
-	judged = targets[0].judged;
-	targets[0].judged = judged - 3601; /* so long ago */
+	judged = targets[0].sessions[0].judged;
+	targets[0].sessions[0].judged = judged - 3601; /* so long ago */
 	ck_assert(!has_session(3600));
-	target_keep_session(&targets[0], new_session(), true);
+	target_keep_session(&targets[0], 0, new_session(), true);
 	ck_assert(!has_session(3600));
-	target_keep_session(&targets[0], new_session(), false);
+	target_keep_session(&targets[0], 0, new_session(), false);
 	ck_assert(has_session(3600));
 	teardown();
 }
 END_TEST
 
-UNIT_MAIN("target", a_target_is_called_by_its_line,
+/* A connection leads to @instance.  Was a session of it offered? */
+static bool
+lead_to(uint64_t instance)
+{
+	uint64_t whose;
+	SSL_SESSION *session = target_session(&targets[0], 3600, &whose);
+	bool offered = session != NULL && whose == instance;
+
+	SSL_SESSION_free(session);
+	target_meet(&targets[0], instance);
+	if (!offered)
+		target_keep_session(&targets[0], instance, new_session(), false);
+	return offered;
+}
+
+START_TEST(of_servers_that_come_in_turn_each_is_offered_its_own_session)
+{
+	int offered = 0;
+
+	setup();
+	for (int i = 0; i < 30; i++)
+		offered += lead_to(1 + (uint64_t)(i % 3));
+	ck_assert_int_ge(offered, 24);
+	for (int i = 0; i < 3; i++) /* the others are gone */
+		(void)lead_to(2);
+	for (int i = 0; i < 10; i++)
+		ck_assert(lead_to(2));
+	teardown();
+}
+END_TEST
+
+START_TEST(sessions_of_many_servers_are_not_kept_without_end)
+{
+	setup();
+	for (uint64_t i = 1; i < 10 * TARGET_SESSIONS; i++)
+		(void)lead_to(i);
+	ck_assert(!lead_to(1));
+	ck_assert(!lead_to(10 * TARGET_SESSIONS));
+	teardown();
+}
+END_TEST
+
+UNIT_MAIN("target", of_servers_that_come_in_turn_each_is_offered_its_own_session,
+    sessions_of_many_servers_are_not_kept_without_end, a_target_is_called_by_its_line,
     a_reload_forgets_nothing_of_a_target_that_stays,
     a_target_that_spoke_h2_is_never_taken_for_raw,
     that_it_spoke_h2_is_forgotten_once_the_section_changed,
