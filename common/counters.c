@@ -92,6 +92,10 @@ add(struct counts *sum, const struct counts *share)
 	add_each(&sum->full, &share->full, 1);
 	add_each(&sum->resumed, &share->resumed, 1);
 	add_each(sum->failures, share->failures, REASON_COUNT);
+	add_each(&sum->old_ended, &share->old_ended, 1);
+	add_each(&sum->old, &share->old, 1);
+	add_each(sum->renewals, share->renewals, COUNT_RENEWALS);
+	add_each(sum->retries, share->retries, REASON_COUNT);
 	if (answered > count_of(&sum->answered))
 		count_set(&sum->answered, answered);
 }
@@ -130,4 +134,10 @@ counts_open_carriers(const struct counts *sum, enum count_kind kind)
 {
 	return less(
 	    count_of(&sum->carriers[kind]), count_of(&sum->carriers_closed[kind]));
+}
+
+uint64_t
+counts_old_carriers(const struct counts *sum)
+{
+	return less(count_of(&sum->old), count_of(&sum->old_ended));
 }

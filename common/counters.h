@@ -30,6 +30,14 @@ enum count_kind {
 	COUNT_KINDS
 };
 
+/** Why a carrier takes over from others that still serve. */
+enum count_renewal {
+	COUNT_FRESH,   /* freshFor is over */
+	COUNT_AGE,     /* maxAge is */
+	COUNT_REFUSED, /* their far ends refuse streams */
+	COUNT_RENEWALS
+};
+
 typedef _Atomic uint64_t counter;
 
 /** One worker's share. */
@@ -44,6 +52,11 @@ struct counts {
 	counter full; /* handshakes that were good */
 	counter resumed;
 	counter failures[REASON_COUNT]; /* handshakes that were not */
+	counter
+	    old; /* client: carriers that live for their streams alone from then on, */
+	counter old_ended;
+	counter renewals[COUNT_RENEWALS]; /* client: carriers that opened for that */
+	counter retries[REASON_COUNT];    /* client: refusals of streams that tried on */
 	counter answered; /* server: when the app last answered a dial, in ms by
 			   reactor_now(); 0: never */
 };
@@ -96,5 +109,6 @@ count_of(const counter *c)
 /** What is open now, of a sum. */
 uint64_t counts_open_streams(const struct counts *sum);
 uint64_t counts_open_carriers(const struct counts *sum, enum count_kind kind);
+uint64_t counts_old_carriers(const struct counts *sum);
 
 #endif

@@ -209,6 +209,31 @@ put_all_carriers(const struct scrape *s, const char *name, const struct service 
 }
 
 static void
+put_old_carriers(const struct scrape *s, const char *name, const struct service *service,
+    const struct counts *sum)
+{
+	put(s, name, service, NULL, NULL, counts_old_carriers(sum));
+}
+
+static void
+put_renewals(const struct scrape *s, const char *name, const struct service *service,
+    const struct counts *sum)
+{
+	static const char *const whys[COUNT_RENEWALS] = {
+	    [COUNT_FRESH] = "fresh", [COUNT_AGE] = "age", [COUNT_REFUSED] = "refused"};
+
+	for (size_t i = 0; i < COUNT_RENEWALS; i++)
+		put(s, name, service, "why", whys[i], count_of(&sum->renewals[i]));
+}
+
+static void
+put_retries(const struct scrape *s, const char *name, const struct service *service,
+    const struct counts *sum)
+{
+	put_reasons(s, name, service, sum->retries);
+}
+
+static void
 put_handshakes(const struct scrape *s, const char *name, const struct service *service,
     const struct counts *sum)
 {
@@ -259,6 +284,15 @@ static const struct metric metrics[] = {
 	NULL, put_carriers},
     {"carriers_total", "counter", "TLS connections that were opened", NULL,
 	put_all_carriers},
+    {"old_carriers", "gauge",
+	"Of the h2 carriers, those that only live for their streams", NULL,
+	put_old_carriers},
+    {"carrier_renewals_total", "counter",
+	"h2 carriers that took over from others, by why: fresh, age or refused", NULL,
+	put_renewals},
+    {"stream_retries_total", "counter",
+	"Refusals after which a stream tried another far end, by the why= of the log",
+	NULL, put_retries},
     {"handshakes_total", "counter", "TLS handshakes that were good: full or resumed",
 	NULL, put_handshakes},
     {"handshake_failures_total", "counter",

@@ -284,6 +284,8 @@ static void
 note_refusal(struct opening *o, enum reason reason, const char *detail)
 {
 	struct refusals *r = &o->refusals;
+	struct counts *counts =
+	    counters_share(o->service->counters, o->dialer->reactor->index);
 	uint64_t instance = carrier_h2_instance(o->carrier);
 	int i = 0;
 
@@ -291,6 +293,8 @@ note_refusal(struct opening *o, enum reason reason, const char *detail)
 	free(r->words);
 	r->words = detail != NULL ? strdup(detail) : NULL;
 	r->reason = reason;
+	if (counts != NULL)
+		count_add(&counts->retries[reason], 1);
 	if (r->count++ == 0)
 		r->since = reactor_now();
 	while (i < FAR_ENDS - 1 && r->of[i] > 0 && r->by[i] != instance)

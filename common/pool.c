@@ -140,13 +140,16 @@ pool_reap_unused(struct pool *p)
 struct pool *
 pool_of(struct pool_set *set, struct service *service, struct target *target)
 {
+	struct counts *counts;
 	struct pool *p;
 
 	LIST_FOREACH (p, &set->pools, entry)
 		if (p->target == target)
 			return p;
-	if ((p = calloc(1, sizeof(*p))) == NULL)
+	counts = counters_share(service->counters, set->reactor->index);
+	if (counts == NULL || (p = calloc(1, sizeof(*p))) == NULL)
 		return NULL;
+	p->counts = counts;
 	p->set = set;
 	p->service = service_hold(service);
 	p->target = target;

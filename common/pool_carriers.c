@@ -167,6 +167,7 @@ leave_count(struct pooled *c)
 		return;
 	c->pool->count--;
 	c->pool->old++;
+	count_add(&c->pool->counts->old, 1);
 	ev_timer_stop(c->pool->set->reactor->loop, &c->age);
 }
 
@@ -220,6 +221,7 @@ on_ended(void *owner, enum reason reason)
 	LIST_REMOVE(c, entry);
 	pool_retire(c);
 	p->old--;
+	count_add(&p->counts->old_ended, 1);
 	free(c);
 	pool_keep_one(p);
 	pool_reap_unused(p);
@@ -285,6 +287,8 @@ pool_add(struct pool *p, struct link *link, enum pool_why why)
 		ev_timer_start(p->set->reactor->loop, &c->age);
 	LIST_INSERT_HEAD(&p->carriers, c, entry);
 	p->count++;
+	if (why != POOL_NEEDED)
+		count_add(&p->counts->renewals[why], 1);
 	pool_relieve_stale(p);
 	return c;
 }

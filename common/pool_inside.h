@@ -27,10 +27,10 @@ enum {
 
 /** Why a carrier is dialled. */
 enum pool_why {
-	POOL_NEEDED, /* there is none, or none with room */
-	POOL_FRESH,  /* freshFor is over */
-	POOL_AGE,    /* maxAge is */
-	POOL_LOOK,   /* the far end refuses streams */
+	POOL_FRESH = COUNT_FRESH,     /* freshFor is over */
+	POOL_AGE = COUNT_AGE,         /* maxAge is */
+	POOL_LOOK = COUNT_REFUSED,    /* the far end refuses streams */
+	POOL_NEEDED = COUNT_RENEWALS, /* there is none, or none with room */
 };
 
 struct pooled {
@@ -61,6 +61,7 @@ struct pool {
 	LIST_ENTRY(pool) entry;
 	struct pool_set *set;
 	struct service *service; /* held */
+	struct counts *counts;   /* of the service, for this worker */
 	struct target *target;
 	bool keep;    /* a carrier, streams or not */
 	bool leaving; /* its service is no more: nothing new */

@@ -133,15 +133,21 @@ END_TEST
 START_TEST(the_old_one_keeps_its_streams_and_ends_with_the_last)
 {
 	static struct stage s;
+	struct counts sum;
 
 	begin(&s);
 	skipped = 10;
 	ck_assert_int_eq(open_one(&s, 1), 2);
 	ck_assert_int_eq(count_carriers(&s), 2);
+	counters_sum(s.client->counters, &sum);
+	ck_assert_uint_eq(counts_old_carriers(&sum), 1);
+	ck_assert_uint_eq(count_of(&sum.renewals[COUNT_FRESH]), 1);
 	ck_assert(!s.callers[0].channel->endpoint.deaf);
 	end_one(&s, 0);
 	EXPECT(&s, count_carriers(&s) == 1);
 	ck_assert_ptr_nonnull(s.arrivals[1].carrier);
+	EXPECT(
+	    &s, (counters_sum(s.client->counters, &sum), counts_old_carriers(&sum) == 0));
 	stage_clear(&s);
 }
 END_TEST
@@ -284,6 +290,7 @@ END_TEST
 START_TEST(the_same_far_end_is_asked_three_times_at_most)
 {
 	static struct stage s;
+	struct counts sum;
 
 	begin(&s);
 	s.refuses[0] = REASON_FULL;
@@ -291,6 +298,8 @@ START_TEST(the_same_far_end_is_asked_three_times_at_most)
 	EXPECT(&s, s.callers[1].failed == 1);
 	ck_assert_int_eq(s.callers[1].reason, REASON_FULL);
 	ck_assert_int_eq(s.refused, 3);
+	counters_sum(s.client->counters, &sum);
+	ck_assert_uint_eq(count_of(&sum.retries[REASON_FULL]), 3);
 	ck_assert_int_eq(s.doors[0].came, 3);
 	stage_clear(&s);
 }
