@@ -11,7 +11,8 @@ static const struct {
 } calls[] = {
     [CALL_RUN] = {"", "FILE", "run the services of this .ini file"},
     [CALL_CHECK] = {"--check", "FILE", "tell all that is wrong with it (exit 0, or 2)"},
-    [CALL_IMPORT] = {"--import", "FILE", "write this file of stunnel as one of ours to stdout"},
+    [CALL_IMPORT] = {"--import", "FILE",
+	"write this file of stunnel as one of ours to stdout"},
     [CALL_OPTIONS] = {"--options", "[NAME]", "each option of the file, or this one"},
     [CALL_VERSION] = {"--version", "", "its version, and those of the libraries"},
     [CALL_HELP] = {"--help", "", "this help"},

@@ -198,9 +198,9 @@ settings_check_client_trust(const struct draft *d, struct err *e)
 		return false;
 	if (s->cert.count == 0)
 		s->require_cert = false; /* there is nobody to ask for one */
-	judged = settings_knows_peers(s) &&
-		 (has_ca(s) || !s->verify_chain ||
-		     (s->psk_secrets != NULL && s->require_cert));
+	judged =
+	    settings_knows_peers(s) && (has_ca(s) || !s->verify_chain ||
+					   (s->psk_secrets != NULL && s->require_cert));
 	s->ask_cert = judged || settings_given(d, "verify") != NULL;
 	if (!s->require_cert && s->cert.count > 0)
 		settings_warn(
