@@ -4,6 +4,7 @@
 #include "common/attempts.h"
 #include "common/dial.h"
 #include "common/greeting.h"
+#include "common/refusals.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,23 +14,6 @@ enum {
 	FIRST_BYTES = 64 * 1024,
 	/* Carriers of one target that may turn a stream away. */
 	MOST_TRIES = 4,
-	/* Times that one far end may refuse a stream. */
-	MOST_REFUSALS = 3,
-	/* Far ends that are told apart. */
-	FAR_ENDS = 8,
-};
-
-/* Seconds for which a stream that was refused looks for a far end that does not. */
-static const double look_for = 1;
-
-/* The far ends that refused a stream. */
-struct refusals {
-	enum reason reason; /* of the last; NONE: it was not refused */
-	char *words;        /* the same, from the far end; perhaps NULL */
-	int count;
-	double since;               /* of the first, by reactor_now() */
-	uint64_t by[FAR_ENDS];      /* their instances, */
-	unsigned char of[FAR_ENDS]; /* and how often each */
 };
 
 struct opening {
@@ -98,17 +82,10 @@ stop(struct opening *o)
 }
 
 static void
-forget_refusals(struct opening *o)
-{
-	free(o->refusals.words);
-	o->refusals = (struct refusals){.reason = REASON_NONE};
-}
-
-static void
 discard(struct opening *o)
 {
 	attempts_clear(&o->attempts);
-	forget_refusals(o);
+	refusals_clear(&o->refusals);
 	free(o);
 }
 
@@ -258,63 +235,22 @@ dial_raw(struct opening *o)
 
 /* ---- refusals -------------------------------------------------------------------- */
 
-/* May another far end think otherwise? */
-static bool
-is_tried_on(enum reason reason)
-{
-	return reason == REASON_APP_UNREACHABLE || reason == REASON_FULL ||
-	       reason == REASON_NO_MEMORY || reason == REASON_STOPPED;
-}
-
-/* Another pod is soon there for one that says that it ends: that is worth waiting for. */
-static bool
-is_stopping(const struct opening *o)
-{
-	return o->refusals.reason == REASON_STOPPED;
-}
-
 static struct pool *
 pool_of_target(const struct opening *o)
 {
 	return pool_of(o->dialer->pools, o->service, target_of(o));
 }
 
-/* Far ends that do not say who they are, are one. */
 static void
 note_refusal(struct opening *o, enum reason reason, const char *detail)
 {
-	struct refusals *r = &o->refusals;
 	struct counts *counts =
 	    counters_share(o->service->counters, o->dialer->reactor->index);
-	uint64_t instance = carrier_h2_instance(o->carrier);
-	int i = 0;
 
-	pool_note_answer(pool_of_target(o), o->carrier, false);
-	free(r->words);
-	r->words = detail != NULL ? strdup(detail) : NULL;
-	r->reason = reason;
 	if (counts != NULL)
 		count_add(&counts->retries[reason], 1);
-	if (r->count++ == 0)
-		r->since = reactor_now();
-	while (i < FAR_ENDS - 1 && r->of[i] > 0 && r->by[i] != instance)
-		i++;
-	r->by[i] = instance;
-	r->of[i]++;
-}
-
-/* Behind one whose app is down a program should hear so soon. */
-static bool
-is_refused_enough(const struct opening *o)
-{
-	const struct refusals *r = &o->refusals;
-
-	if (r->count == 0 || is_stopping(o))
-		return false;
-	for (int i = 0; i < FAR_ENDS; i++)
-		if (r->of[i] >= MOST_REFUSALS)
-			return true;
-	return reactor_now() >= r->since + look_for;
+	pool_note_answer(pool_of_target(o), o->carrier, false);
+	refusals_add(&o->refusals, reason, detail, carrier_h2_instance(o->carrier));
 }
 
 /* It stays with the refusal. */
@@ -356,7 +292,7 @@ on_carrier_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct opening *o = owner;
 
-	if (is_stopping(o) && attempts_left(&o->attempts) > 0)
+	if (refusals_end_soon(&o->refusals) && attempts_left(&o->attempts) > 0)
 		pool_wait(pool_of_target(o), &o->waiter);
 	else if (o->refusals.count > 0)
 		give_in(o);
@@ -384,14 +320,14 @@ on_refused(void *owner, enum reason reason, const char *detail, bool again)
 		fail_for_good(o, reason, detail);
 		return;
 	}
-	if (is_tried_on(reason)) {
+	if (refusals_may_differ(reason)) {
 		note_refusal(o, reason, detail);
 	} else if (reason != REASON_CARRIER_LOST || ++o->tries == MOST_TRIES) {
 		target_failed(o, reason, detail);
 		return;
 	}
 	stop(o); /* and @detail with it */
-	if (is_refused_enough(o))
+	if (refusals_suffice(&o->refusals))
 		give_in(o);
 	else if (!try_carrier(o))
 		target_failed(o, REASON_NO_MEMORY, NULL);
@@ -433,9 +369,10 @@ static void
 start_limit(struct opening *o)
 {
 	double left = attempts_left(&o->attempts);
-	double look = o->refusals.since + look_for - reactor_now();
+	double look = refusals_left(&o->refusals);
 
-	if (o->refusals.count > 0 && o->channel == NULL && !is_stopping(o) && look < left)
+	if (o->refusals.count > 0 && o->channel == NULL &&
+	    !refusals_end_soon(&o->refusals) && look < left)
 		left = look;
 	ev_timer_stop(loop_of(o), &o->limit);
 	ev_timer_set(&o->limit, left, 0);
@@ -493,7 +430,8 @@ try_carrier(struct opening *o)
 	start_limit(o);
 	if (o->channel != NULL) {
 		o->events->hungry(o->owner); /* who may find the program gone */
-	} else if (o->refusals.count > 0 && !is_stopping(o) && !pool_is_dialling(pool)) {
+	} else if (o->refusals.count > 0 && !refusals_end_soon(&o->refusals) &&
+		   !pool_is_dialling(pool)) {
 		give_in(o);
 	} else {
 		o->waiter.refused = o->refusals.count > 0;
@@ -536,7 +474,7 @@ try_next(struct opening *o)
 	if (!attempts_next(&o->attempts))
 		return false;
 	o->tries = 0;
-	forget_refusals(o);
+	refusals_clear(&o->refusals);
 	if (!is_client(o))
 		return dial_app(o);
 	return target_may_h2(target_of(o)) ? try_carrier(o) : dial_raw(o);
