@@ -22,7 +22,7 @@ enum {
 	/* Dials under way. */
 	POOL_DIALS = 2,
 	/* Dials that may follow each other at once; then there is one a second. */
-	POOL_DIALS_IN_A_ROW = 3,
+	POOL_DIALS_IN_A_ROW = 2,
 };
 
 /** Why a carrier is dialled. */
