@@ -1,5 +1,5 @@
-"""Pods that come and go while streams open all the time: a rollout, an app that is down, limits of
-the route.
+"""Pods that come and go while streams open all the time: a rollout, an app that dies or hangs, more
+pods, a router that ends its old processes.  h2 is never worse than raw.
 
 With SLOW=1 at the pace of a cluster, else a good deal faster, and in the same order.
 """
@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from harness import waiting
 from harness.rollout import Cluster
 
 FULL = "ROUTEPORT_SLOW" in os.environ
@@ -16,8 +17,12 @@ BALANCES = ("leastconn", "roundrobin", "source")
 
 # Seconds.
 HEARS = 4 if FULL else 2  # from the end of an endpoint until the router has reloaded
+UNREADY = 6 if FULL else 3  # from the death of an app until its endpoint is gone, and the router knows
+FRESH = 5 if FULL else 1
 LINGER = 10 if FULL else 4
 DRAIN = 15 if FULL else 3
+HARD_STOP = 10 if FULL else 6
+LONG = 3 if FULL else 2  # a stream that a hard stop may meet
 
 
 @pytest.fixture
@@ -25,8 +30,9 @@ def make_cluster(place):
     with contextlib.ExitStack() as stack:
 
         def make(client=None, server=None, **router):
+            client = {"freshFor": FRESH, **(client or {})}
             server = {"TIMEOUTlinger": LINGER, "TIMEOUTdrain": DRAIN, **(server or {})}
-            return stack.enter_context(contextlib.closing(Cluster(place, client or {}, server, **router)))
+            return stack.enter_context(contextlib.closing(Cluster(place, client, server, **router)))
 
         yield make
 
@@ -37,10 +43,10 @@ def deploy_all(cluster, pods, balances=BALANCES):
 
 
 def drop(cluster, deployments, pods):
-    """Their endpoints are gone, and the router knows."""
+    """Their endpoints are gone, and the router knows; says since when."""
     for deployment, pod in zip(deployments, pods):
         deployment.listed.remove(pod)
-    cluster.reload()
+    return cluster.reload()
 
 
 def test_rolling_update(make_cluster):
@@ -67,7 +73,7 @@ def test_rolling_update(make_cluster):
 
 
 def test_a_pod_that_lingers_serves_while_there_is_no_other(make_cluster):
-    """As with the strategy Recreate."""
+    """As with the strategy Recreate.  It is dialled anew once, and not again and again."""
     cluster = make_cluster()
     (deployment,) = deploy_all(cluster, pods=1, balances=["leastconn"])
     cluster.begin()
@@ -77,13 +83,69 @@ def test_a_pod_that_lingers_serves_while_there_is_no_other(make_cluster):
     cluster.finish()
     for caller in cluster.callers():
         cluster.expect_none(caller.failed())
-    assert cluster.router.statistics(deployment.host("h2"))["stot"] <= 2
+    most = 2 + LINGER / FRESH
+    assert cluster.router.statistics(deployment.host("h2"))["stot"] <= most
+
+
+def test_hung_app_whose_endpoint_is_gone(make_cluster):
+    cluster = make_cluster()
+    deployments = deploy_all(cluster, pods=2)
+    cluster.begin()
+    cluster.run(1)
+    hung = [deployment.called_last() for deployment in deployments]
+    cluster.hang_apps(*hung)
+    cluster.run(UNREADY)
+    dropped = drop(cluster, deployments, hung)
+    cluster.run(FRESH + 2 + 2)
+    cluster.finish(dropped + FRESH + 2)
+    for deployment in deployments:
+        cluster.expect_none(deployment.h2.open_calls(dropped + FRESH + 2))
+        cluster.expect_none(deployment.h2.failed())
+        cluster.expect_none(deployment.raw.open_calls(dropped))
+
+
+def test_new_pods_get_streams(make_cluster):
+    cluster = make_cluster()
+    deployments = deploy_all(cluster, pods=1, balances=("leastconn", "roundrobin"))
+    cluster.begin()
+    cluster.run(1)
+    for deployment in deployments:
+        cluster.add_pod(deployment)
+        cluster.add_pod(deployment)
+    added = cluster.reload()
+
+    def all_have_streams():
+        return all(len(caller.pods(added)) == 3 for caller in cluster.callers())
+
+    with contextlib.suppress(AssertionError):
+        waiting.until(all_have_streams, "", 30)
+    cluster.finish()
+    cluster.expect_none([caller for caller in cluster.callers() if len(caller.pods(added)) < 3])
+    for caller in cluster.callers():
+        cluster.expect_none(caller.failed())
+
+
+def test_hard_stop_cuts_no_stream_that_is_shorter(make_cluster):
+    """Than its limit, less freshFor."""
+    assert FRESH + LONG < HARD_STOP
+    cluster = make_cluster(hard_stop=f"{HARD_STOP}s")
+    deploy_all(cluster, pods=2, balances=["leastconn"])
+    cluster.begin(holds=LONG)
+    cluster.run(1)
+    for _ in range(2):
+        cluster.reload()
+        cluster.run(FRESH)
+    cluster.run(HARD_STOP)
+    cluster.finish()
+    for caller in cluster.callers():
+        cluster.expect_none(caller.failed())
 
 
 def test_limits_of_the_route_are_kept(make_cluster):
-    """So many connections at a time as there are workers, and one more; two in three seconds."""
+    """So many connections at a time as there are workers, and one more; two in three seconds.  What is
+    dialled beside a carrier and turned away nobody notices."""
     workers, seconds = 2, 8
-    cluster = make_cluster(client={"workers": workers})
+    cluster = make_cluster(client={"workers": workers, "freshFor": 1})
     deployment = cluster.deploy(
         "limited", 2, kinds=["h2"], balance="roundrobin", concurrent_tcp=workers + 2, rate_tcp=3
     )
@@ -91,8 +153,20 @@ def test_limits_of_the_route_are_kept(make_cluster):
     cluster.run(seconds)
     cluster.finish()
     cluster.expect_none(deployment.h2.failed())
-    counts = cluster.router.statistics(deployment.host("h2"))
-    assert counts["stot"] <= workers * (2 + seconds)
+    assert cluster.router.process.lines_with("be_tcp:limited.* end=PR"), "no limit was reached"
+    assert cluster.router.statistics(deployment.host("h2"))["stot"] <= workers * (2 + seconds)
+
+
+def test_streams_that_last_hold_few_carriers(make_cluster):
+    """One more of them than freshFor passes, again and again."""
+    fresh, seconds = 0.2, 12
+    cluster = make_cluster(client={"freshFor": fresh})
+    deployment = cluster.deploy("lasting", 3, kinds=["h2"], balance="leastconn")
+    cluster.begin(holds=600, each=fresh)
+    cluster.run(seconds)
+    assert len(deployment.h2.open_calls()) > 0.8 * seconds / fresh
+    assert 4 < cluster.router.statistics(deployment.host("h2"))["scur"] < 20
+    cluster.expect_none(deployment.h2.failed())
 
 
 @pytest.mark.parametrize("pods", [1, 2])

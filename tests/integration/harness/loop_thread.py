@@ -26,7 +26,12 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(wrapped(), self._loop).result(30)
 
     def _end_loop(self):
-        """Once what was called off has had a moment to end."""
-        self._do(lambda: self._loop.call_later(0.1, self._loop.stop))
+        """What still runs is called off, and has a moment to end."""
+        self._do(self._call_off)
         self._thread.join()
         self._loop.close()
+
+    def _call_off(self):
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        self._loop.call_later(0.1, self._loop.stop)

@@ -323,9 +323,4 @@ class Cluster(LoopThread):
         for pod in self._pods():
             pod.process.send_signal(signal.SIGTERM)
             self._do(pod.kill_app)
-        self._do(self._cancel)
         self._end_loop()
-
-    def _cancel(self):
-        for task in self._tasks:
-            task.cancel()
