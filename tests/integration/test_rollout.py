@@ -42,6 +42,15 @@ def deploy_all(cluster, pods, balances=BALANCES):
     return [cluster.deploy(balance, pods, balance=balance) for balance in balances]
 
 
+def begin_with_two(make_cluster):
+    """Two pods for each way to balance, calls, and the pods where h2 carriers lead to."""
+    cluster = make_cluster()
+    deployments = deploy_all(cluster, pods=2)
+    cluster.begin()
+    cluster.run(1)
+    return cluster, deployments, [deployment.called_last() for deployment in deployments]
+
+
 def drop(cluster, deployments, pods):
     """Their endpoints are gone, and the router knows; says since when."""
     for deployment, pod in zip(deployments, pods):
@@ -49,9 +58,10 @@ def drop(cluster, deployments, pods):
     return cluster.reload()
 
 
-def test_rolling_update(make_cluster):
-    """Each old pod goes once a new one is there, and the router hears of it later.  The app has a preStop
-    hook, by which it stays as long as its sidecar accepts."""
+@pytest.mark.parametrize("app_stays", [False, True], ids=["app ends", "app has a preStop hook"])
+def test_rolling_update(make_cluster, app_stays):
+    """Each old pod goes once a new one is there, and the router hears of it later.  Raw carriers learn
+    nothing of that: for them the app has to stay as long as its sidecar accepts."""
     cluster = make_cluster()
     deployments = deploy_all(cluster, pods=2)
     cluster.begin()
@@ -62,14 +72,14 @@ def test_rolling_update(make_cluster):
         cluster.reload()
         cluster.run(1)
         old = [deployment.pods[number] for deployment in deployments]
-        cluster.terminate(*old, app_stays=True)
+        cluster.terminate(*old, app_stays=app_stays)
         cluster.run(HEARS)
-        drop(cluster, deployments, old)
+        heard = drop(cluster, deployments, old)
     cluster.run(LINGER - HEARS + 1)
     cluster.finish()
     for deployment in deployments:
         cluster.expect_none(deployment.h2.failed())
-        cluster.expect_none(deployment.raw.failed())
+        cluster.expect_none(deployment.raw.failed(0 if app_stays else heard))
 
 
 def test_a_pod_that_lingers_serves_while_there_is_no_other(make_cluster):
@@ -87,12 +97,32 @@ def test_a_pod_that_lingers_serves_while_there_is_no_other(make_cluster):
     assert cluster.router.statistics(deployment.host("h2"))["stot"] <= most
 
 
+def test_one_app_of_two_dies(make_cluster):
+    """Its sidecar lives, and the router goes on with it until
+    readiness has told; under source it has nobody else for this client, whose streams are answered from
+    the carrier that is there and looks elsewhere now and then."""
+    cluster, deployments, dead = begin_with_two(make_cluster)
+    cluster.kill_apps(*dead)
+    cluster.run(UNREADY)
+    dropped = drop(cluster, deployments, dead)
+    cluster.run(2)
+    cluster.restart_apps(*dead)
+    for deployment, pod in zip(deployments, dead):
+        deployment.listed.append(pod)
+    cluster.reload()
+    cluster.run(2 * FRESH)
+    cluster.finish()
+    *others, source = deployments
+    for deployment in others:
+        cluster.expect_none(deployment.h2.failed())
+    cluster.expect_none(source.h2.failed(dropped + FRESH + 1))
+    until_dropped = [len(caller.failed()) - len(caller.failed(dropped)) for caller in (source.h2, source.raw)]
+    # Calls of both begin five times a second, but not at the same moment.
+    cluster.expect_none(until_dropped if until_dropped[0] > until_dropped[1] + 1 else [])
+
+
 def test_hung_app_whose_endpoint_is_gone(make_cluster):
-    cluster = make_cluster()
-    deployments = deploy_all(cluster, pods=2)
-    cluster.begin()
-    cluster.run(1)
-    hung = [deployment.called_last() for deployment in deployments]
+    cluster, deployments, hung = begin_with_two(make_cluster)
     cluster.hang_apps(*hung)
     cluster.run(UNREADY)
     dropped = drop(cluster, deployments, hung)
@@ -167,6 +197,20 @@ def test_streams_that_last_hold_few_carriers(make_cluster):
     assert len(deployment.h2.open_calls()) > 0.8 * seconds / fresh
     assert 4 < cluster.router.statistics(deployment.host("h2"))["scur"] < 20
     cluster.expect_none(deployment.h2.failed())
+
+
+def test_renewed_carriers_resume_sessions_of_each_pod(make_cluster):
+    """Of three pods that the router takes in turn, none knows the sessions of the others."""
+    cluster = make_cluster(client={"freshFor": 0.2, "debug": 7})
+    deployment = cluster.deploy("turns", 3, kinds=["h2"], balance="roundrobin")
+    cluster.begin()
+    cluster.run(8)
+    cluster.finish()
+    cluster.expect_none(deployment.h2.failed())
+    opened = deployment.h2.client.process.lines_with("event=carrier-open")
+    assert len(opened) > 6
+    resumed = [line for line in opened if "resumed=yes" in line]
+    assert len(resumed) >= 0.8 * (len(opened) - 3), "\n".join(opened)
 
 
 @pytest.mark.parametrize("pods", [1, 2])
