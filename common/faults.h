@@ -18,7 +18,7 @@ struct faults {
 	 * to know. */
 	void (*remark)(void *owner, const char *text);
 	void *owner;
-	bool remarked; /* what holds for many sections alike is remarked on once */
+	unsigned remarked; /* bits: what holds for many sections alike is told once */
 
 	size_t count;
 	struct err first;

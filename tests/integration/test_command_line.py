@@ -6,7 +6,11 @@ import subprocess
 import pytest
 
 from harness import pairs
+from harness.certificates import HOST
 from harness.pairs import parse_line, write_ini
+
+
+OWN = {"client": "yes", "server": "no"}
 
 
 @pytest.fixture(params=["client", "server"])
@@ -136,6 +140,11 @@ def test_server_that_would_let_anyone_in_does_not_start(place):
     expect_error(result, "CAfile")
 
 
+def faults(result):
+    """What is wrong, without what is only worth a note."""
+    return [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
+
+
 def test_check_tells_all_that_is_wrong_and_running_the_first(place, call, role):
     other = {"client": "no", "server": "yes"}[role]
     path = place.folder / "wrong.ini"
@@ -171,7 +180,7 @@ def test_check_tells_each_file_and_list_that_is_wrong_and_each_once(place, call,
     result = call("--check", path)
     expect_error(result, *(f"{name} {value}: No such file" for name, value in wrong.items() if "nowhere" in value))
     expect_error(result, *(f"{name} = {value}" for name, value in wrong.items() if "nowhere" not in value), "options = NO_Y", f'{len(path.read_text(encoding="utf-8").splitlines())}: "options = NO_Y": ')
-    assert len(result.stderr.splitlines()) == len(wrong) + 1, result.stderr
+    assert len(faults(result)) == len(wrong) + 1, result.stderr
 
 
 def test_check_tells_that_a_key_is_of_another_certificate_beside_what_else_is_wrong(place, call, role):
@@ -179,7 +188,7 @@ def test_check_tells_that_a_key_is_of_another_certificate_beside_what_else_is_wr
     wrong = {"key": place.certificates.wildcard.key, "ciphers": "FOO"}
     result = call("--check", write_ini(place.folder / "wrong.ini", {"verifyChain": "yes"}, {"accept": "127.0.0.1:1", **options, **wrong}))
     expect_error(result, "does not match the certificate", "ciphers = FOO: ")
-    assert len(result.stderr.splitlines()) == 2, result.stderr
+    assert len(faults(result)) == 2, result.stderr
 
 
 def test_check_tells_of_ciphers_that_fit_nothing(place, call, role):
@@ -218,12 +227,17 @@ def test_parts_of_a_file_may_be_in_a_folder(place, call, good_file):
 
 
 def test_check_notes_what_stunnel_would_not_verify(call, good_file, role):
-    if role == "client":
-        assert "note: " not in call("--check", good_file).stderr  # a server to stunnel
-        good_file.write_text(good_file.read_text(encoding="utf-8") + "client = yes\n", encoding="utf-8")
+    either = call("--check", good_file).stderr
+    assert f'note: {good_file}:1: "[svc]": no line says client' in either and f"like one for routeport-{role}: " in either
+    good_file.write_text(good_file.read_text(encoding="utf-8") + f"client = {OWN[role]}\n", encoding="utf-8")
     result = call("--check", good_file)
     assert result.returncode == 0
     assert f"note: {good_file}:1: \"[svc]\": stunnel would " in result.stderr
     assert "verifyChain = yes" in result.stderr
     good_file.write_text("verifyChain = yes\n" + good_file.read_text(encoding="utf-8"), encoding="utf-8")
-    assert "note: " not in call("--check", good_file).stderr
+    after = call("--check", good_file).stderr
+    if role == "client":
+        assert "routeport also checks the name: add \"checkHost = " in after
+        good_file.write_text(good_file.read_text(encoding="utf-8") + f"checkHost = {HOST}\n", encoding="utf-8")
+        after = call("--check", good_file).stderr
+    assert "note: " not in after

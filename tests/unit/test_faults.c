@@ -287,17 +287,59 @@ START_TEST(it_is_remarked_on_once)
 }
 END_TEST
 
-/* Nor does what stunnel would run as a server. */
 START_TEST(what_is_written_out_needs_no_remark)
 {
-	expect_remarks(ROLE_CLIENT, CLIENT, "");
-	expect_remarks(ROLE_CLIENT, "CAfile = ca\n" CLIENT, "");
-	expect_remarks(ROLE_CLIENT, "client = yes\nverifyChain = yes\n" CLIENT, "");
+	static const char verified[] =
+	    "client = yes\nverifyChain = yes\n" CLIENT "checkHost = orders.example\n";
+
+	expect_remarks(ROLE_CLIENT, verified, "");
 	expect_remarks(ROLE_CLIENT, CLIENT "client = yes\nverifyChain = no\n", "");
-	expect_remarks(ROLE_SERVER, SERVER "CAfile = ca\nverifyChain = yes\n", "");
-	expect_remarks(ROLE_SERVER, SERVER "requireCert = no\n", "");
+	expect_remarks(
+	    ROLE_CLIENT, "client = yes\nverify = 2\n" CLIENT "checkHost =\n", "");
+	expect_remarks(
+	    ROLE_SERVER, "client = no\n" SERVER "CAfile = ca\nverifyChain = yes\n", "");
+	expect_remarks(ROLE_SERVER, "client = no\n" SERVER "requireCert = no\n", "");
+}
+END_TEST
+
+START_TEST(a_name_that_stunnel_would_not_check_is_remarked_on)
+{
+	expect_remarks(ROLE_CLIENT, "client = yes\nverify = 2\n" CLIENT,
+	    ":3: \"[orders]\": stunnel would take any certificate of these CAs here, for "
+	    "no checkHost is written; routeport also checks the name: add \"checkHost = "
+	    "orders.example\" to");
 	expect_remarks(ROLE_CLIENT,
-	    "client = yes\nverifyChain = yes\n" CLIENT "[b]\nclient = no\n", "");
+	    "client = yes\nverifyChain = yes\nCAfile = ca\n"
+	    "[a]\naccept = 1\nconnect = 192.0.2.1:443\n",
+	    "routeport also checks the address: add \"checkIP = 192.0.2.1\" to");
+}
+END_TEST
+
+/* A section without client, the same for both programs. */
+START_TEST(a_section_for_either_program_is_told_which_it_reads_like)
+{
+	static const struct {
+		const char *lines, *program;
+	} cases[] = {
+	    {"accept = 127.0.0.1:1\nconnect = a.example:443\n", "routeport-client"},
+	    {"accept = 1\nconnect = a.example:465\n", "routeport-client"},
+	    {"accept = 127.0.0.1:1\nconnect = a.example:443\ncert = c\n",
+		"routeport-client"},
+	    {"accept = 443\nconnect = 80\ncert = c\n", "routeport-server"},
+	    {"accept = 0.0.0.0:443\nconnect = ::1:80\ncert = c\n", "routeport-server"},
+	    {"accept = 443\nconnect = /run/app\ncert = c\n", "routeport-server"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256], part[64];
+
+		snprintf(text, sizeof(text),
+		    "verifyChain = no\nrequireCert = no\n[x]\n%s", cases[i].lines);
+		snprintf(part, sizeof(part), "reads like one for %s:", cases[i].program);
+		expect_remarks(ROLE_CLIENT, text, part);
+		if (strstr(text, "cert = c") != NULL)
+			expect_remarks(ROLE_SERVER, text, part);
+	}
 }
 END_TEST
 
@@ -321,4 +363,7 @@ UNIT_MAIN("faults", the_first_fault_ends_the_look_unless_somebody_is_told,
     a_misspelt_option_of_the_other_program_is_one_fault,
     sections_that_do_not_go_together_are_all_told, a_file_for_the_other_program_has_one,
     what_stunnel_would_not_verify_is_remarked_on, it_is_remarked_on_once,
-    what_is_written_out_needs_no_remark, a_file_that_is_not_there_is_told_too)
+    what_is_written_out_needs_no_remark,
+    a_name_that_stunnel_would_not_check_is_remarked_on,
+    a_section_for_either_program_is_told_which_it_reads_like,
+    a_file_that_is_not_there_is_told_too)
