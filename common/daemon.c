@@ -339,6 +339,18 @@ listen_to_all(struct daemon *d, struct err *e)
 	return inherited_is_used_up(&d->inherited, e);
 }
 
+/* In another root most files are gone. */
+static bool
+give_up_privileges(struct daemon *d, struct err *e)
+{
+	if (!privilege_drop(d->settings, e) || !daemon_open_deferred(d, e) ||
+	    !privilege_confine(d->settings, e))
+		return false;
+	for (size_t i = 0; i < d->plan->service_count; i++)
+		service_forgive_gone(d->plan->services[i]);
+	return true;
+}
+
 /* Everything that can fail comes before the first connection is accepted. */
 static bool
 start(struct daemon *d, struct err *e)
@@ -363,9 +375,7 @@ start(struct daemon *d, struct err *e)
 	watch_signals(d);
 	reload_watch_files(d);
 	return listen_to_all(d, e) && make_workers(d, e) && daemon_write_pid(d, e) &&
-	       open_status(d, e) && privilege_drop(settings, e) &&
-	       daemon_open_deferred(d, e) && privilege_confine(settings, e) &&
-	       start_workers(d, e);
+	       open_status(d, e) && give_up_privileges(d, e) && start_workers(d, e);
 }
 
 /* What is written at the start, and how. */

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "common/reactor.h"
+#include "common/sandbox.h"
 
 #include <string.h>
 
@@ -130,6 +131,8 @@ reload_settings(struct daemon *d)
 		take_over(d, settings, plan);
 		return;
 	}
+	if (d->settings->sandbox)
+		sandbox_explain(&e);
 	plan_release(plan);
 	settings_release(settings);
 	log_error("event=reload-failed detail=%s", log_quote_long(e.text, text));

@@ -9,6 +9,7 @@
 #include <linux/landlock.h>
 #include <openssl/x509.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -207,4 +208,51 @@ sandbox_enter(const struct settings *settings, struct err *e)
 	if (rules >= 0)
 		close(rules);
 	return entered || go_without(errnum, e);
+}
+
+/* ---- what it keeps away ----------------------------------------------------------- */
+
+/* The last absolute path in @text; "": there is none. */
+static void
+last_path(const char *text, char path[PATH_MAX])
+{
+	path[0] = '\0';
+	for (const char *at = strchr(text, '/'); at != NULL; at = strchr(at, '/')) {
+		size_t length = strcspn(at, " \":");
+
+		if (at > text && strchr(" \"=", at[-1]) != NULL && length < PATH_MAX)
+			snprintf(path, PATH_MAX, "%.*s", (int)length, at);
+		at += length;
+	}
+}
+
+/* Do the permissions alone allow it?  access(2) asks nobody else. */
+static bool
+is_permitted(const char *path, const char *folder)
+{
+	return access(folder, X_OK) == 0 &&
+	       (access(path, F_OK) == 0 ? access(path, R_OK) == 0
+					: access(folder, W_OK) == 0);
+}
+
+void
+sandbox_explain(struct err *e)
+{
+	char path[PATH_MAX], copy[PATH_MAX];
+	const char *folder = path;
+	size_t length = strlen(e->text);
+
+	last_path(e->text, path);
+	if (path[0] == '\0' || strstr(e->text, strerror(EACCES)) == NULL)
+		return;
+	if (!is_folder(path)) {
+		memcpy(copy, path, sizeof(copy));
+		folder = dirname(copy);
+	}
+	if (is_permitted(path, folder))
+		snprintf(e->text + length, sizeof(e->text) - length,
+		    "; %s is outside of the sandbox, which knows the folders of the "
+		    "start "
+		    "alone: restart to have it",
+		    folder);
 }

@@ -16,4 +16,8 @@
  */
 bool sandbox_enter(const struct settings *settings, struct err *e);
 
+/** If @e says that a path is denied to us though its permissions allow it, add that its
+ * folder is outside of the sandbox. */
+void sandbox_explain(struct err *e);
+
 #endif

@@ -139,6 +139,18 @@ service_look(const struct service *service, struct file_stamp now[SETTINGS_FILES
 	return !file_stamps_equal(now, service->stamps, SETTINGS_FILES);
 }
 
+void
+service_forgive_gone(struct service *service)
+{
+	static const struct file_stamp none;
+	struct file_stamp now[SETTINGS_FILES];
+
+	look(service->settings, now, service->stamps);
+	for (size_t i = 0; i < SETTINGS_FILES; i++)
+		if (file_stamps_equal(&now[i], &none, 1))
+			service->stamps[i] = none;
+}
+
 bool
 service_tells_once(struct service *service)
 {

@@ -55,6 +55,10 @@ void service_release(struct service *service);
 /** What its files look like now.  True: not as when it was made. */
 bool service_look(const struct service *service, struct file_stamp now[SETTINGS_FILES]);
 
+/** Files that are gone now, for another root is: what was read of them is good until they
+ * are there again.  Before the workers start. */
+void service_forgive_gone(struct service *service);
+
 /** True at the first call: what is said once for each service is to be said now. */
 bool service_tells_once(struct service *service);
 

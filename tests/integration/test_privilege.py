@@ -54,7 +54,13 @@ def test_files_elsewhere_are_out_of_reach(start_pair, place, tmp_path_factory, c
     pair.client.process.send_signal(signal.SIGHUP)
     line = pair.client.process.wait_line("error event=reload-failed")
     assert "Permission denied" in line and str(elsewhere) in line
+    assert f"; {elsewhere.parent} is outside of the sandbox" in line
     echo(pair.open())
+    rewrite(pair.client, "[svc]", f"output = {elsewhere.parent}/log\n[svc]")
+    rewrite(pair.client, str(elsewhere), str(certificates.client.certificate))
+    pair.client.process.send_signal(signal.SIGHUP)
+    line = pair.client.process.wait_line("error event=reload-failed", 2)
+    assert f"; {elsewhere.parent} is outside of the sandbox" in line
 
 
 def test_the_file_and_its_certificates_are_within_reach(start_pair):
@@ -145,7 +151,8 @@ def test_a_key_that_only_root_reads_keeps_the_old_one_in_use(start_pair, place):
     pair = start_pair(setuid="nobody")
     rewrite(pair.client, "[svc]", "[svc]\nTIMEOUTidle = 77")
     pair.client.process.send_signal(signal.SIGHUP)
-    assert "Permission denied" in pair.client.process.wait_line("error event=reload-failed")
+    line = pair.client.process.wait_line("error event=reload-failed")
+    assert "Permission denied" in line and "sandbox" not in line
     echo(pair.open())
 
 

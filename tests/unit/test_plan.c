@@ -2,6 +2,10 @@
 
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 /* Three services, of which the second and the third are chosen at the doors of the first.
  */
 static struct sni_rule second_rules[] = {
@@ -88,7 +92,33 @@ START_TEST(what_is_in_the_place_of_an_older_service_has_its_name)
 }
 END_TEST
 
-UNIT_MAIN("plan", the_first_line_that_fits_a_name_is_taken,
-    a_name_that_fits_no_line_has_no_service, a_line_holds_at_the_doors_that_it_names,
+START_TEST(a_file_that_is_gone_since_the_root_changed_is_as_it_was)
+{
+	char path[] = "/tmp/routeport-test-XXXXXX";
+	struct service_settings one = {.name = "one", .ca_file = path};
+	struct service service = {.settings = &one};
+	struct file_stamp now[SETTINGS_FILES];
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	service.stamps[0] = file_stamp(path);
+	ck_assert(!service_look(&service, now));
+	service_forgive_gone(&service);
+	ck_assert(!service_look(&service, now));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert(service_look(&service, now));
+	service_forgive_gone(&service);
+	ck_assert(!service_look(&service, now));
+	close(fd);
+	ck_assert_int_ge(fd = open(path, O_CREAT | O_WRONLY, 0600), 0);
+	ck_assert(service_look(&service, now)); /* it is back, and to be read */
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
+UNIT_MAIN("plan", a_file_that_is_gone_since_the_root_changed_is_as_it_was,
+    the_first_line_that_fits_a_name_is_taken, a_name_that_fits_no_line_has_no_service,
+    a_line_holds_at_the_doors_that_it_names,
     a_service_of_an_older_plan_leads_to_those_of_this_one,
     what_is_in_the_place_of_an_older_service_has_its_name)
