@@ -80,7 +80,7 @@ is_needed(const char *name)
 {
 	static const char *const names[] = {"accept", "connect", "sni", "local", "exec",
 	    "execArgs", "ident", "protocol*", "cert", "key", "PSK*", "CA*", "CRL*",
-	    "OCSP*", "verify*", "check*", "requireCert", "engine*", "provider*"};
+	    "OCSP*", "verify*", "check*", "requireCert", "engineId", "engineNum"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		size_t length = strcspn(names[i], "*");
@@ -228,7 +228,28 @@ nothing_left(struct import *im)
 
 	err_set(&e, "%s: no service in it can be run by %s", im->ini->file,
 	    program_of(im->role));
+	if (im->count == 1)
+		err_set(&e,
+		    "%s: there is no [section] in it: to be started by inetd for each "
+		    "connection is not to be had; write a section with accept",
+		    im->ini->file);
 	return faults_note(im->faults, &e) && false;
+}
+
+/* Keys in hardware. */
+static void
+leave_out_tokens(struct import *im, struct import_section *section)
+{
+	for (size_t i = 0; i < section->count && !section->out; i++) {
+		const struct import_line *line = &section->lines[i];
+		const struct option *o = import_option(line);
+
+		if (o != NULL &&
+		    (strcmp(o->name, "cert") == 0 || strcmp(o->name, "key") == 0) &&
+		    strncasecmp(line->value, "pkcs11:", 7) == 0)
+			leave_out(im, section,
+			    "certificates and keys are read from files alone");
+	}
 }
 
 static bool
@@ -242,6 +263,9 @@ make(struct import *im)
 			import_values(im, &im->sections[i]);
 	if (!im->failed)
 		import_rules(im);
+	for (size_t i = 1; i < im->count && !im->failed; i++)
+		if (import_is_ours(im, &im->sections[i]))
+			leave_out_tokens(im, &im->sections[i]);
 	return !im->failed && settle(im);
 }
 

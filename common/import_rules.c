@@ -13,6 +13,7 @@ struct old {
 	bool chain, peer;          /* of the peer's certificate: is it verified, pinned */
 	bool require;              /* one */
 	bool says_chain, says_level, says_peer, says_require; /* there is such a line */
+	bool says_security;
 };
 
 /* ---- reading --------------------------------------------------------------------- */
@@ -51,6 +52,8 @@ take_line(struct old *old, const struct import_line *line)
 	} else if (strcmp(o->name, "requireCert") == 0) {
 		old->require = old->s.require_cert;
 		old->says_require = true;
+	} else if (strcmp(o->name, "securityLevel") == 0) {
+		old->says_security = true;
 	}
 }
 
@@ -339,6 +342,26 @@ need_of_server(struct import *im, const struct old *old, struct import_section *
 			    "clients' certificates");
 }
 
+/* A list of ciphers may lower the level in stunnel, and only raise it here. */
+static void
+need_security_level(
+    struct import *im, const struct old *old, struct import_section *section)
+{
+	static const char word[] = "@SECLEVEL=";
+	const char *at = old->s.ciphers != NULL ? strstr(old->s.ciphers, word) : NULL;
+	long level = old->says_security ? old->s.security_level : 2;
+	char value[2] = "";
+
+	if (at == NULL || at[sizeof(word) - 1] < '0' ||
+	    at[sizeof(word) - 1] - '0' >= level)
+		return;
+	value[0] = at[sizeof(word) - 1];
+	need(im, section, "securityLevel", value,
+	    "ciphers lowered it in stunnel: keys and digests that can be broken are "
+	    "taken. "
+	    "To close it, remove the line");
+}
+
 /* The lines say another thing here where old and new ones of stunnel's contradict each
  * other, of which the last holds there. */
 static void
@@ -372,6 +395,7 @@ import_rules(struct import *im)
 		if (import_is_ours(im, section)) {
 			drop_idle(im, &old, section);
 			settle(im, &old, section);
+			need_security_level(im, &old, section);
 			if (section->role == ROLE_CLIENT)
 				need_of_client(im, &old, section);
 			else

@@ -43,6 +43,7 @@ def etc(tmp_path_factory):
         "elsewhere": ours.issue("elsewhere", "elsewhere.example"),
         "agent": ours.issue("agent", "agent.example,email:ops@corp.example,IP:192.0.2.10"),
         "client": ours.issue("client", "legacy.corp.example"),
+        "weak": theirs.issue("weak", "ups.corp.example", kind=("RSA", "-pkeyopt", "rsa_keygen_bits:1024")),
         "stranger": theirs.issue("stranger", "stranger.example"),
     }
     for name, identity in identities.items():
@@ -212,6 +213,15 @@ def test_a_file_of_which_nothing_is_left_or_that_is_none_fails(write):
     assert nothing.returncode == 2 and "no service in it can be run by routeport-client" in nothing.stderr
     none = write("[a]\naccept 1\n", "client")
     assert none.returncode == 2 and none.stdout == "" and 'stunnel.conf:2: "accept 1": there is no "="' in none.stderr
+
+
+def test_what_no_line_can_do_is_told(write):
+    """A file for inetd, and keys that are no files."""
+    inetd = write("cert = c.pem\nexec = sh\n", "server")
+    assert inetd.returncode == 2 and "there is no [section] in it: to be started by inetd" in inetd.stderr
+    tokens = write("engine = pkcs11\n[a]\naccept = 1\nconnect = 2\ncert = pkcs11:a\n[b]\naccept = 3\nconnect = 4\ncert = c\n", "server")
+    assert tokens.returncode == 0 and "[a] is left out: certificates and keys are read from files alone" in tokens.stderr
+    assert lines_of(tokens.stdout)[0] == ";engine = pkcs11"
 
 
 def test_a_full_disk_is_told(write):

@@ -55,6 +55,8 @@ FAR_ENDS = {
     ("any-certificate.conf", "if-shown"): {"cert": None},
     ("any-certificate.conf", "asked"): {"cert": "stranger"},
     ("old-appliance.conf", "appliance"): {"lines": ["securityLevel = 0", "ciphers = ALL:@SECLEVEL=0", "sslVersion = TLSv1.1"]},
+    ("weak-key.conf", "ups"): {"cert": "weak", "lines": ["securityLevel = 0"]},
+    ("signed-by-itself.conf", "router"): {"cert": "self"},
     ("last-word.conf", "first"): {"cert": "stranger"},
     ("last-word.conf", "second"): {"cert": "stranger"},
 }
