@@ -98,9 +98,9 @@ def test_a_pod_that_lingers_serves_while_there_is_no_other(make_cluster):
 
 
 def test_one_app_of_two_dies(make_cluster):
-    """Its sidecar lives, and the router goes on with it until
-    readiness has told; under source it has nobody else for this client, whose streams are answered from
-    the carrier that is there and looks elsewhere now and then."""
+    """Its sidecar lives, and the router goes on with it until readiness has told.  Under source it has
+    nobody else for this client, whose streams are answered from the carrier that is there, while one
+    of them looks elsewhere now and then."""
     cluster, deployments, dead = begin_with_two(make_cluster)
     cluster.kill_apps(*dead)
     cluster.run(UNREADY)
