@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "common/net.h"
+#include "common/route_check.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -35,15 +36,29 @@ mirror(struct carrier_raw *c)
 {
 	struct endpoint *e = &c->channel.endpoint;
 	struct tls *t = &c->link->tls;
+	bool was_deaf = e->deaf;
 
 	e->deaf = t->state == TLS_BROKEN || (t->deaf && !tls_is_complete(t));
 	if (e->deaf)
 		e->reason = t->reason != REASON_NONE ? t->reason : REASON_CARRIER_LOST;
+	if (e->deaf && !was_deaf && e->reason == REASON_CARRIER_LOST && c->asked == 0 &&
+	    c->link->target != NULL)
+		route_note_loss(c->link->target, t);
 	if (t->overrun && c->link->target != NULL)
 		target_set_overrun(c->link->target, t->updates_sent);
 }
 
 /* ---- heartbeats and dead paths --------------------------------------------------- */
+
+/* Seconds without a byte of ours. */
+static double
+beat_after(const struct link *link)
+{
+	double keepalive = link->service->settings->keepalive;
+
+	return link->target != NULL ? target_keepalive(link->target, keepalive)
+				    : keepalive;
+}
 
 /*
  * When to look again.  Bytes that move put off the heartbeat; that costs no call to libev
@@ -55,7 +70,7 @@ arm(struct carrier_raw *c, double now, double silence)
 	const struct service_settings *s = c->link->service->settings;
 	double next = now + s->keepalive;
 	double times[] = {
-	    c->link->tls.sent + s->keepalive,
+	    c->link->tls.sent + beat_after(c->link),
 	    c->look_at,
 	    c->asked > 0 ? c->asked + s->keepalive_timeout : now + s->keepalive - silence,
 	};
@@ -90,7 +105,7 @@ beat_if_due(struct carrier_raw *c, double now)
 
 	if (look)
 		c->look_at = 0;
-	if (!look && now < t->sent + link->service->settings->keepalive)
+	if (!look && now < t->sent + beat_after(link))
 		return;
 	if (link->target != NULL && !target_bears(link->target, t->updates_sent + 1))
 		return;

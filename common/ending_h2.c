@@ -5,6 +5,7 @@
 #include "common/carrier_h2_inside.h"
 
 #include "common/log.h"
+#include "common/route_check.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -107,6 +108,9 @@ lose(struct carrier_h2 *c)
 	const struct tls *t = &c->link->tls;
 	bool unsent;
 
+	if (c->link->target != NULL && !c->faulty && c->asked_at == 0 &&
+	    t->state != TLS_FINISHED)
+		route_note_loss(c->link->target, t);
 	if (!t->deaf)
 		output_h2_send(c); /* from here on it is certain what was sent */
 	unsent = t->lost || tls_room(t) == 0 || c->gathered_length > 0;

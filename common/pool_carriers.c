@@ -279,8 +279,9 @@ pool_add(struct pool *p, struct link *link, enum pool_why why)
 		free(c);
 		return NULL;
 	}
-	carrier_h2_set_keepalive(
-	    c->carrier, settings->keepalive, settings->keepalive_timeout);
+	carrier_h2_set_keepalive(c->carrier,
+	    target_keepalive(p->target, settings->keepalive),
+	    settings->keepalive_timeout);
 	ev_timer_init(&c->age, on_age, machine_jitter(settings->max_age, 0.1), 0);
 	c->age.data = c;
 	if (settings->max_age > 0)

@@ -45,3 +45,22 @@ route_note(struct target *target, const struct tls *tls)
 		    ": is the route passthrough? Else the router reads what is sent\"",
 	    log_quote(s->name, name), target->text);
 }
+
+void
+route_note_loss(struct target *target, const struct tls *tls)
+{
+	const struct service_settings *s =
+	    tls_context_settings(SSL_get_SSL_CTX(tls->ssl));
+	double now = reactor_now(), silence = now - tls->moved;
+	double interval = target_note_loss(target, tls->opened, now, silence, tls->borne);
+	char name[LOG_QUOTE_SIZE];
+
+	if (interval == 0 || interval >= s->keepalive)
+		return;
+	log_warning("event=idle-limit service=%s target=%s silence=%.1f keepalive=%.1f "
+		    "detail=\"something on the way cuts connections after %.1f s of "
+		    "silence: from now on none is silent for more than %.1f s. Set "
+		    "keepalive below the former, or, if it is the router, raise the "
+		    "route's annotation haproxy.router.openshift.io/timeout-tunnel\"",
+	    log_quote(s->name, name), target->text, silence, interval, silence, interval);
+}

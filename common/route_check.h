@@ -21,4 +21,8 @@ bool route_is_downgraded(
  * wanted to see the certificate that the settings name. */
 void route_note(struct target *target, const struct tls *tls);
 
+/** A client's connection was lost, and nothing that was asked is unanswered: if the path
+ * has an idle limit that is shorter than keepalive, remember that, and say so once. */
+void route_note_loss(struct target *target, const struct tls *tls);
+
 #endif

@@ -996,8 +996,8 @@ static const struct option rows[] = {
 	    "After so much silence show that the path is in use, so that nobody on it "
 	    "cuts it as idle. With multiplex: ask for a sign of life when nothing came; "
 	    "without, on TLS 1.3: send a heartbeat that asks for nothing when nothing "
-	    "was "
-	    "sent",
+	    "was sent. The client sends sooner once it has seen two TLS connections to "
+	    "a target cut after the same, shorter silence (event=idle-limit)",
     },
     {
 	.name = "keepaliveTimeout",

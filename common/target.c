@@ -36,6 +36,8 @@ target_succeed(struct target *target, struct target *before, bool same_section)
 	pthread_mutex_lock(&before->lock);
 	target->raw_until = before->raw_until;
 	target->spoke_h2 = same_section && before->spoke_h2;
+	if (same_section)
+		target->idle = before->idle;
 	target->rest = before->rest;
 	target->due = before->due;
 	pthread_mutex_unlock(&before->lock);
@@ -103,6 +105,31 @@ void
 target_set_overrun(struct target *target, unsigned heartbeats)
 {
 	atomic_store(&target->overrun, heartbeats);
+}
+
+double
+target_note_loss(
+    struct target *target, double opened, double now, double silence, double borne)
+{
+	bool learnt;
+	double interval;
+
+	pthread_mutex_lock(&target->lock);
+	learnt = idle_limit_note(&target->idle, opened, now, silence, borne);
+	interval = target->idle.interval;
+	pthread_mutex_unlock(&target->lock);
+	return learnt ? interval : 0;
+}
+
+double
+target_keepalive(struct target *target, double keepalive)
+{
+	double seconds;
+
+	pthread_mutex_lock(&target->lock);
+	seconds = idle_limit_interval(&target->idle, keepalive);
+	pthread_mutex_unlock(&target->lock);
+	return seconds;
 }
 
 /* ---- whom to try ----------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #ifndef COMMON_TARGET_H
 #define COMMON_TARGET_H
 
+#include "common/idle_limit.h"
 #include "common/net.h"
 
 #include <openssl/ssl.h>
@@ -42,12 +43,13 @@ struct target {
 
 	pthread_mutex_t lock; /* of all below; taken per opening and TLS handshake */
 	struct target_session sessions[TARGET_SESSIONS];
-	uint64_t met;     /* the instance that was met last */
-	double raw_until; /* till then h2 is not offered; both by reactor_now() */
-	bool spoke_h2;    /* once at least: from then on it is never taken for raw */
-	double rest;      /* seconds, of its latest rest; 0: it is well */
-	double due;       /* when that is over */
-	bool scouted;     /* since it is over one stream tries it */
+	uint64_t met;           /* the instance that was met last */
+	double raw_until;       /* till then h2 is not offered; both by reactor_now() */
+	struct idle_limit idle; /* of the path */
+	bool spoke_h2; /* once at least: from then on it is never taken for raw */
+	double rest;   /* seconds, of its latest rest; 0: it is well */
+	double due;    /* when that is over */
+	bool scouted;  /* since it is over one stream tries it */
 };
 
 /** @name must outlive it. */
@@ -82,6 +84,14 @@ bool target_bears(struct target *target, unsigned heartbeats);
 
 /** It aborted behind so many. */
 void target_set_overrun(struct target *target, unsigned heartbeats);
+
+/** A connection to it was lost: see idle_limit.h.  Seconds that connections may be silent
+ * for from now on if that has become less, else 0. */
+double target_note_loss(
+    struct target *target, double opened, double now, double silence, double borne);
+
+/** @keepalive, or less if the path cuts sooner. */
+double target_keepalive(struct target *target, double keepalive);
 
 /* ---- sessions: target_sessions.c.  A route may lead to several servers, each of which
  * knows its own sessions alone: they are kept by instance. -----------------------------

@@ -43,6 +43,18 @@ tls_is_choked(const struct tls *t)
 	return t->answers > MOST_ANSWERS && buf_length(&t->out) > 0;
 }
 
+/* A silence is over, if there was one: the path has borne it.  Returns the time. */
+static double
+note_movement(struct tls *t)
+{
+	double now = reactor_now();
+
+	if (t->moved > 0 && now - t->moved > t->borne)
+		t->borne = now - t->moved;
+	t->moved = now;
+	return now;
+}
+
 /* Send from memory, what is left over is the caller's. */
 static size_t
 send_some(struct tls *t, const uint8_t *bytes, size_t length)
@@ -50,7 +62,7 @@ send_some(struct tls *t, const uint8_t *bytes, size_t length)
 	ssize_t n = send(t->fd, bytes, length, MSG_NOSIGNAL);
 
 	if (n >= 0) {
-		t->sent = reactor_now();
+		t->sent = note_movement(t);
 		return (size_t)n;
 	}
 	if (errno != EAGAIN && errno != EINTR)
@@ -191,6 +203,7 @@ tls_receive(struct tls *t, size_t most)
 	if (n > 0) {
 		t->input_left = (size_t)n;
 		t->heard = true;
+		note_movement(t);
 		t->heard_since = t->state != TLS_HANDSHAKE;
 		t->dry = (size_t)n < most;
 	} else if (n == 0) {

@@ -97,6 +97,8 @@ struct tls {
 	char *detail;          /* the same in words; NULL: nothing to add */
 	double opened;         /* when the handshake was done; both by reactor_now() */
 	double sent;           /* when TCP last took bytes of ours */
+	double moved;          /* when bytes last passed, either way */
+	double borne;          /* seconds of the longest silence that it outlived */
 	double messages_came;  /* the peer's, of TLS itself, since `opened` */
 	size_t answers;        /* bytes of OpenSSL's own among those in `out` */
 	unsigned updates_sent; /* ours, since the last byte of a program */

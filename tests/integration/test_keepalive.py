@@ -79,6 +79,36 @@ def test_silent_stream_without_heartbeats_is_cut_by_the_router(make_silent_pair)
     assert stream.one.receive_to_end()[0] == b""
 
 
+def lose_in_silence(pair, multiplex):
+    """A carrier, or a raw stream, goes: the former is dialled anew by itself."""
+    if multiplex == "no":
+        stream = pair.open()  # both ends of it are held open
+        assert stream.one.receive_to_end()[0] == b""
+
+
+@pytest.mark.parametrize("multiplex", ["no", "yes"])
+def test_an_idle_limit_below_keepalive_is_learnt(place, make_router, app, pod_port, multiplex):
+    """From the second loss on what is silent stays, and one line says what to set."""
+    router = make_router({HOST: [pod_port]}, tunnel=LIMIT)
+    server = pairs.routeport_server(place, app.address, port=pod_port, multiplex=multiplex)
+    pair = Pair(pairs.routeport_client(place, router.port, multiplex=multiplex, keepalive=30), server, app)
+    learnt = "warning .*event=idle-limit"
+    for _ in range(8):  # two, if this machine notices both of them in time
+        if pair.client.process.lines_with(learnt):
+            break
+        lose_in_silence(pair, multiplex)
+    fields = parse_line(pair.client.process.wait_line(learnt))
+    assert 2.5 < float(fields["silence"]) < 4 and float(fields["keepalive"]) < 3
+    assert "haproxy.router.openshift.io/timeout-tunnel" in fields["detail"]
+    stream = pair.open()
+    echo(stream)
+    lost = len(pair.client.process.lines_with("why=carrier-lost"))
+    expect_silence([stream], 8)
+    echo(stream)
+    assert len(pair.client.process.lines_with("why=carrier-lost")) == lost
+    assert len(pair.client.process.lines_with("event=idle-limit")) == 1
+
+
 @pytest.mark.parametrize("multiplex", ["no", "yes"])
 def test_heartbeats_do_not_count_for_the_idle_limit(place, router, app, pod_port, multiplex):
     options = {"multiplex": multiplex, "keepalive": 1}

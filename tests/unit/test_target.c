@@ -281,6 +281,25 @@ START_TEST(that_it_spoke_h2_is_forgotten_once_the_section_changed)
 }
 END_TEST
 
+START_TEST(an_idle_limit_is_forgotten_once_the_section_changed)
+{
+	for (int same = 0; same < 2; same++) {
+		struct target next_one;
+
+		setup();
+		ck_assert_double_eq(target_note_loss(&targets[0], 100, 105, 5, 0), 0);
+		ck_assert_double_gt(target_note_loss(&targets[0], 106, 111, 5, 0), 0);
+		ck_assert_double_lt(target_keepalive(&targets[0], 30), 5);
+		ck_assert_double_eq(target_keepalive(&targets[1], 30), 30);
+		target_init(&next_one, &names[0], true);
+		target_succeed(&next_one, &targets[0], same);
+		ck_assert_int_eq(target_keepalive(&next_one, 30) < 30, same);
+		target_clear(&next_one);
+		teardown();
+	}
+}
+END_TEST
+
 static SSL_SESSION *
 new_session(void)
 {
@@ -368,6 +387,7 @@ UNIT_MAIN("target", of_servers_that_come_in_turn_each_is_offered_its_own_session
     a_reload_forgets_nothing_of_a_target_that_stays,
     a_target_that_spoke_h2_is_never_taken_for_raw,
     that_it_spoke_h2_is_forgotten_once_the_section_changed,
+    an_idle_limit_is_forgotten_once_the_section_changed,
     a_session_is_not_resumed_without_end, while_all_are_well_the_first_is_tried,
     of_one_stream_no_target_is_tried_twice,
     a_target_that_failed_is_left_alone_until_it_is_due,
