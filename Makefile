@@ -85,6 +85,8 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_HELP) $(BUILD)/t
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) $(PLAIN_SSL) -o $@ $< $(FUZZ_HELP) $(FUZZ_MAIN) $(BUILD)/common.a $(LIBS)
 
+# Its connections may be reset at once.
+$(BUILD)/tests/unit/test_connect: private LDFLAGS += -Wl,--wrap=connect
 # Its clock may be put forward.
 $(BUILD)/tests/unit/test_pool: private LDFLAGS += -Wl,--wrap=reactor_now
 

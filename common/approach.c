@@ -53,7 +53,8 @@ on_connected(
 	(void)to;
 	a->dial = NULL;
 	if (fd < 0) {
-		on_failed(a, reason, why);
+		on_failed(
+		    a, reason == REASON_FAR_RESET ? REASON_CONNECT_FAILED : reason, why);
 		return;
 	}
 	service_tune(a->service, fd, SOCKET_REMOTE, false);

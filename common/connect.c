@@ -289,6 +289,17 @@ begin_next(struct connect *a)
 		wake_in(a, connection_attempt_delay);
 }
 
+/* All have failed.  A reset is an answer, where a refusal is none (RFC 9293, 3.10.7.3).
+ */
+static enum reason
+reason_of_failure(const struct connect *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (a->tries[i].error == ECONNRESET)
+			return REASON_FAR_RESET;
+	return REASON_CONNECT_FAILED;
+}
+
 static void
 on_next(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -297,7 +308,7 @@ on_next(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (a->failed == a->count)
-		finish_failed(a, REASON_CONNECT_FAILED);
+		finish_failed(a, reason_of_failure(a));
 	else
 		begin_next(a);
 }

@@ -17,9 +17,10 @@ struct connect;
 
 /** @fd: a connected, non-blocking socket as net_socket() makes them, not tuned yet, the
  * callee's from now on, and the address it reached; or -1 with @reason (NAME_NOT_FOUND,
- * CONNECT_FAILED, OPEN_TIMEOUT or NO_MEMORY) and @why: one line, in plain words, naming
- * what was tried ("connect 127.0.0.1:5432: Connection refused", "look up db.example: no
- * such name", "connect 192.0.2.1:443: no answer within 10 s"), joined by "; ".  @to and
+ * CONNECT_FAILED, OPEN_TIMEOUT, NO_MEMORY, or FAR_RESET where somebody took the
+ * connection and reset it at once) and @why: one line, in plain words, naming what was
+ * tried ("connect 127.0.0.1:5432: Connection refused", "look up db.example: no such
+ * name", "connect 192.0.2.1:443: no answer within 10 s"), joined by "; ".  @to and
  * @why are only valid during the call. */
 typedef void connect_done(
     void *arg, int fd, const struct net_address *to, enum reason reason, const char *why);

@@ -93,6 +93,8 @@ headers_h2_read_error(int status, const char *error, const char **detail)
 		return reason_of_status(status);
 	length = strcspn(error, ":");
 	reason = find_word(error, length);
+	if (reason == REASON_PROGRAM_RESET) /* on their side */
+		reason = REASON_FAR_RESET;
 	if (reason == REASON_NONE) {
 		*detail = error; /* in words that we do not know */
 		return reason_of_status(status);

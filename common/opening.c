@@ -207,10 +207,13 @@ on_connected(
 	struct opening *o = arg;
 
 	(void)to;
-	(void)reason;
 	o->dial = NULL;
 	if (fd < 0) {
-		target_failed(o, REASON_APP_UNREACHABLE, why);
+		/* An app that resets at once was reached: nobody need try elsewhere. */
+		target_failed(o,
+		    reason == REASON_FAR_RESET ? REASON_PROGRAM_RESET
+					       : REASON_APP_UNREACHABLE,
+		    why);
 		return;
 	}
 	service_tune(o->service, fd, SOCKET_REMOTE, true);

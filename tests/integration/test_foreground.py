@@ -16,8 +16,8 @@ from harness.programs import legacy_program
 class Daemon:
     """A client with foreground = no, which ends with the test."""
 
-    def __init__(self, place, **options):
-        self.port = place.ports.reserve()
+    def __init__(self, place, port=None, **options):
+        self.port = port or place.ports.reserve()
         self.pid_file = place.folder / "client.pid"
         self.log = place.folder / "client.log"
         before = {"foreground": "no", "pid": self.pid_file, "output": self.log, "syslog": "no"} | options
@@ -56,9 +56,9 @@ def test_a_daemon_listens_when_its_parent_returns(start_daemon):
     assert "event=ready" in daemon.log.read_text(encoding="utf-8")
 
 
-def test_a_daemon_that_cannot_start_says_so_to_who_started_it(place, start_daemon):
+def test_a_daemon_that_cannot_start_says_so_to_who_started_it(start_daemon):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        daemon = start_daemon(status=f"127.0.0.1:{taken.getsockname()[1]}")
+        daemon = start_daemon(port=taken.getsockname()[1])
     assert daemon.started.returncode == 1
     assert "Address already in use" in daemon.started.stderr
     assert not daemon.pid_file.exists()

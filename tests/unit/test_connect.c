@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,22 @@ static int listening;
 static uint16_t port;
 static int deaf;
 static int fillers[FILLERS];
+
+/* Linked with --wrap=connect: the next call finds its connection taken, and reset. */
+static bool reset_at_once;
+
+int __real_connect(int fd, const struct sockaddr *to, socklen_t length);
+int __wrap_connect(int fd, const struct sockaddr *to, socklen_t length);
+
+int
+__wrap_connect(int fd, const struct sockaddr *to, socklen_t length)
+{
+	if (!reset_at_once)
+		return __real_connect(fd, to, length);
+	reset_at_once = false;
+	errno = ECONNRESET;
+	return -1;
+}
 
 static struct sockaddr_in
 at(const char *address)
@@ -253,6 +270,19 @@ START_TEST(a_refused_address_is_told_with_its_words)
 	dial("127.0.0.2", LONG, &heard);
 	ck_assert_str_eq(heard.text, words("connect ", 2, ": Connection refused"));
 	ck_assert_int_eq(heard.reason, REASON_CONNECT_FAILED);
+	stop();
+}
+END_TEST
+
+START_TEST(somebody_who_resets_at_once_was_reached)
+{
+	struct heard heard;
+
+	start();
+	reset_at_once = true;
+	dial("127.0.0.1", LONG, &heard);
+	ck_assert_str_eq(heard.text, words("connect ", 1, ": Connection reset by peer"));
+	ck_assert_int_eq(heard.reason, REASON_FAR_RESET);
 	stop();
 }
 END_TEST
@@ -700,8 +730,8 @@ UNIT_MAIN("connect", the_source_address_is_the_settings,
     a_source_address_that_does_not_fit_is_told, socket_options_are_set_before_it_dials,
     a_literal_address_is_connected, a_name_is_looked_up_and_connected,
     localhost_is_reached_where_only_ipv4_listens,
-    a_refused_address_is_told_with_its_words, all_that_failed_is_listed,
-    a_refused_address_is_followed_at_once_by_the_next,
+    a_refused_address_is_told_with_its_words, somebody_who_resets_at_once_was_reached,
+    all_that_failed_is_listed, a_refused_address_is_followed_at_once_by_the_next,
     a_silent_address_is_overtaken_by_the_next,
     a_silent_address_costs_the_next_connection_nothing,
     no_answer_ends_by_the_limit_of_time, the_limit_of_time_holds_for_the_lookup_too,
