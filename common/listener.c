@@ -75,6 +75,7 @@ accept_one(struct listener *l)
 		l->events->accepted(l->owner, l->service, fd, &peer);
 	} else if (is_shortage(errno)) {
 		take_a_pause(l, shortage_pause, LOG_LEVEL_ERROR, strerror(errno));
+		l->events->shortage(l->owner);
 		return false;
 	}
 	return fd >= 0 || errno != EAGAIN;

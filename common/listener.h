@@ -21,10 +21,15 @@ typedef void listener_accepted(
  * later. */
 typedef bool listener_may_accept(void *owner, struct service *service);
 
+/** There are no descriptors, or no memory, for another connection; it is tried again a
+ * little later. */
+typedef void listener_shortage(void *owner);
+
 /** What a worker does with connections. */
 struct listener_events {
 	listener_accepted *accepted;
 	listener_may_accept *may_accept;
+	listener_shortage *shortage;
 };
 
 /** Follow a plan as worker @index: accept at its doors, once @loop runs, for the services

@@ -72,6 +72,15 @@ mailbox_post_order(struct mailbox *box, enum order order)
 	ev_async_send(box->loop, &box->came);
 }
 
+void
+mailbox_post_shortage(struct mailbox *box)
+{
+	pthread_mutex_lock(&box->lock);
+	box->mail.shortage = true;
+	pthread_mutex_unlock(&box->lock);
+	ev_async_send(box->loop, &box->came);
+}
+
 struct mail
 mailbox_empty(struct mailbox *box)
 {
@@ -81,6 +90,7 @@ mailbox_empty(struct mailbox *box)
 	mail = box->mail;
 	box->mail.parcels = NULL;
 	box->mail.plan = NULL;
+	box->mail.shortage = false;
 	box->end = &box->mail.parcels;
 	pthread_mutex_unlock(&box->lock);
 	return mail;

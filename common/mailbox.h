@@ -30,6 +30,7 @@ struct parcel {
 struct mail {
 	struct parcel *parcels; /* the receiver's: see parcel_free() */
 	struct plan *plan;      /* the latest, held by the receiver; NULL: none came */
+	bool shortage;          /* of descriptors or memory; told anew each time */
 	enum order order;       /* the most urgent of all that ever came */
 };
 
@@ -57,6 +58,7 @@ bool mailbox_post_connection(
     struct mailbox *box, struct service *service, int fd, const struct net_address *peer);
 void mailbox_post_plan(struct mailbox *box, struct plan *plan);
 void mailbox_post_order(struct mailbox *box, enum order order);
+void mailbox_post_shortage(struct mailbox *box);
 
 /* For the owner. */
 

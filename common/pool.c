@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+/* Seconds for which no carrier is kept once descriptors were short. */
+static const double shortage = 10;
+
 enum {
 	/* Streams on a carrier from which on another one is wanted. */
 	BUSY = 64,
@@ -164,7 +167,9 @@ void
 pool_keep(struct pool *p)
 {
 	p->keep = true;
-	if (p->count == 0 && !pool_is_dialling(p))
+	if (pool_is_short(p))
+		pool_keep_one(p);
+	else if (p->count == 0 && !pool_is_dialling(p))
 		pool_dial(p, POOL_NEEDED);
 }
 
@@ -194,6 +199,20 @@ pool_set_follow(struct pool_set *set, const struct plan *plan)
 		retire_all(p);
 		pool_reap_unused(p);
 	}
+}
+
+void
+pool_set_shed(struct pool_set *set)
+{
+	struct pool *p;
+	struct pooled *c;
+
+	set->short_until = reactor_now() + shortage;
+	LIST_FOREACH (p, &set->pools, entry)
+		LIST_FOREACH (c, &p->carriers, entry)
+			if (!c->retired && p->waiting == 0 &&
+			    carrier_h2_load(c->carrier) == 0)
+				pool_drain(c);
 }
 
 void

@@ -26,7 +26,8 @@ struct pool_set {
 	struct resolver *resolver;
 	struct link_set *links;
 	LIST_HEAD(, pool) pools;
-	bool draining; /* no new dials of our own accord */
+	bool draining;      /* no new dials of our own accord, */
+	double short_until; /* nor till then, by reactor_now() */
 };
 
 /** Who waits for a carrier; embedded in its owner. */
@@ -80,6 +81,10 @@ void pool_set_follow(struct pool_set *set, const struct plan *plan);
 
 /** The program is told to stop: dial no more than streams need. */
 void pool_set_drain(struct pool_set *set);
+
+/** Descriptors or memory are short: close the carriers without streams, and keep none
+ * open for a while. */
+void pool_set_shed(struct pool_set *set);
 
 /** Once no carrier is left. */
 void pool_set_clear(struct pool_set *set);

@@ -105,6 +105,22 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* ---- of our own accord ----------------------------------------------------------- */
 
+bool
+pool_is_short(const struct pool *p)
+{
+	return reactor_now() < p->set->short_until;
+}
+
+/* Not all pools at once when the shortage is over. */
+static double
+next_retry(const struct pool *p)
+{
+	double shortage = p->set->short_until - reactor_now();
+	double seconds = machine_jitter(p->retry_in, 0.25);
+
+	return shortage > 0 ? shortage + seconds : seconds;
+}
+
 void
 pool_keep_one(struct pool *p)
 {
@@ -113,7 +129,7 @@ pool_keep_one(struct pool *p)
 	if (!p->keep || p->set->draining || p->count > 0 || pool_is_dialling(p) ||
 	    ev_is_active(&p->retry) || !target_may_h2(p->target))
 		return;
-	ev_timer_set(&p->retry, machine_jitter(p->retry_in, 0.25), 0);
+	ev_timer_set(&p->retry, next_retry(p), 0);
 	ev_timer_start(loop, &p->retry);
 	p->retry_in = p->retry_in * 2 < retry_last ? p->retry_in * 2 : retry_last;
 }
@@ -125,7 +141,7 @@ on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (p->count == 0 && !p->set->draining)
+	if (p->count == 0 && !p->set->draining && !pool_is_short(p))
 		pool_dial(p, POOL_NEEDED);
 	pool_keep_one(p);
 }

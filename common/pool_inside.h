@@ -156,6 +156,9 @@ void pool_dial_for_waiters(struct pool *p);
 /** Dial again, later and later, while a carrier is to be kept and none is there. */
 void pool_keep_one(struct pool *p);
 
+/** There are no descriptors for carriers that nobody waits for. */
+bool pool_is_short(const struct pool *p);
+
 void pool_dials_init(struct pool *p);
 void pool_dials_cancel(struct pool *p);
 void pool_dials_clear(struct pool *p);

@@ -24,6 +24,9 @@ enum {
 /* Seconds for alerts to be heard, once streams were cut off. */
 static const double farewell = 1;
 
+/* Seconds between two times that the workers are told of a shortage. */
+static const double shortage_again = 1;
+
 struct worker {
 	pthread_t thread;
 	bool started;
@@ -40,7 +43,8 @@ struct worker {
 	ev_timer farewell;
 	ev_check turn_begins;
 	ev_prepare turn_ends;
-	enum order order; /* obeyed so far */
+	enum order order;     /* obeyed so far */
+	double shortage_told; /* when, to all; by reactor_now() */
 
 	atomic_bool over;
 	atomic_ulong follows; /* the number of its plan */
@@ -212,6 +216,8 @@ on_mail(void *owner)
 		atomic_store(&w->follows, w->plan->number);
 		w->setup->changed(w->setup->owner);
 	}
+	if (mail.shortage)
+		pool_set_shed(&w->pools);
 	obey(w, mail.order);
 	leave_when_empty(w);
 }
@@ -316,9 +322,25 @@ may_accept(void *owner, struct service *service)
 		   !service_is_full(service));
 }
 
+/* Descriptors are the process's, so what any worker has idle is of use.  Programs that
+ * wait have this come again and again. */
+static void
+on_shortage(void *owner)
+{
+	struct worker *w = owner;
+	double now = reactor_now();
+
+	if (now < w->shortage_told + shortage_again)
+		return;
+	w->shortage_told = now;
+	for (unsigned long i = 0; i < w->setup->count; i++)
+		mailbox_post_shortage(&w->setup->workers[i]->mailbox);
+}
+
 static const struct listener_events listener_events = {
     .accepted = on_accepted,
     .may_accept = may_accept,
+    .shortage = on_shortage,
 };
 
 /* ---- life ------------------------------------------------------------------------ */

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import time
 
@@ -304,3 +305,29 @@ def test_carriers_opened_ahead_leave_descriptors_to_streams(place, app, pod_port
     for _ in range(5):
         echo(Pair(client, server, app).open())
     assert not process.lines_with("event=pause")
+
+
+def test_carriers_without_streams_make_room_for_programs(place, app, pod_port):
+    """Of all workers; they are opened again once the programs have gone."""
+    pairs.routeport_server(place, app.address, port=pod_port, multiplex="yes")
+    options = {**pairs.client_options(place, pod_port), "multiplex": "yes"}
+    services = [{**options, "accept": f"127.0.0.1:{place.ports.reserve()}"} for _ in range(8)]
+    path = write_ini(place.folder / "client.ini", {"workers": 2, "debug": 7, "maxConnections": 1000}, *services)
+    process = place.processes.start(["prlimit", "--nofile=140:140", routeport("client"), path], name="routeport-client")
+    process.wait_line("event=ready")
+    idle = 2 * (len(services) - 1)  # the first service has the programs
+
+    def opened():
+        return len(process.lines_with("event=carrier-open"))
+
+    waiting.until(lambda: opened() == 2 * len(services), "each worker opens its carriers ahead")
+    port = int(services[0]["accept"].rsplit(":", 1)[1])
+    with strangers(port, 200) as programs:
+        for program in programs:  # no stream waits for the app's FIN
+            program.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        process.wait_line("event=pause .*Too many open files")
+        process.wait_line("event=carrier-end why=finished", idle)
+        before = opened()
+        time.sleep(3)  # they would be dialled again within 1.25 s
+        assert opened() == before
+    waiting.until(lambda: opened() >= before + idle, "they are back")
