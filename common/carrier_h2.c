@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 /* Seconds. */
 static const double keepalive = 30, keepalive_limit = 10;
@@ -283,6 +284,38 @@ ask_for_life(struct carrier_h2 *c, double now)
 	output_h2_pump(c);
 }
 
+/* What the far end was let in by, its certificates and what was said of them, counts
+ * until a date. */
+static bool
+is_out_of_date(const struct carrier_h2 *c)
+{
+	time_t until = c->link != NULL ? tls_until(&c->link->tls) : 0;
+
+	return until != 0 && time(NULL) >= until;
+}
+
+/* Then it takes no new streams; the far end is let in anew on another carrier, or not. */
+static void
+end_by_date(struct carrier_h2 *c)
+{
+	if (c->server)
+		carrier_h2_drain(c);
+	else
+		carrier_h2_retire(c);
+}
+
+/* Be called in @seconds, or when that date is over. */
+static void
+set_timer(struct carrier_h2 *c, double seconds)
+{
+	time_t until = tls_until(&c->link->tls);
+	double left = difftime(until, time(NULL));
+
+	link_set_timer(c->link, until != 0 && c->state == H2_OPEN && left < seconds
+				    ? (left > 0 ? left : 0)
+				    : seconds);
+}
+
 /* Nothing came for a while?  The time is put off only here, not at each byte. */
 static void
 on_timer(void *owner)
@@ -295,12 +328,14 @@ on_timer(void *owner)
 		step(c, false);
 		return;
 	}
+	if (is_out_of_date(c))
+		end_by_date(c);
 	left = c->asked_at > 0 ? c->asked_at + c->keepalive_limit - now
 			       : c->heard + c->keepalive - now;
 	if (left <= 0 && c->asked_at > 0) {
 		/* If it was us who slept, the answer may be here. */
 		c->overdue = true;
-		link_set_timer(c->link, c->keepalive);
+		set_timer(c, c->keepalive);
 		step(c, true);
 		return;
 	}
@@ -309,7 +344,7 @@ on_timer(void *owner)
 		left = c->keepalive_limit;
 	}
 	/* Looked at again soon, since an answer begins a new time of silence. */
-	link_set_timer(c->link, left < c->keepalive ? left : c->keepalive);
+	set_timer(c, left < c->keepalive ? left : c->keepalive);
 }
 
 void
@@ -318,7 +353,7 @@ carrier_h2_set_keepalive(struct carrier_h2 *c, double idle, double limit)
 	c->keepalive = idle;
 	c->keepalive_limit = limit;
 	if (c->link != NULL && c->state < H2_FINISHING)
-		link_set_timer(c->link, c->asked_at > 0 ? limit : idle);
+		set_timer(c, c->asked_at > 0 ? limit : idle);
 }
 
 /* ---- for its owner --------------------------------------------------------------- */
@@ -411,7 +446,7 @@ carrier_h2_new(struct link *link, enum log_level level,
 		goto fail;
 	link_adopt(link, &link_carrier, c);
 	link_set_hold(c->links);
-	link_set_timer(link, c->keepalive);
+	set_timer(c, c->keepalive);
 	output_h2_pump(c);
 	carrier_h2_later(c); /* the handshake may have read more than its own */
 	log_opening(c, level);
@@ -454,7 +489,7 @@ static bool
 takes_streams(const struct carrier_h2 *c)
 {
 	return c->state == H2_OPEN && c->link != NULL && !c->faulty && !c->goaway_came &&
-	       !c->link->tls.deaf;
+	       !c->link->tls.deaf && !is_out_of_date(c);
 }
 
 bool
@@ -482,7 +517,7 @@ carrier_h2_ask(struct carrier_h2 *c)
 	if (c->asked_at > 0 || !takes_streams(c))
 		return;
 	ask_for_life(c, reactor_now());
-	link_set_timer(c->link, c->keepalive_limit);
+	set_timer(c, c->keepalive_limit);
 }
 
 double

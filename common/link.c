@@ -272,6 +272,21 @@ enter_open(struct link *l)
 	l->events->opened(l->owner, l);
 }
 
+/* What the peer is let in by lasts no longer than the answer about it. */
+static void
+limit_by_answer(struct link *l, OCSP_RESPONSE *response)
+{
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(l->tls.ssl);
+	const struct ocsp_matter matter = {
+	    .certificate = sk_X509_value(chain, 0),
+	    .issuer = sk_X509_value(chain, 1),
+	};
+
+	if (response != NULL)
+		tls_session_limit(
+		    SSL_get_session(l->tls.ssl), ocsp_until(&matter, response));
+}
+
 /* What the responders say of the peer. */
 static void
 on_answer(void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const char *why)
@@ -280,11 +295,11 @@ on_answer(void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const cha
 	const struct service_settings *s = l->service->settings;
 	char detail[TLS_DETAIL_SIZE], text[LOG_QUOTE_SIZE], names[IDENTITY_NAMES_SIZE];
 
-	(void)response;
 	l->ask = NULL;
 	identity_names(SSL_get0_peer_certificate(l->tls.ssl), names, sizeof(names));
 	snprintf(detail, sizeof(detail), "OCSP on the certificate (%s): %s", names, why);
 	if (answer == OCSP_GOOD) {
+		limit_by_answer(l, response);
 		enter_open(l);
 	} else if (answer == OCSP_REVOKED || s->ocsp_require) {
 		(void)tls_abort(&l->tls);

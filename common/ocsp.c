@@ -181,3 +181,15 @@ ocsp_until(const struct ocsp_matter *matter, OCSP_RESPONSE *response)
 	ERR_clear_error();
 	return when;
 }
+
+time_t
+ocsp_staple_until(
+    const struct ocsp_matter *matter, const unsigned char *der, size_t length)
+{
+	OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &der, (long)length);
+	time_t until = response != NULL ? ocsp_until(matter, response) : 0;
+
+	OCSP_RESPONSE_free(response);
+	ERR_clear_error();
+	return until;
+}

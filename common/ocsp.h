@@ -45,4 +45,8 @@ enum ocsp_answer ocsp_judge_response(const struct ocsp_matter *matter,
  * so for a day.  0: it cannot be read. */
 time_t ocsp_until(const struct ocsp_matter *matter, OCSP_RESPONSE *response);
 
+/** The same of a stapled @der. */
+time_t ocsp_staple_until(
+    const struct ocsp_matter *matter, const unsigned char *der, size_t length);
+
 #endif

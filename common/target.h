@@ -14,6 +14,7 @@
 
 #include "common/idle_limit.h"
 #include "common/net.h"
+#include "common/tls_context.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>

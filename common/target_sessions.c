@@ -68,7 +68,7 @@ target_session(struct target *target, double most, uint64_t *instance)
 	pthread_mutex_lock(&target->lock);
 	s = expected(target);
 	if (s != NULL && SSL_SESSION_is_resumable(s->session) &&
-	    reactor_now() < s->judged + most) {
+	    tls_session_is_current(s->session) && reactor_now() < s->judged + most) {
 		copy = SSL_SESSION_dup(s->session);
 		*instance = s->instance;
 	}

@@ -422,6 +422,12 @@ tls_is_resumed(const struct tls *t)
 	return SSL_session_reused(t->ssl) && !t->psk_begins;
 }
 
+time_t
+tls_until(const struct tls *t)
+{
+	return tls_session_until(SSL_get_session(t->ssl));
+}
+
 bool
 tls_is_h2(const struct tls *t)
 {

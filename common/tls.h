@@ -141,6 +141,10 @@ void tls_write(struct tls *t, const void *bytes, size_t n);
 /** Is this a session that was begun on an earlier connection? */
 bool tls_is_resumed(const struct tls *t);
 
+/** Until when what the peer was let in by counts: its chain, revocation lists, an OCSP
+ * answer; wall clock.  0: for as long as the connection lasts. */
+time_t tls_until(const struct tls *t);
+
 /** Whose pre-shared key is used in place of certificates; NULL: none is. */
 const char *tls_psk_identity(const struct tls *t);
 

@@ -135,6 +135,16 @@ const struct service_settings *tls_context_settings(const SSL_CTX *context);
  * and the same trust as the other has?  False also where that cannot be told. */
 bool tls_context_judges_alike(const SSL_CTX *one, const SSL_CTX *other);
 
+/** @session, and each ticket of it, counts until @until (wall clock; 0: for as long as
+ * ever) at most: the earliest date of what let the peer in.  Before it is shared. */
+void tls_session_limit(SSL_SESSION *session, time_t until);
+
+/** That date.  0: there is none. */
+time_t tls_session_until(const SSL_SESSION *session);
+
+/** Is it still to come, or is there none? */
+bool tls_session_is_current(const SSL_SESSION *session);
+
 /**
  * In TLS 1.3 a session does not say whose pre-shared key it began with: note that in it.
  * It travels with the session, and in a ticket under the server's own lock.  False: out

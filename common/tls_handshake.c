@@ -167,6 +167,10 @@ check_resumed(struct tls *t)
 	    !identity_is_current(certificate, why, sizeof(why)))
 		tls_blame(t, REASON_CERT_EXPIRED,
 		    "the certificate of the resumed session %s", why);
+	else if (!tls_session_is_current(SSL_get_session(t->ssl)))
+		tls_blame(t, REASON_CERT_EXPIRED,
+		    "a certificate, revocation list or OCSP answer that the session was "
+		    "begun with has expired");
 	else if (match == IDENTITY_REFUSED)
 		tls_blame(t, REASON_NAME_MISMATCH,
 		    "the resumed session is somebody else's: %s",

@@ -56,27 +56,6 @@ on_client(SSL *ssl, const char *hint, char *identity, unsigned int identity_size
 }
 
 bool
-tls_psk_note(SSL_SESSION *session, const char *identity)
-{
-	return SSL_SESSION_set1_ticket_appdata(session, identity, strlen(identity) + 1) ==
-	       1;
-}
-
-const char *
-tls_psk_noted(const SSL_SESSION *session)
-{
-	void *identity = NULL;
-	size_t length = 0;
-
-	if (session == NULL ||
-	    SSL_SESSION_get0_ticket_appdata((SSL_SESSION *)session, &identity, &length) !=
-		1 ||
-	    length == 0)
-		return NULL;
-	return identity;
-}
-
-bool
 tls_psk_begins(const SSL *ssl, bool known)
 {
 	return known && SSL_version(ssl) >= TLS1_3_VERSION && SSL_session_reused(ssl) &&

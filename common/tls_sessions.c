@@ -122,6 +122,96 @@ tls_asks_about_clients(const struct service_settings *s)
 	       (s->ask_cert || s->require_cert);
 }
 
+/* ---- notes ----------------------------------------------------------------------- */
+
+/*
+ * What stands in a session itself, so that its copies and its tickets have it too: a date
+ * in eight bytes, and behind it an identity with its NUL, perhaps empty.
+ */
+
+/* The date; @identity: where the rest is.  0 and "": nothing is noted. */
+static int64_t
+read_notes(const SSL_SESSION *session, const char **identity)
+{
+	void *data = NULL;
+	size_t length = 0;
+	int64_t until = 0;
+
+	*identity = "";
+	/* It writes nothing, whatever the type says. */
+	if (session == NULL ||
+	    SSL_SESSION_get0_ticket_appdata((SSL_SESSION *)session, &data, &length) !=
+		1 ||
+	    length <= sizeof(until))
+		return 0;
+	memcpy(&until, data, sizeof(until));
+	*identity = (const char *)data + sizeof(until);
+	return until;
+}
+
+static bool
+write_notes(SSL_SESSION *session, int64_t until, const char *identity)
+{
+	char notes[sizeof(until) + TLS_PSK_SIZE];
+	size_t length = strnlen(identity, TLS_PSK_SIZE - 1);
+
+	memcpy(notes, &until, sizeof(until));
+	memcpy(notes + sizeof(until), identity, length);
+	notes[sizeof(until) + length] = '\0';
+	return SSL_SESSION_set1_ticket_appdata(
+		   session, notes, sizeof(until) + length + 1) == 1;
+}
+
+bool
+tls_psk_note(SSL_SESSION *session, const char *identity)
+{
+	const char *before;
+
+	return write_notes(session, read_notes(session, &before), identity);
+}
+
+const char *
+tls_psk_noted(const SSL_SESSION *session)
+{
+	const char *identity;
+
+	(void)read_notes(session, &identity);
+	return identity[0] != '\0' ? identity : NULL;
+}
+
+time_t
+tls_session_until(const SSL_SESSION *session)
+{
+	const char *identity;
+
+	return (time_t)read_notes(session, &identity);
+}
+
+bool
+tls_session_is_current(const SSL_SESSION *session)
+{
+	time_t until = tls_session_until(session);
+
+	return until == 0 || time(NULL) < until;
+}
+
+/* By its own time limit OpenSSL's server does not take it up any longer, and goes on to a
+ * full handshake. */
+void
+tls_session_limit(SSL_SESSION *session, time_t until)
+{
+	const char *identity;
+	int64_t before = read_notes(session, &identity);
+	long left;
+
+	if (session == NULL || until == 0 || (before != 0 && before <= (int64_t)until))
+		return;
+	(void)write_notes(session, until, identity);
+	left = (long)(until - SSL_SESSION_get_time(session));
+	if (left < SSL_SESSION_get_timeout(session))
+		SSL_SESSION_set_timeout(session, left > 0 ? left : 0);
+}
+
 /* ---- tickets --------------------------------------------------------------------- */
 
 enum {

@@ -62,6 +62,9 @@ on_staple(SSL *ssl, void *unused)
 		    "the certificate (%s) demands an OCSP answer along with it "
 		    "(must-staple), and that %s",
 		    why);
+	if (answer == OCSP_GOOD)
+		tls_session_limit(SSL_get_session(ssl),
+		    ocsp_staple_until(&matter, der, (size_t)length));
 	if (verdict != NULL)
 		verdict->stapled = answer == OCSP_GOOD;
 	return 1;

@@ -1,8 +1,10 @@
 #include "common/tls_context_inside.h"
 
+#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void
 name_issuer(struct tls_verdict *v, X509 *certificate)
@@ -145,12 +147,68 @@ is_trusted(X509_STORE_CTX *store, const struct service_settings *s)
 	return ok;
 }
 
+static time_t
+earlier(time_t one, time_t other)
+{
+	return one == 0 || (other != 0 && other < one) ? other : one;
+}
+
+static time_t
+time_of(const ASN1_TIME *date)
+{
+	struct tm tm;
+
+	return date != NULL && ASN1_TIME_to_tm(date, &tm) == 1 ? timegm(&tm) : 0;
+}
+
+/* The first of the lists of @issuer to run out, of those that have not. */
+static time_t
+lists_until(X509_STORE_CTX *store, const X509_NAME *issuer)
+{
+	STACK_OF(X509_CRL) *lists = X509_STORE_CTX_get1_crls(store, issuer);
+	time_t until = 0, now = time(NULL);
+
+	for (int i = 0; i < sk_X509_CRL_num(lists); i++) {
+		time_t next =
+		    time_of(X509_CRL_get0_nextUpdate(sk_X509_CRL_value(lists, i)));
+
+		if (next > now)
+			until = earlier(until, next);
+	}
+	sk_X509_CRL_pop_free(lists, X509_CRL_free);
+	ERR_clear_error();
+	return until;
+}
+
+/* When the first date passes of what the peer was let in by: its chain, up to who is
+ * trusted, and the revocation lists that were looked at. */
+static time_t
+trusted_until(X509_STORE_CTX *store, const struct service_settings *s)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+	bool has_lists = s->crl_file != NULL || s->crl_path != NULL;
+	time_t until = 0;
+
+	if (!s->verify_chain && !s->verify_peer)
+		return 0;
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		const X509 *certificate = sk_X509_value(chain, i);
+
+		until = earlier(until, identity_expiry(certificate));
+		if (has_lists)
+			until = earlier(
+			    until, lists_until(store, X509_get_issuer_name(certificate)));
+	}
+	return until;
+}
+
 int
 tls_verify(X509_STORE_CTX *store, void *settings)
 {
 	const struct service_settings *s = settings;
-	struct tls_verdict *verdict = tls_verdict_of(
-	    X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+	const SSL *ssl =
+	    X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_verdict *verdict = tls_verdict_of(ssl);
 	bool ok = is_trusted(store, s);
 
 	/* A name that fits through a wildcard alone passes here; whether it counts
@@ -160,6 +218,8 @@ tls_verify(X509_STORE_CTX *store, void *settings)
 		X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
 		ok = false;
 	}
+	if (ok)
+		tls_session_limit(SSL_get_session(ssl), trusted_until(store, s));
 	if (verdict)
 		report(verdict, store, s);
 	return ok;

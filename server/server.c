@@ -2,7 +2,6 @@
 
 #include "common/carrier_h2.h"
 #include "common/carrier_raw.h"
-#include "common/identity.h"
 #include "common/log.h"
 
 #include <stdlib.h>
@@ -16,7 +15,7 @@ struct incoming {
 	struct service *service;
 	struct net_address peer;
 	struct carrier_h2 *carrier; /* NULL before */
-	time_t expiry; /* of the client's certificate, where it matters; 0: never */
+	time_t expiry;              /* of what lets the client in; 0: never */
 };
 
 /* The service whose name the client asks for, at the doors of the one that it came to, as
@@ -113,7 +112,9 @@ on_asked(void *owner, struct channel *channel, const char *forwarded)
 
 	if (has_expired(in)) {
 		refuse(channel, REASON_STOPPED,
-		    "the client's certificate has expired since");
+		    "what let the client in (its chain, a revocation list or an OCSP "
+		    "answer) has "
+		    "expired since");
 		return;
 	}
 	if (service_is_full(in->service) || !worker_charge(in->worker)) {
@@ -142,24 +143,13 @@ static const struct carrier_h2_events carrier_events = {
 
 static void on_failed(void *owner, enum reason reason, const char *detail);
 
-static time_t
-expiry_of(const struct link *link)
-{
-	const struct service_settings *s = link->service->settings;
-	const X509 *certificate = SSL_get0_peer_certificate(link->tls.ssl);
-
-	return certificate != NULL && (s->verify_chain || s->verify_peer)
-		   ? identity_expiry(certificate)
-		   : 0;
-}
-
 static void
 begin_h2(struct incoming *in, struct link *link)
 {
 	const struct service_settings *settings = in->service->settings;
 	struct carrier_h2 *carrier;
 
-	in->expiry = expiry_of(link);
+	in->expiry = tls_until(&link->tls);
 	if (!worker_charge_carrier(in->worker)) {
 		link_close(link, true);
 		on_failed(

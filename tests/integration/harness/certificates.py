@@ -99,8 +99,8 @@ class Authority:
         )
         return identity
 
-    def revocations(self, *revoked):
-        """A revocation list with these identities, and no other, in a new file."""
+    def revocations(self, *revoked, days=3650):
+        """A revocation list with these identities, and no other, in a new file; good for so many days."""
         folder = self._folder / f"revocations-{next(self._numbers)}"
         folder.mkdir()
         serials = [openssl("x509", "-in", one.certificate, "-noout", "-serial").split("=")[1].strip() for one in revoked]
@@ -109,7 +109,7 @@ class Authority:
         settings = folder / "openssl.cnf"
         settings.write_text(SETTINGS.format(name="x", host="x", folder=folder, more=""), encoding="ascii")
         openssl(
-            *("ca", "-gencrl", "-config", settings, "-crldays", "3650", "-out", folder / "crl.pem"),
+            *("ca", "-gencrl", "-config", settings, "-crldays", str(days), "-out", folder / "crl.pem"),
             *("-cert", self.certificate, "-keyfile", self._own.key),
         )
         return folder / "crl.pem"
