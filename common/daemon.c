@@ -112,7 +112,7 @@ open_status(struct daemon *d, struct err *e)
 	};
 	if ((d->status = status_new(d->loop, &d->subject)) == NULL)
 		return err_set(e, "out of memory");
-	status_follow(d->status, d->plan);
+	status_follow(d->status, d->plan, d->settings);
 	return true;
 }
 

@@ -82,6 +82,31 @@ has_control_characters(const char *bytes, size_t n)
 	return false;
 }
 
+/* "host:port" or "[address]:port".  False: longer than any host's name. */
+static bool
+read_host(struct span authority, struct request *r)
+{
+	const char *end = authority.at + authority.length;
+	const char *colon = memrchr(authority.at, ':', authority.length);
+	const char *bracket = memrchr(authority.at, ']', authority.length);
+
+	if (bracket != NULL && authority.at[0] == '[') {
+		authority.at++;
+		end = bracket;
+	} else if (colon != NULL) {
+		end = colon;
+	}
+	if (end > authority.at && end[-1] == '.')
+		end--;
+	authority.length = (size_t)(end - authority.at);
+	if (authority.length >= sizeof(r->host))
+		return false;
+	for (size_t i = 0; i < authority.length; i++)
+		r->host[i] = (char)tolower((unsigned char)authority.at[i]);
+	r->host[authority.length] = '\0';
+	return true;
+}
+
 /* "/path?query", or the same behind "http://host". */
 static bool
 read_target(struct span target, struct request *r)
@@ -95,7 +120,8 @@ read_target(struct span target, struct request *r)
 		size_t left = target.length - strlen(scheme);
 		const char *slash = memchr(host, '/', left);
 
-		if (slash == NULL || slash == host)
+		if (slash == NULL || slash == host ||
+		    !read_host((struct span){host, (size_t)(slash - host)}, r))
 			return false;
 		target = (struct span){slash, left - (size_t)(slash - host)};
 	}
@@ -139,17 +165,40 @@ read_request_line(struct span line, struct request *r, bool *known, char *minor)
 	return read_version(line, minor);
 }
 
-/* False: it is none.  A line that goes on with the one before (RFC 9112, 5.2) is none. */
 static bool
-read_field(struct span line, size_t *hosts)
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* What stands behind the name of a field, without blanks around it. */
+static struct span
+value_of(struct span line, size_t name)
+{
+	struct span value = {line.at + name + 1, line.length - name - 1};
+
+	while (value.length > 0 && is_blank(value.at[0])) {
+		value.at++;
+		value.length--;
+	}
+	while (value.length > 0 && is_blank(value.at[value.length - 1]))
+		value.length--;
+	return value;
+}
+
+/* False: it is none.  A line that goes on with the one before (RFC 9112, 5.2) is none.  A
+ * host in the request line counts before that of the field (RFC 9112, 3.2.2). */
+static bool
+read_field(struct span line, struct request *r, size_t *hosts)
 {
 	size_t name = token_length(line);
 
 	if (name == 0 || name == line.length || line.at[name] != ':')
 		return false;
-	if (name == strlen("Host") && strncasecmp(line.at, "Host", name) == 0)
-		(*hosts)++;
-	return true;
+	if (name != strlen("Host") || strncasecmp(line.at, "Host", name) != 0)
+		return true;
+	(*hosts)++;
+	return r->host[0] != '\0' || read_host(value_of(line, name), r);
 }
 
 static enum request_state
@@ -164,7 +213,7 @@ judge(struct span request_line, struct span fields, struct request *r)
 	if (code != 0)
 		return refuse(r, code);
 	while (take_line(&fields, &line) && line.length > 0)
-		if (!read_field(line, &hosts))
+		if (!read_field(line, r, &hosts))
 			return refuse(r, 400);
 	if (hosts > 1 || (minor != '0' && hosts == 0)) /* RFC 9112, 3.2 */
 		return refuse(r, 400);

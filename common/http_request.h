@@ -1,6 +1,6 @@
 /*
- * The head of an HTTP/1.1 request (RFC 9112), as far as a status port needs it: method
- * and path.  Pure: looks at bytes, keeps nothing.
+ * The head of an HTTP/1.1 request (RFC 9112), as far as a status port needs it: method,
+ * host and path.  Pure: looks at bytes, keeps nothing.
  */
 #ifndef COMMON_HTTP_REQUEST_H
 #define COMMON_HTTP_REQUEST_H
@@ -12,6 +12,7 @@ enum {
 	/** The longest head that is read, in bytes. */
 	REQUEST_MOST = 8192,
 	REQUEST_PATH = 64,
+	REQUEST_HOST = 256,
 };
 
 enum request_state {
@@ -25,6 +26,9 @@ struct request {
 	bool head; /* HEAD, not GET */
 	/** Without the query; "" when it is longer than any that exists. */
 	char path[REQUEST_PATH];
+	/** Whom it is for (RFC 9110, 7.2), in lower case, without the port, a last dot
+	 * and an IPv6 address's brackets; "": it does not say. */
+	char host[REQUEST_HOST];
 };
 
 /** Judge the first @n bytes, at most REQUEST_MOST, of a connection.  What is behind the

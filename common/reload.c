@@ -26,7 +26,7 @@ adopt(struct daemon *d, struct plan *plan)
 	d->plan = plan;
 	for (size_t i = 0; i < d->worker_count; i++)
 		worker_follow(d->workers[i], plan);
-	status_follow(d->status, plan);
+	status_follow(d->status, plan, d->settings);
 }
 
 static bool

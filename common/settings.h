@@ -215,6 +215,7 @@ struct settings {
 	char *chroot;
 	bool sandbox;            /* give up rights that are not needed after the start */
 	struct name_list status; /* where the status port listens */
+	struct text_list status_hosts; /* by what more names it may be asked */
 	enum foreground foreground;
 	long workers;          /* 0: as many as the machine allows */
 	long max_connections;  /* 0: from the descriptor limit */

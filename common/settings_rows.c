@@ -234,6 +234,17 @@ static const struct option rows[] = {
 	    "IPv6 ones, which a kubelet needs",
     },
     {
+	.name = "statusHost",
+	.type = OPTION_TEXTS,
+	.scope = OPTION_GLOBAL,
+	.offset = OPTION_AT(settings, status_hosts, struct text_list),
+	.syntax = "host name, repeatable",
+	.help = "Answer /metrics there by this name, too, besides addresses, localhost, "
+		"this host's own name and names inside of a cluster. Who asks by "
+		"another one is refused, so that no web site can read it through a "
+		"visitor's browser",
+    },
+    {
 	.name = "setuid",
 	.type = OPTION_TEXT,
 	.scope = OPTION_GLOBAL,

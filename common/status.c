@@ -309,7 +309,7 @@ has_door(const struct plan *plan, const struct door *door)
 }
 
 void
-status_follow(struct status *s, struct plan *plan)
+status_follow(struct status *s, struct plan *plan, struct settings *settings)
 {
 	struct porch *p, *next;
 
@@ -328,6 +328,9 @@ status_follow(struct status *s, struct plan *plan)
 	readiness_follow(s->facts.readiness, plan);
 	plan_release(s->facts.plan);
 	s->facts.plan = plan;
+	settings_hold(settings);
+	settings_release(s->facts.settings);
+	s->facts.settings = settings;
 	on_settled(s);
 }
 
@@ -369,5 +372,6 @@ status_free(struct status *s)
 		end_porch(LIST_FIRST(&s->porches));
 	readiness_free(s->facts.readiness);
 	plan_release(s->facts.plan);
+	settings_release(s->facts.settings);
 	free(s);
 }

@@ -1,6 +1,7 @@
 #include "common/status_answer.h"
 
 #include "common/metrics.h"
+#include "common/status_host.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@ phrase_of(int code)
 		return "Not Found";
 	case 405:
 		return "Method Not Allowed";
+	case 421:
+		return "Misdirected Request";
 	case 431:
 		return "Request Header Fields Too Large";
 	case 500:
@@ -98,10 +101,24 @@ tell_ready(const struct status_facts *f, FILE *out)
 	return 200;
 }
 
+/* Anybody may ask these two, for they say little, and probes ask by any name. */
+static bool
+is_for_probes(const struct request *r)
+{
+	return strcmp(r->path, "/livez") == 0 || strcmp(r->path, "/readyz") == 0;
+}
+
 static int
 tell(const struct status_facts *f, const struct request *r, FILE *out, const char **type)
 {
 	*type = text_type;
+	if (!is_for_probes(r) &&
+	    !status_host_is_ours(r->host, &f->settings->status_hosts)) {
+		fputs("this is not the host that the request names: ask by an address, "
+		      "or let statusHost name it\n",
+		    out);
+		return 421;
+	}
 	if (strcmp(r->path, "/livez") == 0)
 		return tell_live(f, out);
 	if (strcmp(r->path, "/readyz") == 0)

@@ -12,8 +12,9 @@
 struct status_facts {
 	const struct status_subject *about;
 	struct readiness *readiness;
-	struct plan *plan;    /* held; NULL: none yet */
-	const char *stopping; /* why; NULL: it is not */
+	struct plan *plan;         /* held; NULL: none yet */
+	struct settings *settings; /* held, with it */
+	const char *stopping;      /* why; NULL: it is not */
 };
 
 /** Is the request about what readiness_ask() tells? */

@@ -281,6 +281,27 @@ def test_what_does_not_exist_and_what_is_not_allowed(status):
         assert b"\r\nAllow: GET, HEAD\r\n" in answer
 
 
+def test_a_web_site_cannot_read_it_through_a_visitor(place, router):
+    """Its name may lead to this address (DNS rebinding), but it is the name that the browser sends."""
+    port = place.ports.reserve()
+    options = {"status": f"127.0.0.1:{port}", "statusHost": ["metrics.example.com"], "multiplex": "no"}
+    client = routeport_client(place, router.port, **options)
+    status = StatusPort(port)
+
+    def code(path, host):
+        return status.get(path, "-H", f"Host: {host}")[0]
+
+    for host in (f"127.0.0.1:{port}", "localhost", "[::1]:9080", "orders.shop.svc", "Metrics.Example.com."):
+        assert code("/metrics", host) == 200
+    assert code("/metrics", "site.example") == code("/", "site.example") == 421
+    assert code("/livez", "site.example") == code("/readyz", "site.example") == 200
+    assert "statusHost" in status.get("/metrics", "-H", "Host: site.example")[1]
+    rewrite(client, "statusHost = metrics.example.com", "statusHost = site.example")
+    reload(client)
+    assert code("/metrics", "site.example") == 200
+    assert code("/metrics", "metrics.example.com") == 421
+
+
 def test_a_request_in_pieces_is_understood(status):
     request = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
     answer = status.exchange(*(request[i : i + 1] for i in range(len(request))))

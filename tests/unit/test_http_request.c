@@ -171,7 +171,46 @@ START_TEST(any_bytes_are_judged)
 }
 END_TEST
 
-UNIT_MAIN("http_request", get_and_head_have_a_path,
+START_TEST(the_host_is_told_without_its_port)
+{
+	static const struct {
+		const char *field, *host;
+	} hosts[] = {
+	    {"a", "a"},
+	    {"", ""},
+	    {"  Orders.Example.:9080 \t", "orders.example"},
+	    {"127.0.0.1:9080", "127.0.0.1"},
+	    {"[::1]:9080", "::1"},
+	    {"[2001:DB8::7]", "2001:db8::7"},
+	    {"[", "["},
+	    {":9080", ""},
+	};
+	char text[128];
+
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost:%s\r\n\r\n",
+		    hosts[i].field);
+		ck_assert_str_eq(good(text).host, hosts[i].host);
+	}
+	ck_assert_str_eq(good("GET / HTTP/1.0\r\n\r\n").host, "");
+	ck_assert_str_eq(good("GET http://B:1/x HTTP/1.1\r\nHost: a\r\n\r\n").host, "b");
+}
+END_TEST
+
+START_TEST(a_host_longer_than_any_is_refused)
+{
+	char text[512], host[300];
+
+	memset(host, 'a', sizeof(host));
+	snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %.255s\r\n\r\n", host);
+	ck_assert_uint_eq(strlen(good(text).host), 255);
+	snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: %.256s\r\n\r\n", host);
+	refused(400, text);
+}
+END_TEST
+
+UNIT_MAIN("http_request", get_and_head_have_a_path, the_host_is_told_without_its_port,
+    a_host_longer_than_any_is_refused,
     a_query_and_a_host_in_front_are_no_part_of_the_path,
     a_path_longer_than_any_that_exists_is_none, a_head_in_pieces_is_waited_for,
     what_is_behind_the_head_is_not_looked_at, other_methods_are_not_allowed,

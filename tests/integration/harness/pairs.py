@@ -25,7 +25,7 @@ STUNNEL_KNOWS = {"cert", "key", "CAfile", "sni", "accept", "connect", "checkHost
 STUNNEL_KNOWS |= {"TIMEOUTidle", "TIMEOUTclose", "TIMEOUTconnect", "TIMEOUTbusy", "verifyChain", "requireCert"}
 
 # Those that hold for all services: they stand before the first section.
-OF_THE_PROGRAM = {"debug", "status", "maxConnections", "TIMEOUTlinger", "TIMEOUTdrain", "output"}
+OF_THE_PROGRAM = {"debug", "status", "statusHost", "maxConnections", "TIMEOUTlinger", "TIMEOUTdrain", "output"}
 OF_THE_PROGRAM |= {"setuid", "setgid", "chroot", "sandbox", "windowBudget"}
 
 
