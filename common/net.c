@@ -270,7 +270,7 @@ net_name_addresses(const struct net_name *name, struct net_address addresses[2])
 static bool
 has_ipv4(void)
 {
-	struct ifreq interfaces[64];
+	struct ifreq interfaces[64] = {0};
 	struct ifconf all = {.ifc_len = sizeof(interfaces), .ifc_req = interfaces};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool found = fd < 0 ? errno != EAFNOSUPPORT : ioctl(fd, SIOCGIFCONF, &all) != 0;

@@ -269,9 +269,10 @@ add_address(const struct option *o, void *place, const char *value, struct err *
 {
 	struct name_list *list = place;
 	struct net_name name, *items;
+	bool ok = o->any_port ? net_name_parse_listener(&name, value, o->any_host, e)
+			      : net_name_parse(&name, value, o->any_host, e);
 
-	if (!(o->any_port ? net_name_parse_listener : net_name_parse)(
-		&name, value, o->any_host, e))
+	if (!ok)
 		return false;
 	items = realloc(list->items, (list->count + 1) * sizeof(*items));
 	if (items == NULL) {

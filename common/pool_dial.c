@@ -206,6 +206,19 @@ go_on_without(struct pool *p, enum reason reason, const char *detail)
 	pool_fail_waiters(p, true, reason, detail);
 }
 
+/* As a stream would tell it; of several targets another may be well. */
+static void
+tell_failure(const struct pool *p, enum reason reason, const char *detail)
+{
+	const char *service = p->service->settings->name;
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+
+	log_cause(p->service->target_count > 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+	    service, "event=failed why=%s service=%s target=%s detail=%s",
+	    reason_word(reason), log_quote(service, name), p->target->text,
+	    log_quote(detail != NULL ? detail : reason_text(reason), text));
+}
+
 static void
 dial_failed(struct pool *p, enum reason reason, const char *detail)
 {
@@ -216,6 +229,8 @@ dial_failed(struct pool *p, enum reason reason, const char *detail)
 		pool_tell_raw(p, NULL);
 		return;
 	} else if (!pool_has_any(p) && !pool_is_dialling(p)) {
+		if (p->waiting == 0)
+			tell_failure(p, reason, detail);
 		pool_fail_waiters(p, false, reason, detail);
 	}
 	if (p->waiting > 0 && !ev_is_active(&p->patience))

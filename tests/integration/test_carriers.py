@@ -10,7 +10,7 @@ import pytest
 
 from harness import waiting
 from harness.certificates import HOST
-from harness.pairs import Pair, Stream, openssl_server, routeport_client, routeport_server
+from harness.pairs import Pair, Stream, openssl_server, parse_line, routeport_client, routeport_server
 from harness.programs import App, Ending, legacy_program, listen
 from harness.relay import Relay
 from harness.router import Route
@@ -268,3 +268,29 @@ def test_peer_without_our_protocol_is_spoken_to_raw(place, router, pod_port, sta
         client.wait_close()
     assert carriers(client) == 0
     assert len(client.process.lines_with("no-protocol")) == 0
+
+
+# What the first dial finds, before any stream comes
+
+
+def first_words(client):
+    """Why the carrier that is opened ahead did not come to be."""
+    line = parse_line(client.process.wait_line("error event=failed"))
+    assert not client.process.lines_with("event=accept")
+    return line["why"]
+
+
+@pytest.mark.parametrize("multiplex", ["auto", "yes"])
+def test_the_dial_ahead_tells_why_it_failed(place, make_router, start_server, app, pod_port, certificates, multiplex):
+    start_server(app.address)
+    router = make_router({HOST: [pod_port]})
+    options = {"multiplex": multiplex}
+    assert first_words(routeport_client(place, place.ports.reserve(), **options)) == "connect-failed"
+    assert first_words(routeport_client(place, make_router({}).port, **options)) == "route-unknown"
+    other = routeport_client(place, router.port, CAfile=certificates.other_authority, **options)
+    assert first_words(other) == "unknown-ca"
+    named = routeport_client(place, router.port, checkHost="elsewhere.test", **options)
+    assert first_words(named) == "name-mismatch"
+    with listen(place.ports.reserve()) as silent:
+        client = routeport_client(place, silent.getsockname()[1], TIMEOUTconnect=1, **options)
+        assert first_words(client) == "open-timeout"

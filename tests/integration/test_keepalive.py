@@ -80,10 +80,13 @@ def test_silent_stream_without_heartbeats_is_cut_by_the_router(make_silent_pair)
 
 
 def lose_in_silence(pair, multiplex):
-    """A carrier, or a raw stream, goes: the former is dialled anew by itself."""
+    """A carrier, or a raw stream, goes: the former is dialled anew by itself.  What the client has to say of that stands
+    in its log by then."""
     if multiplex == "no":
+        lost = len(pair.client.process.lines_with("why=carrier-lost"))
         stream = pair.open()  # both ends of it are held open
         assert stream.one.receive_to_end()[0] == b""
+        pair.client.process.wait_line("why=carrier-lost", lost + 1)
 
 
 @pytest.mark.parametrize("multiplex", ["no", "yes"])
