@@ -19,7 +19,7 @@ look_at_message(struct tls_hello_size *h, uint8_t byte)
 		return true;
 	h->message_count = 0;
 	h->message_left =
-	    (size_t)h->message[1] << 16 | h->message[2] << 8 | h->message[3];
+	    (size_t)h->message[1] << 16 | (size_t)h->message[2] << 8 | h->message[3];
 	h->messages++;
 	return h->message[0] != SSL3_MT_CLIENT_HELLO || h->message_left <= TLS_HELLO_MOST;
 }
