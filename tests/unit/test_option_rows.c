@@ -34,6 +34,8 @@ static const struct row_case {
     {"foreground", ROLE_CLIENT, NULL, "quiet", "2", "quite", "takes yes, no, quiet"},
     {"pid", ROLE_CLIENT, NULL, "/run/x.pid", "/run/x.pid", NULL, NULL},
     {"status", ROLE_SERVER, NULL, "9080", "0.0.0.0:9080", "9080x", "is no port"},
+    {"statusHost", ROLE_SERVER, NULL, "a.example", "a.example", "",
+	"statusHost needs a value"},
     {"setuid", ROLE_CLIENT, NULL, "nobody", "nobody", "", "setuid needs a value"},
     {"setgid", ROLE_CLIENT, NULL, "nogroup", "nogroup", "", "setgid needs a value"},
     {"chroot", ROLE_CLIENT, NULL, "/srv", "/srv", "", "chroot needs a value"},
