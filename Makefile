@@ -39,8 +39,8 @@ PLAIN_SSL := $(patsubst %,-Wl$(comma)--wrap=%,$(PLAIN_SSL) reactor_now)
 # This one has TLS itself for its subject.
 $(BUILD)/tests/fuzz/fuzz_tls: PLAIN_SSL :=
 FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
-# One build for both: libFuzzer's counters do no harm to a unit test.
-CLANG := $(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang CFLAGS='-O1 -g' \
+# One build for both, apart from that of the lint: libFuzzer's counters do no harm to a unit test.
+CLANG := $(MAKE) --no-print-directory BUILD=$(BUILD)/clang-asan CC=clang CFLAGS='-O1 -g' \
 	SANITIZE=address,undefined,fuzzer-no-link FUZZ_MAIN=-fsanitize=fuzzer
 KINDS ?= raw,h2
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4
@@ -120,7 +120,7 @@ replay: $(FUZZERS)
 
 ## fuzz: whatever comes from outside, under libFuzzer (clang), SECONDS=30 each; T=name picks one
 fuzz:
-	$(Q)$(CLANG) fuzz-run
+	+$(Q)$(CLANG) fuzz-run
 fuzz-run: $(FUZZERS)
 	$(Q)failed=; for t in $(filter %$(T),$(FUZZERS)); do \
 		sh tests/fuzz/run.sh $$t $(or $(SECONDS),30) || failed="$$failed $${t##*/}"; \
@@ -128,7 +128,7 @@ fuzz-run: $(FUZZERS)
 
 ## clang: the unit tests under clang's AddressSanitizer and UBSan, which see what gcc's do not
 clang:
-	$(Q)$(CLANG) unit
+	+$(Q)$(CLANG) unit
 
 ## integration: the pair among real programs (pytest); T=name picks tests, KINDS=raw or h2 carriers, SLOW=1
 integration: all
