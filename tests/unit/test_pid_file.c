@@ -80,6 +80,7 @@ START_TEST(what_cannot_be_written_is_told)
 	pid_file_init(&p);
 	ck_assert(!pid_file_write(&p, "/nowhere/x.pid", &e));
 	ck_assert_str_eq(e.text, "pid /nowhere/x.pid: No such file or directory");
+	pid_file_remove(&p);
 }
 END_TEST
 
