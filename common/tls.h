@@ -33,6 +33,8 @@ enum tls_state {
 enum {
 	/** Room for a failure in words, with the names of a certificate in them. */
 	TLS_DETAIL_SIZE = 1024,
+	/** Bytes that are kept of what a peer sends first. */
+	TLS_FIRST_SIZE = 32,
 };
 
 /** Where a client's records and the messages in them stand; of tls_hello.c. */
@@ -72,6 +74,7 @@ struct tls {
 	size_t input_left;
 	size_t scratch_used;    /* ciphertext in the reactor's `out`, not sent yet */
 	size_t handshake_bytes; /* that came; nobody needs very many */
+	uint8_t first[TLS_FIRST_SIZE]; /* of these */
 
 	bool dry;         /* the last take left nothing in the socket */
 	bool heard;       /* some byte came from the peer */

@@ -171,8 +171,7 @@ tls_blame_openssl(struct tls *t)
 	else if (blame_psk(t, text != NULL ? text : "no reason"))
 		;
 	else if (t->state == TLS_HANDSHAKE && is_not_tls(reason))
-		tls_blame(t, REASON_NOT_TLS, "the far end does not speak TLS (%s)",
-		    text != NULL ? text : "no reason");
+		tls_blame_plaintext(t, text != NULL ? text : "no reason");
 	else
 		tls_blame(t,
 		    t->state == TLS_HANDSHAKE ? REASON_TLS_FAILED : REASON_CARRIER_LOST,
@@ -249,6 +248,8 @@ tls_blame_tcp(struct tls *t)
 			     "refuses, is full, or the router does not let this host in"
 			   : "%s before ClientHello",
 		    how);
+	else if (t->state == TLS_HANDSHAKE && tls_plaintext_came(t))
+		tls_blame_plaintext(t, how);
 	else if (t->state == TLS_HANDSHAKE)
 		tls_blame(t, REASON_TLS_FAILED, "%s in the middle of the handshake", how);
 	else if (client && !is_accepted(t))

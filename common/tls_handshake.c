@@ -257,6 +257,21 @@ complete(struct tls *t)
 
 /* ---- a step of it ----------------------------------------------------------------- */
 
+/* Bytes that came in this turn, and are not among those of an earlier one. */
+static void
+note_bytes(struct tls *t)
+{
+	size_t fresh = t->input_left - buf_length(&t->in);
+	size_t known = t->handshake_bytes;
+
+	t->handshake_bytes += fresh;
+	if (known >= sizeof(t->first))
+		return;
+	if (fresh > sizeof(t->first) - known)
+		fresh = sizeof(t->first) - known;
+	memcpy(t->first + known, t->input, fresh);
+}
+
 /* What this step of the handshake has found out. */
 static void
 take_verdict(struct tls *t, const struct tls_verdict *v)
@@ -351,7 +366,7 @@ tls_handshake(struct tls *t)
 	int result;
 
 	tls_receive(t, HANDSHAKE_BATCH);
-	t->handshake_bytes += t->input_left - buf_length(&t->in);
+	note_bytes(t);
 	if (t->handshake_bytes > HANDSHAKE_MOST)
 		return refuse(t, "the handshake is too large");
 	t->observer.verdict = &verdict;

@@ -7,6 +7,7 @@
  *	tls_bio		how OpenSSL gets the bytes of a turn and gives up its own
  *	tls_update	KeyUpdates: heartbeats and answers; too many messages of a peer
  *	tls_blame	what went wrong, as a reason and in words
+ *	tls_plaintext	what came that is no TLS
  */
 #ifndef COMMON_TLS_INSIDE_H
 #define COMMON_TLS_INSIDE_H
@@ -78,5 +79,13 @@ void tls_blame_tcp(struct tls *t);
 
 /** The SNI, or words for none. */
 const char *tls_sni(const struct tls *t);
+
+/* ---- tls_plaintext.c ------------------------------------------------------------- */
+
+/** In the handshake: did the peer begin with something that is no TLS record? */
+bool tls_plaintext_came(const struct tls *t);
+
+/** Blame the peer for it; @why: in OpenSSL's words. */
+void tls_blame_plaintext(struct tls *t, const char *why);
 
 #endif

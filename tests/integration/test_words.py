@@ -48,17 +48,26 @@ def test_open_timeout(start_client, place):
         expect_words(client, "open-timeout")
 
 
-def test_not_tls(start_client, place):
+@pytest.mark.parametrize(
+    "greeting, shown",
+    [
+        (b"220 mail.example ESMTP ready\r\n", "220 mail.example ESMTP ready"),
+        (b"HTTP/1.1 400 Bad request\r\n\r\n", "HTTP/1.1 400 Bad request"),
+        (b"J\0\0\0\n5.5.5-10.11 why=no-pod\n", "J????5.5.5-10.11 why=no-pod?"),
+    ],
+    ids=["SMTP", "HTTP", "MySQL"],
+)
+def test_not_tls(start_client, place, greeting, shown):
     """As behind a route that is not passthrough, or with the wrong targetPort."""
     with listen(place.ports.reserve()) as listener:
         client = start_client(listener.getsockname()[1])
         for _ in range(TIMES):
             program = legacy_program(client.port)
             far_end = Connection(listener.accept()[0])
-            far_end.send(b"220 mail.example ESMTP ready\r\n")
+            far_end.send(greeting)
             assert program.receive_to_end() == (b"", Ending.RST)
             far_end.close()
-        expect_words(client, "not-tls")
+        expect_words(client, "not-tls", f'it sent \\"{shown}\\"')
 
 
 # Certificates
@@ -177,12 +186,27 @@ def test_health_check_of_the_router_leaves_no_word_and_never_reaches_the_app(
     expect_only_a_stream(Pair(start_client(router.port), server, app), descriptors)
 
 
-@pytest.mark.parametrize("words", [b"GET / HTTP/1.0\r\n\r\n", b"SSH-2.0-scanner\r\n", bytes(100)])
-def test_port_scan_leaves_no_error_and_never_reaches_the_app(start_server, app, words):
+@pytest.mark.parametrize(
+    "words, name",
+    [
+        (b"GET /secret HTTP/1.0\r\n\r\n", "this is HTTP;"),
+        (b"SSH-2.0-secret\r\n", "this is SSH;"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nsecret", "this is a PROXY header;"),
+        (b"\0\0\0\x08\x04\xd2\x16\x2f", "this is PostgreSQL;"),
+        (b"secret" * 10, ""),
+        (bytes(100), ""),
+    ],
+    ids=["HTTP", "SSH", "PROXY", "PostgreSQL", "unknown", "zeros"],
+)
+def test_port_scan_leaves_no_error_and_never_reaches_the_app(start_server, app, words, name):
+    """What it speaks is named, where that is known; what it said is a secret."""
     server = start_server(app.address)
     scanner = legacy_program(server.port)
     scanner.send(words)
     scanner.receive_to_end()
+    line = server.process.wait_line("event=failed why=not-tls")
+    assert name in parse_line(line)["detail"]
+    assert not server.process.lines_with("secret")
     assert server.process.lines_with(r"^\S+ error ") == []
     assert not app.has_visitor()
 

@@ -818,35 +818,81 @@ START_TEST(eof_in_the_middle_of_the_handshake_says_so)
 }
 END_TEST
 
-START_TEST(a_peer_without_tls_is_named_so)
-{
-	static const char *const words[] = {
-	    "HTTP/1.1 400 Bad request\r\n\r\n", "SSH-2.0-OpenSSH_9.2p1\r\n"};
-
-	for (size_t i = 0; i < 2; i++) {
-		struct scene s;
-
-		scene_init(&s, TLS1_3_VERSION);
-		open_ends(&s, NULL);
-		tls_handshake(&s.client);
-		ck_assert_int_gt(send(s.fds[1], words[i], strlen(words[i]), 0), 0);
-		ck_assert_int_eq(tls_handshake(&s.client), TLS_BROKEN);
-		expect_words(&s.client, REASON_NOT_TLS, "does not speak TLS");
-		scene_clear(&s);
-	}
-}
-END_TEST
-
-START_TEST(a_client_without_tls_is_named_so)
+/* What @words in place of TLS make of one end, in pieces of @most bytes. */
+static void
+expect_not_tls(bool server, const char *words, size_t n, size_t most, const char *detail)
 {
 	struct scene s;
+	struct tls *t = server ? &s.server : &s.client;
+	size_t piece;
 
 	scene_init(&s, TLS1_3_VERSION);
 	open_ends(&s, NULL);
-	ck_assert_int_eq(send(s.fds[0], "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
-	ck_assert_int_eq(tls_handshake(&s.server), TLS_BROKEN);
-	expect_words(&s.server, REASON_NOT_TLS, "does not speak TLS");
+	tls_handshake(t);
+	for (; n > 0 && t->state == TLS_HANDSHAKE; words += piece, n -= piece) {
+		piece = n < most ? n : most;
+		ck_assert_uint_eq(
+		    (size_t)send(s.fds[server ? 0 : 1], words, piece, 0), piece);
+		tls_handshake(t);
+	}
+	shutdown(s.fds[server ? 0 : 1], SHUT_WR);
+	if (t->state == TLS_HANDSHAKE)
+		tls_handshake(t);
+	expect_words(t, REASON_NOT_TLS, "does not speak TLS");
+	expect_words(t, REASON_NOT_TLS, detail);
+	for (const char *c = t->detail; *c != '\0'; c++)
+		ck_assert_msg(*c >= ' ' && *c <= '~', "byte %d in \"%s\"", *c, t->detail);
+	ck_assert_ptr_null(strstr(t->detail, "secret"));
 	scene_clear(&s);
+}
+
+#define WORDS(text) text, sizeof(text) - 1
+
+START_TEST(a_peer_without_tls_is_shown)
+{
+	static const struct {
+		const char *words;
+		size_t n;
+		const char *shown;
+	} peers[] = {
+	    {WORDS("HTTP/1.1 400 Bad request\r\n\r\nsecret"),
+		"\"HTTP/1.1 400 Bad request\""},
+	    {WORDS("SSH-2.0-OpenSSH_9.2p1\r\n"), "\"SSH-2.0-OpenSSH_9.2p1\""},
+	    {WORDS("J\0\0\0\n8.0\"why=x\n\x1b[1m\xff and more than is shown, secret"),
+		"\"J????8.0?why=x??[1m? and more th\""},
+	    {WORDS("no"), "\"no\""},
+	};
+
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
+		expect_not_tls(
+		    false, peers[i].words, peers[i].n, SIZE_MAX, peers[i].shown);
+	expect_not_tls(false, WORDS("SSH-2.0-x"), 2, "\"SSH-2.\"");
+}
+END_TEST
+
+/* A program's own bytes, which may be a password, never. */
+START_TEST(a_client_without_tls_is_named_by_its_protocol_alone)
+{
+	static const struct {
+		const char *words;
+		size_t n;
+		const char *name;
+	} clients[] = {
+	    {WORDS("GET /secret HTTP/1.1\r\n\r\n"), "this is HTTP;"},
+	    {WORDS("DELETE /secret HTTP/1.1\r\n\r\n"), "this is HTTP;"},
+	    {WORDS("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "this is HTTP/2 without TLS;"},
+	    {WORDS("PROXY TCP4 192.0.2.1 192.0.2.2 secret"), "this is a PROXY header;"},
+	    {WORDS("\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c"), "this is a PROXY header;"},
+	    {WORDS("\0\0\0\x08\x04\xd2\x16\x2f"), "this is PostgreSQL;"},
+	    {WORDS("\0\0\0\x20\0\3\0\0user\0secret"), "this is PostgreSQL;"},
+	    {WORDS("SSH-2.0-secret\r\n"), "this is SSH;"},
+	    {WORDS("AUTH secret\r\n"), "does not speak TLS (wrong version number)"},
+	    {WORDS("\0\0"), "does not speak TLS (closed)"},
+	};
+
+	for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
+		expect_not_tls(
+		    true, clients[i].words, clients[i].n, SIZE_MAX, clients[i].name);
 }
 END_TEST
 
@@ -1879,9 +1925,10 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     a_warning_in_front_of_a_client_hello_hides_nothing,
     a_second_client_hello_is_looked_at_too, an_honest_second_client_hello_passes,
     a_certificate_of_a_client_may_be_as_large_as_any_honest_one,
-    eof_in_the_middle_of_the_handshake_says_so, a_peer_without_tls_is_named_so,
-    a_client_without_tls_is_named_so, a_client_that_shows_no_certificate_is_refused,
-    nobody_comes_in_who_shows_nothing, a_client_certificate_of_another_ca_is_refused,
+    eof_in_the_middle_of_the_handshake_says_so, a_peer_without_tls_is_shown,
+    a_client_without_tls_is_named_by_its_protocol_alone,
+    a_client_that_shows_no_certificate_is_refused, nobody_comes_in_who_shows_nothing,
+    a_client_certificate_of_another_ca_is_refused,
     a_server_that_has_another_name_is_refused_and_its_names_are_told,
     a_server_of_an_unknown_ca_is_refused,
     a_ca_of_the_same_name_and_another_key_is_told_as_an_unknown_one,
