@@ -8,13 +8,12 @@
 #ifndef COMMON_ENDPOINT_H
 #define COMMON_ENDPOINT_H
 
+#include "common/batch.h"
 #include "common/reason.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 /** What a source has come to, behind the bytes that it just gave. */
 enum source {
@@ -28,18 +27,6 @@ enum source {
 enum ending {
 	ENDING_FIN, /* in good order; the other direction goes on */
 	ENDING_RST, /* cut off, both directions */
-};
-
-enum {
-	BATCH_PARTS = 64,
-};
-
-/** Bytes on loan: valid until the next call on any endpoint of the same worker, but for
- * endpoint_give() and endpoint_credit(). */
-struct batch {
-	struct iovec parts[BATCH_PARTS];
-	int count;
-	size_t length; /* of all parts, in bytes */
 };
 
 struct endpoint;
@@ -61,14 +48,6 @@ struct endpoint {
 	bool deaf;     /* takes no more bytes, for good: its far side is gone */
 	enum reason reason; /* why, once deaf or SOURCE_BROKEN */
 };
-
-/** Nothing in it; the parts need not be touched. */
-static inline void
-batch_empty(struct batch *batch)
-{
-	batch->count = 0;
-	batch->length = 0;
-}
 
 /** Take at most @most bytes, and a batch.  The result holds for what comes behind these
  * bytes. */
@@ -116,16 +95,6 @@ static inline void
 endpoint_wait(struct endpoint *e, bool readable, bool writable)
 {
 	e->ops->wait(e, readable, writable);
-}
-
-/** For endpoints: one part more. */
-static inline void
-batch_add(struct batch *batch, const void *bytes, size_t n)
-{
-	assert(batch->count < BATCH_PARTS);
-	batch->parts[batch->count++] =
-	    (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};
-	batch->length += n;
 }
 
 #endif

@@ -17,7 +17,8 @@
 #define COMMON_TLS_H
 
 #include "common/buf.h"
-#include "common/endpoint.h"
+#include "common/batch.h"
+#include "common/reason.h"
 #include "common/reactor.h"
 #include "common/tls_context.h"
 
