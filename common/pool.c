@@ -188,13 +188,14 @@ retire_all(struct pool *p)
 }
 
 void
-pool_set_follow(struct pool_set *set, const struct plan *plan)
+pool_set_follow(struct pool_set *set,
+    bool (*spares)(const void *what, const struct service *service), const void *what)
 {
 	struct pool *p, *next;
 
 	for (p = LIST_FIRST(&set->pools); p != NULL; p = next) {
 		next = LIST_NEXT(p, entry);
-		if (plan_has(plan, p->service))
+		if (spares(what, p->service))
 			continue;
 		retire_all(p);
 		pool_reap_unused(p);

@@ -13,7 +13,6 @@
 #define COMMON_POOL_H
 
 #include "common/carrier_h2.h"
-#include "common/plan.h"
 #include "common/resolve.h"
 
 #include <sys/queue.h>
@@ -76,8 +75,10 @@ void pool_leave(struct pool_waiter *waiter);
 /** Keep a carrier open from now on, streams or not. */
 void pool_keep(struct pool *pool);
 
-/** Pools of services that @plan does not have take nothing new, and are kept no more. */
-void pool_set_follow(struct pool_set *set, const struct plan *plan);
+/** Pools of services that @spares, which gets @what, does not spare take nothing new, and
+ * are kept no more. */
+void pool_set_follow(struct pool_set *set,
+    bool (*spares)(const void *what, const struct service *service), const void *what);
 
 /** The program is told to stop: dial no more than streams need. */
 void pool_set_drain(struct pool_set *set);

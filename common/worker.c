@@ -196,7 +196,7 @@ follow(struct worker *w, struct plan *plan)
 	if (!listener_list_follow(
 		&w->listeners, w->loop, plan, w->index, &listener_events, w))
 		log_error("event=no-memory detail=\"a worker cannot listen\"");
-	pool_set_follow(&w->pools, plan);
+	pool_set_follow(&w->pools, is_in_plan, plan);
 	link_set_drain(&w->links, is_in_plan, plan);
 	keep_carriers(w);
 }
