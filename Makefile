@@ -19,10 +19,10 @@ endif
 ALL_CFLAGS := $(STD) $(WARN) $(HARDEN) $(SAN) $(CFLAGS) -MMD -MP -pthread
 LIBS := -lnghttp2 -lssl -lcrypto -lev -linih -lcares -lm -pthread
 
-COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard common/*.c))
+COMMON := $(patsubst %.c,$(BUILD)/%.o,$(filter-out common/static/%,$(wildcard common/*/*.c)))
 CLIENT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard client/*.c))
 SERVER := $(patsubst %.c,$(BUILD)/%.o,$(wildcard server/*.c))
-UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*/test_*.c))
 UNIT_HELP := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_HELP := $(addprefix $(BUILD)/tests/fuzz/,fuzz.o h2_script.o plain_ssl.o)
@@ -64,7 +64,7 @@ $(PROGRAMS): LDMODE ?= $(LDHARDEN)
 
 $(BUILD)/common.a: $(COMMON)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar qcs $@ $^
 
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
@@ -74,10 +74,10 @@ $(BUILD)/nghttp2.flags: tools/nghttp2-flags.sh Makefile
 	$(call say,TRY,$@)
 	$(Q)mkdir -p $(@D) && sh $< $(CC) $(filter-out -M%,$(ALL_CFLAGS)) $(LDFLAGS) $(LDMODE) >$@
 
-$(BUILD)/common/session_h2.o: $(BUILD)/nghttp2.flags
-$(BUILD)/common/session_h2.o: private ALL_CFLAGS += @$(BUILD)/nghttp2.flags
+$(BUILD)/common/h2/session_h2.o: $(BUILD)/nghttp2.flags
+$(BUILD)/common/h2/session_h2.o: private ALL_CFLAGS += @$(BUILD)/nghttp2.flags
 
-$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(UNIT_HELP) $(BUILD)/common.a
+$(UNIT): %: %.o $(UNIT_HELP) $(BUILD)/common.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcheck -lsubunit -lrt $(LIBS)
 
@@ -86,9 +86,9 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_HELP) $(BUILD)/t
 	$(Q)$(CC) $(SAN) $(CFLAGS) $(LDFLAGS) $(PLAIN_SSL) -o $@ $< $(FUZZ_HELP) $(FUZZ_MAIN) $(BUILD)/common.a $(LIBS)
 
 # Its connections may be reset at once.
-$(BUILD)/tests/unit/test_connect: private LDFLAGS += -Wl,--wrap=connect
+$(BUILD)/tests/unit/net/test_connect: private LDFLAGS += -Wl,--wrap=connect
 # Its clock may be put forward.
-$(BUILD)/tests/unit/test_pool: private LDFLAGS += -Wl,--wrap=reactor_now
+$(BUILD)/tests/unit/tunnel/test_pool: private LDFLAGS += -Wl,--wrap=reactor_now
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -191,7 +191,7 @@ asan:
 tsan:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread unit replay integration
 
-## coverage: what unit and integration tests pass of common/, by room (clang)
+## coverage: what unit and integration tests pass of common/, by folder (clang)
 coverage:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CC=clang CFLAGS='$(COVERAGE)' coverage-run
 coverage-run: all $(UNIT) $(FUZZERS)

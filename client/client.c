@@ -1,6 +1,6 @@
 #include "client/client.h"
 
-#include "common/net.h"
+#include "common/base/net.h"
 
 static void
 on_arrival(struct worker *worker, struct service *service, int fd,

@@ -5,7 +5,7 @@
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
 
-#include "common/daemon.h"
+#include "common/daemon/daemon.h"
 
 extern const struct program client_program;
 

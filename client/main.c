@@ -1,5 +1,5 @@
 #include "client/client.h"
-#include "common/command.h"
+#include "common/daemon/command.h"
 
 int
 main(int argc, char **argv)

@@ -1,5 +1,5 @@
 #include "server/server.h"
-#include "common/command.h"
+#include "common/daemon/command.h"
 
 int
 main(int argc, char **argv)

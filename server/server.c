@@ -1,8 +1,8 @@
 #include "server/server.h"
 
-#include "common/carrier_h2.h"
-#include "common/carrier_raw.h"
-#include "common/log.h"
+#include "common/h2/carrier_h2.h"
+#include "common/carrier/carrier_raw.h"
+#include "common/base/log.h"
 
 #include <stdlib.h>
 #include <string.h>

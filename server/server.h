@@ -4,7 +4,7 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include "common/daemon.h"
+#include "common/daemon/daemon.h"
 
 extern const struct program server_program;
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the tests pass of common/, in lines by room, the least first; fails below LEAST percent of all.
+"""What the tests pass of common/, in lines by folder, the least first; fails below LEAST percent of all.
 
 	coverage.py BUILD	a folder built with clang's coverage, in which profiles/ is what tests left
 
@@ -31,7 +31,7 @@ def merge(folder):
 
 def programs(folder):
     """Everything that was run."""
-    places = [folder, folder / "tests/unit", folder / "tests/fuzz"]
+    places = [folder, *(folder / "tests/unit").iterdir(), folder / "tests/fuzz"]
     names = ("routeport-", "test_", "fuzz_")
     found = [path for place in places for path in place.glob("*") if path.name.startswith(names)]
     return [path for path in found if path.is_file() and not path.suffix and os.access(path, os.X_OK)]
@@ -42,32 +42,26 @@ def lines_by_file(folder):
     first, *others = programs(folder)
     words = ["llvm-cov", "export", "-summary-only", f"-instr-profile={merge(folder)}", first]
     words += [word for path in others for word in ("-object", path)]
-    words += sorted((ROOT / "common").glob("*.[ch]"))
+    words += sorted((ROOT / "common").glob("*/*.[ch]"))
     done = subprocess.run(list(map(str, words)), check=True, capture_output=True, text=True, cwd=ROOT)
     files = json.loads(done.stdout)["data"][0]["files"]
     return {
-        pathlib.Path(file["filename"]).stem: (file["summary"]["lines"]["covered"], file["summary"]["lines"]["count"])
+        pathlib.Path(file["filename"]): (file["summary"]["lines"]["covered"], file["summary"]["lines"]["count"])
         for file in files
         if file["filename"].endswith(".c")
     }
 
 
-def rooms():
-    """Which file is part of which room, where that is not its own."""
-    rows = (ROOT / "tools/rooms.txt").read_text(encoding="utf-8").splitlines()
-    return {words[1]: words[2] for words in map(str.split, rows) if words[:1] == ["part"]}
-
-
 def main():
-    part_of, totals = rooms(), {}
+    totals = {}
     for file, (covered, count) in lines_by_file(pathlib.Path(sys.argv[1])).items():
-        room = totals.setdefault(part_of.get(file, file), [0, 0])
-        room[0] += covered
-        room[1] += count
-    covered, count = (sum(room[i] for room in totals.values()) for i in (0, 1))
-    print("| room | lines | of them run |\n| --- | --- | --- |")
-    for name, room in sorted(totals.items(), key=lambda item: item[1][0] / item[1][1]):
-        print(f"| {name} | {room[1]} | {100 * room[0] / room[1]:.1f} % |")
+        folder = totals.setdefault(file.parent.name, [0, 0])
+        folder[0] += covered
+        folder[1] += count
+    covered, count = (sum(folder[i] for folder in totals.values()) for i in (0, 1))
+    print("| folder | lines | of them run |\n| --- | --- | --- |")
+    for name, folder in sorted(totals.items(), key=lambda item: item[1][0] / item[1][1]):
+        print(f"| {name} | {folder[1]} | {100 * folder[0] / folder[1]:.1f} % |")
     print(f"| all | {count} | {100 * covered / count:.1f} % |")
     if 100 * covered < LEAST * count:
         sys.exit(f"coverage: less than {LEAST} % of the lines of common/ are run")

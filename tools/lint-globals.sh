@@ -6,9 +6,9 @@ set -eu
 # FILE SYMBOL-PATTERN # why it may be
 allowed() {
 	cat <<-'END'
-		common/log.o .* # one log per program; guarded by its own lock
-		common/tls_bio.o bio_method|once\.[0-9]+ # made once by the first caller, only read from then on
-		common/tls_context.o (secrets|asked)_index|once\.[0-9]+ # the same
+		common/base/log.o .* # one log per program; guarded by its own lock
+		common/tls/tls_bio.o bio_method|once\.[0-9]+ # made once by the first caller, only read from then on
+		common/tls/tls_context.o (secrets|asked)_index|once\.[0-9]+ # the same
 	END
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Everything that can be said against the code without running it.  All checks run; the
 # first words of each that fails stand above its "no".  LINT=name runs one of them alone:
-# format, tidy, cppcheck, shell, rooms, gcc, clang, globals, generated, man.
+# format, tidy, cppcheck, shell, gcc, clang, folders, globals, generated, man.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -89,10 +89,10 @@ step() {
 
 step format format
 step shell shell
-step rooms /usr/bin/python3 tools/lint-rooms.py
 step cppcheck cppcheck_all
 step gcc build gcc "$gcc_build"
 step clang build clang "$clang_build"
+step folders /usr/bin/python3 tools/lint-folders.py "$gcc_build"
 step globals sh tools/lint-globals.sh "$gcc_build"
 step generated /usr/bin/python3 tools/generated.py --check "$gcc_build"
 step man man_pages

@@ -1,5 +1,5 @@
 /* Any text as an address in the settings. */
-#include "common/net.h"
+#include "common/base/net.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

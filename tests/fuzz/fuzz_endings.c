@@ -12,9 +12,9 @@
  *	6 delay		an RST is told only after so many calls
  *	7 turn		both flows take so many steps
  */
-#include "common/flow.h"
+#include "common/tunnel/flow.h"
 
-#include "common/log.h"
+#include "common/base/log.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/script.h"
 

@@ -2,7 +2,7 @@
  * Any answer of an HTTP proxy, in pieces: a byte says how long the next one is.  The
  * first byte of all says what the proxy is asked with, and whether it closes at the end.
  */
-#include "common/http_proxy.h"
+#include "common/net/http_proxy.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/script.h"
 

@@ -1,6 +1,6 @@
 /* Any file as settings: read line by line, and with all that its options mean. */
-#include "common/ini.h"
-#include "common/settings.h"
+#include "common/config/ini.h"
+#include "common/config/settings.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Any bytes as a request at the status port. */
-#include "common/http_request.h"
+#include "common/status/http_request.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -26,7 +26,7 @@
 #ifndef TESTS_FUZZ_H2_SCRIPT_H
 #define TESTS_FUZZ_H2_SCRIPT_H
 
-#include "common/settings.h"
+#include "common/config/settings.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 #include "tests/unit/h2_scene.h"
 
-#include "common/net.h"
+#include "common/base/net.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

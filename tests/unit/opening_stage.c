@@ -1,6 +1,6 @@
 #include "tests/unit/opening_stage.h"
 
-#include "common/net.h"
+#include "common/base/net.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

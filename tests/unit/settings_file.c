@@ -1,6 +1,6 @@
 #include "tests/unit/settings_file.h"
 
-#include "common/log.h"
+#include "common/base/log.h"
 #include "tests/unit/memory_file.h"
 
 #include <check.h>

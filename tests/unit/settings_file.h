@@ -4,7 +4,7 @@
 #ifndef TESTS_UNIT_SETTINGS_FILE_H
 #define TESTS_UNIT_SETTINGS_FILE_H
 
-#include "common/settings.h"
+#include "common/config/settings.h"
 
 /** A client, and a server that lacks whom to let in, in three and four lines. */
 #define CLIENT "[orders]\naccept = 127.0.0.1:5432\nconnect = orders.example:443\n"

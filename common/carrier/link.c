@@ -1,0 +1,692 @@
+#include "common/carrier/link.h"
+
+#include "common/base/log.h"
+#include "common/base/net.h"
+#include "common/carrier/route_check.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	/* Strangers at a time, on one worker, whatever it may have. */
+	MOST_STRANGERS = 1024,
+	/* Worked on in one turn: each may cost a millisecond, which streams wait for. */
+	HANDSHAKES_A_TURN = 4,
+};
+
+/* Seconds. */
+static const double least_time = 0.001; /* of a timer */
+static const double refused_wait = 1;   /* for the peer to read why it was refused */
+static const double empty_look = 0.005; /* between two looks at an emptying socket */
+
+static struct ev_loop *
+loop_of(const struct link *l)
+{
+	return l->set->reactor->loop;
+}
+
+void
+link_set_timer(struct link *l, double seconds)
+{
+	ev_timer_stop(loop_of(l), &l->timer);
+	ev_timer_set(&l->timer, seconds > least_time ? seconds : least_time, 0);
+	ev_timer_start(loop_of(l), &l->timer);
+}
+
+/* ---- the set --------------------------------------------------------------------- */
+
+void
+link_set_hold(struct link_set *set)
+{
+	set->count++;
+}
+
+void
+link_set_release(struct link_set *set)
+{
+	if (--set->count == 0 && set->emptied != NULL)
+		set->emptied(set->owner);
+}
+
+/* ---- the end --------------------------------------------------------------------- */
+
+/* Fine when it has left already. */
+static void
+leave_strangers(struct link *l)
+{
+	struct link_set *set = l->set;
+
+	if (!l->counted)
+		return;
+	l->counted = false;
+	TAILQ_REMOVE(&set->strangers[l->progress], l, stranger_entry);
+	set->stranger_counts[l->progress]--;
+	set->stranger_count--;
+}
+
+static void
+enter_strangers(struct link *l, enum link_progress progress)
+{
+	struct link_set *set = l->set;
+
+	l->counted = true;
+	l->progress = progress;
+	TAILQ_INSERT_TAIL(&set->strangers[progress], l, stranger_entry);
+	set->stranger_counts[progress]++;
+	set->stranger_count++;
+}
+
+static void
+advance(struct link *l, enum link_progress progress)
+{
+	if (!l->counted || l->progress == progress)
+		return;
+	leave_strangers(l);
+	enter_strangers(l, progress);
+}
+
+/* An open link is closed, whatever is left to be said. */
+static void
+leave_open(struct link *l)
+{
+	if (l->state == LINK_OPEN)
+		count_add(&l->counts->carriers_closed[l->kind], 1);
+}
+
+static void
+reap(struct link *l, bool reset)
+{
+	struct link_set *set = l->set;
+	int fd = l->tls.fd;
+
+	leave_open(l);
+	ocsp_ask_cancel(l->ask);
+	SSL_SESSION_free(l->session);
+	watch_stop(&l->watch);
+	ev_timer_stop(loop_of(l), &l->timer);
+	tls_clear(&l->tls);
+	if (reset)
+		net_reset(fd);
+	else
+		close(fd);
+	LIST_REMOVE(l, entry);
+	leave_strangers(l);
+	if (l->refused && l->events->gone != NULL)
+		l->events->gone(l->owner);
+	service_release(l->service);
+	free(l);
+	link_set_release(set);
+}
+
+/* Does TCP have nothing more to wait for?  @sent: nothing of ours is kept. */
+static bool
+is_over(const struct link *l, bool sent)
+{
+	const struct tls *t = &l->tls;
+
+	return t->deaf || t->alerted || (t->eof && sent && !l->must_rst);
+}
+
+/* Is it for us to close TCP first?  After a clean end, if we read the second
+ * close_notify; and when we refused the peer. */
+static bool
+closes_first(const struct link *l)
+{
+	const struct tls *t = &l->tls;
+
+	return l->refused || (t->finished && t->state == TLS_FINISHED && !t->answered);
+}
+
+/* Send an RST as soon as the bytes before it have left. */
+static void
+reset_when_empty(struct link *l)
+{
+	if (net_unacknowledged(l->tls.fd) == 0 || reactor_now() >= l->close_by)
+		reap(l, true);
+	else
+		link_set_timer(l, empty_look);
+}
+
+static void
+closing_step(struct link *l)
+{
+	struct tls *t = &l->tls;
+	bool sent = tls_flush(t);
+
+	tls_discard(t);
+	if (is_over(l, sent)) {
+		reap(l, l->must_rst);
+		return;
+	}
+	link_wait(l, !t->eof);
+	if (sent && l->must_rst) {
+		reset_when_empty(l);
+	} else if (sent && closes_first(l) && !l->shut) {
+		l->shut = true;
+		shutdown(t->fd, SHUT_WR);
+	}
+}
+
+static void
+enter_closing(struct link *l, double seconds)
+{
+	assert(l->state != LINK_CLOSING);
+	leave_open(l);
+	l->state = LINK_CLOSING;
+	l->close_by = reactor_now() + seconds;
+	link_set_timer(l, seconds);
+	closing_step(l);
+}
+
+void
+link_close(struct link *l, bool abort)
+{
+	if (abort)
+		l->must_rst = !tls_abort(&l->tls);
+	enter_closing(l, l->service->settings->timeout_close);
+}
+
+/* ---- the handshake --------------------------------------------------------------- */
+
+static void
+refuse(struct link *l, enum reason reason, const char *detail)
+{
+	l->refused = true;
+	ocsp_ask_cancel(l->ask);
+	l->ask = NULL;
+	advance(l, LINK_REFUSED);
+	count_add(&l->counts->failures[reason], 1);
+	l->events->failed(l->owner, reason, detail);
+	tls_retire(&l->tls);
+	enter_closing(l, refused_wait);
+}
+
+/* Any of those who came least far.  NULL: there is nobody. */
+static struct link *
+draw(struct link_set *set)
+{
+	struct link *l = NULL;
+	size_t steps;
+
+	for (int i = 0; i < LINK_PROGRESS_COUNT && l == NULL; i++) {
+		l = TAILQ_FIRST(&set->strangers[i]);
+		if (l == NULL)
+			continue;
+		set->dice = set->dice * 6364136223846793005UL + 1442695040888963407UL;
+		steps = (set->dice >> 33) % set->stranger_counts[i];
+		while (steps-- > 0)
+			l = TAILQ_NEXT(l, stranger_entry);
+	}
+	return l;
+}
+
+/* It is gone at once, since there is a flood of them. */
+bool
+link_set_give_way(struct link_set *set)
+{
+	struct link *l = draw(set);
+
+	if (l == NULL)
+		return false;
+	if (l->state == LINK_HANDSHAKE) {
+		l->refused = true;
+		count_add(&l->counts->failures[REASON_FULL], 1);
+		l->events->failed(l->owner, REASON_FULL,
+		    "too many unfinished handshakes: one gave way");
+	}
+	reap(l, false);
+	return true;
+}
+
+/* Who is not worked on in this turn is told again in the next. */
+static bool
+is_turn_over(struct link_set *set)
+{
+	unsigned now = ev_iteration(set->reactor->loop);
+
+	if (set->turn != now) {
+		set->turn = now;
+		set->turn_left = HANDSHAKES_A_TURN;
+	}
+	return set->turn_left-- <= 0;
+}
+
+static void
+enter_open(struct link *l)
+{
+	l->state = LINK_OPEN;
+	leave_strangers(l);
+	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
+	if (l->target != NULL)
+		route_note(l->target, &l->tls);
+	count_add(&l->counts->carriers[l->kind], 1);
+	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
+	ev_timer_stop(loop_of(l), &l->timer);
+	if (l->target != NULL && l->kind == COUNT_RAW)
+		link_name(l, 0);
+	l->events->opened(l->owner, l);
+}
+
+/* What the peer is let in by lasts no longer than the answer about it. */
+static void
+limit_by_answer(struct link *l, OCSP_RESPONSE *response)
+{
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(l->tls.ssl);
+	const struct ocsp_matter matter = {
+	    .certificate = sk_X509_value(chain, 0),
+	    .issuer = sk_X509_value(chain, 1),
+	};
+
+	if (response != NULL)
+		tls_session_limit(
+		    SSL_get_session(l->tls.ssl), ocsp_until(&matter, response));
+}
+
+/* What the responders say of the peer. */
+static void
+on_answer(void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const char *why)
+{
+	struct link *l = arg;
+	const struct service_settings *s = l->service->settings;
+	char detail[TLS_DETAIL_SIZE], text[LOG_QUOTE_SIZE], names[IDENTITY_NAMES_SIZE];
+
+	l->ask = NULL;
+	identity_names(SSL_get0_peer_certificate(l->tls.ssl), names, sizeof(names));
+	snprintf(detail, sizeof(detail), "OCSP on the certificate (%s): %s", names, why);
+	if (answer == OCSP_GOOD) {
+		limit_by_answer(l, response);
+		enter_open(l);
+	} else if (answer == OCSP_REVOKED || s->ocsp_require) {
+		(void)tls_abort(&l->tls);
+		refuse(l,
+		    answer == OCSP_REVOKED ? REASON_CERT_REVOKED : REASON_OCSP_SILENT,
+		    detail);
+	} else {
+		log_cause(LOG_LEVEL_WARNING, s->name, "event=ocsp-silent detail=%s",
+		    log_quote(detail, text));
+		enter_open(l);
+	}
+}
+
+/* Has the peer to wait until a responder has spoken?  A session is that of a peer about
+ * whom one has. */
+static bool
+must_ask(const struct link *l)
+{
+	const struct service_settings *s = l->service->settings;
+
+	return (s->ocsp_aia || s->ocsp_url != NULL) && l->set->resolver != NULL &&
+	       !tls_is_resumed(&l->tls) && !l->tls.stapled &&
+	       sk_X509_num(SSL_get0_verified_chain(l->tls.ssl)) > 1;
+}
+
+static void
+ask(struct link *l)
+{
+	const struct service_settings *s = l->service->settings;
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(l->tls.ssl);
+	const struct ocsp_matter matter = {
+	    .certificate = sk_X509_value(chain, 0),
+	    .issuer = sk_X509_value(chain, 1),
+	    .store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(l->tls.ssl)),
+	    .chain = chain,
+	    .flags = s->ocsp_flags,
+	};
+	const struct ocsp_way way = {.settings = s,
+	    .url = s->ocsp_url,
+	    .aia = s->ocsp_aia,
+	    .nonce = s->ocsp_nonce,
+	    .seconds = s->timeout_ocsp};
+
+	l->ask =
+	    ocsp_ask_start(loop_of(l), l->set->resolver, &matter, &way, on_answer, l);
+	if (l->ask == NULL)
+		refuse(l, REASON_NO_MEMORY, "out of memory");
+	else
+		link_wait(l, false);
+}
+
+/* Only what OpenSSL has taken whole counts, for a byte is soon sent. */
+static void
+note_progress(struct link *l)
+{
+	if (SSL_get0_peer_certificate(l->tls.ssl) != NULL)
+		advance(l, LINK_CERTIFIED);
+	else if (l->tls.asked != NULL)
+		advance(l, LINK_GREETED);
+}
+
+static void
+handshake_step(struct link *l)
+{
+	struct tls *t = &l->tls;
+	char detail[TLS_DETAIL_SIZE];
+
+	if (l->ask != NULL)
+		return;
+	if (t->state == TLS_HANDSHAKE)
+		tls_handshake(t);
+	if (t->state == TLS_HANDSHAKE) {
+		note_progress(l);
+		link_wait(l, true);
+	} else if (l->offers_h2 && route_is_downgraded(l->target, t, detail)) {
+		if (t->state != TLS_BROKEN)
+			(void)tls_abort(t);
+		refuse(l, REASON_ROUTE_UNKNOWN, detail);
+	} else if (t->state == TLS_BROKEN) {
+		refuse(l, t->reason, t->detail);
+	} else if (must_ask(l)) {
+		advance(l, LINK_CERTIFIED);
+		ask(l);
+	} else {
+		enter_open(l);
+	}
+}
+
+/* What an app may be told besides. */
+static void
+add_proof(const struct link *l, X509 *certificate, struct link_facts *facts)
+{
+	const struct service_settings *s = l->service->settings;
+	SSL *ssl = l->tls.ssl;
+
+	net_ends(l->tls.fd, &facts->ours, &facts->peers);
+	facts->cipher = SSL_get_cipher_name(ssl);
+	facts->shown = certificate != NULL;
+	/* Where nobody looked at who issued it the result is good, too. */
+	facts->verified = facts->shown && (s->verify_chain || s->verify_peer) &&
+			  SSL_get_verify_result(ssl) == X509_V_OK;
+	if (certificate != NULL)
+		identity_common_name(
+		    certificate, facts->common_name, sizeof(facts->common_name));
+}
+
+void
+link_facts(const struct link *l, struct link_facts *facts)
+{
+	SSL *ssl = l->tls.ssl;
+	const char *sni = l->target != NULL
+			      ? l->service->settings->sni
+			      : SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	X509 *certificate = SSL_get0_peer_certificate(ssl);
+	const char *psk;
+
+	*facts = (struct link_facts){
+	    .tls = SSL_get_version(ssl),
+	    .resumed = tls_is_resumed(&l->tls),
+	};
+	if (sni != NULL)
+		strncat(facts->sni, sni, sizeof(facts->sni) - 1);
+	if (certificate != NULL)
+		identity_names(certificate, facts->names, sizeof(facts->names));
+	else if ((psk = tls_psk_identity(&l->tls)) != NULL)
+		snprintf(facts->names, sizeof(facts->names), "PSK:%s", psk);
+	if (l->service->settings->protocol == PROTOCOL_PROXY)
+		add_proof(l, certificate, facts);
+}
+
+/* ---- waiting --------------------------------------------------------------------- */
+
+void
+link_adopt(struct link *l, const struct link_carrier *carrier, void *owner)
+{
+	l->carrier = carrier;
+	l->owner = owner;
+}
+
+void
+link_wait(struct link *l, bool readable)
+{
+	bool reads = readable && !tls_is_choked(&l->tls);
+
+	watch_wait(
+	    &l->watch, (reads ? EV_READ : 0) | (tls_room(&l->tls) > 0 ? 0 : EV_WRITE));
+}
+
+void
+link_check(struct link *l)
+{
+	struct pollfd look = {.fd = l->tls.fd};
+
+	if (poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)))
+		tls_lose(&l->tls);
+}
+
+/* For whoever looks what this worker is at. */
+static void
+note(const struct link *l)
+{
+	static const char *const what[] = {
+	    [LINK_HANDSHAKE] = "a TLS handshake",
+	    [LINK_OPEN] = "a carrier",
+	    [LINK_CLOSING] = "the end of a TLS connection",
+	};
+
+	turn_note(&l->set->reactor->turn, what[l->state]);
+}
+
+static void
+on_ready(void *owner, int events)
+{
+	struct link *l = owner;
+
+	note(l);
+	switch (l->state) {
+	case LINK_HANDSHAKE:
+		if (l->tls.state != TLS_HANDSHAKE || !is_turn_over(l->set))
+			handshake_step(l);
+		break;
+	case LINK_OPEN:
+		l->carrier->ready(l->owner, events);
+		break;
+	case LINK_CLOSING:
+		closing_step(l);
+		break;
+	}
+}
+
+static void
+on_timer(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct link *l = timer->data;
+
+	(void)loop;
+	(void)events;
+	note(l);
+	switch (l->state) {
+	case LINK_HANDSHAKE:
+		refuse(l, REASON_OPEN_TIMEOUT,
+		    l->ask != NULL ? "no OCSP responder answers in time"
+				   : "no answer to the TLS handshake in time");
+		break;
+	case LINK_OPEN:
+		l->carrier->timer(l->owner);
+		break;
+	case LINK_CLOSING:
+		if (tls_room(&l->tls) == 0)
+			reap(l, true);
+		else if (l->must_rst)
+			reset_when_empty(l);
+		else
+			reap(l, false);
+		break;
+	}
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static void
+keep_session(void *keeper, SSL_SESSION *session)
+{
+	struct link *l = keeper;
+
+	if (session == NULL) {
+		target_keep_session(l->target, l->offered, NULL, true);
+	} else if (l->is_named) {
+		target_keep_session(
+		    l->target, l->instance, session, tls_is_resumed(&l->tls));
+	} else {
+		SSL_SESSION_free(l->session);
+		l->session = session;
+	}
+}
+
+void
+link_name(struct link *l, uint64_t instance)
+{
+	l->instance = instance;
+	l->is_named = true;
+	target_meet(l->target, instance);
+	if (l->session != NULL)
+		keep_session(l, l->session);
+	l->session = NULL;
+}
+
+/* From now on the link is the chosen service's. */
+static bool
+change_service(struct link *l, struct service *service)
+{
+	struct counts *counts = counters_share(service->counters, l->set->reactor->index);
+
+	if (counts == NULL)
+		return false;
+	service_hold(service);
+	service_release(l->service);
+	l->service = service;
+	l->counts = counts;
+	return true;
+}
+
+static SSL_CTX *
+choose(void *chooser, const char *name, enum reason *reason)
+{
+	struct link *l = chooser;
+	struct service *service = l->events->choose(l->owner, name, reason);
+
+	if (service != NULL && service != l->service && !change_service(l, service)) {
+		*reason = REASON_NO_MEMORY;
+		service = NULL;
+	}
+	return service != NULL ? service->context : NULL;
+}
+
+/* The client speaks first. */
+static bool
+say_hello(struct link *l)
+{
+	const struct service_settings *s = l->service->settings;
+	SSL_SESSION *session =
+	    target_session(l->target, (double)s->session_cache_timeout, &l->offered);
+	bool ok = tls_prepare(&l->tls, s->sni, session, l->offers_h2);
+
+	SSL_SESSION_free(session);
+	l->tls.keep_session = keep_session;
+	l->tls.keeper = l;
+	if (ok && tls_handshake(&l->tls) != TLS_HANDSHAKE)
+		ev_feed_event(loop_of(l), &l->watch.io, EV_READ); /* told from the loop */
+	return ok;
+}
+
+struct link *
+link_new(struct link_set *set, struct service *service, struct target *target, int fd,
+    double seconds, const struct link_events *events, void *owner)
+{
+	struct counts *counts = counters_share(service->counters, set->reactor->index);
+	struct link *l = counts != NULL ? calloc(1, sizeof(*l)) : NULL;
+
+	if (l == NULL || !tls_init(&l->tls, set->reactor, service->context, fd)) {
+		free(l);
+		close(fd);
+		return NULL;
+	}
+	l->set = set;
+	l->service = service_hold(service);
+	l->counts = counts;
+	l->target = target;
+	l->events = events;
+	l->owner = owner;
+	l->offers_h2 = target != NULL && target_may_h2(target);
+	LIST_INSERT_HEAD(&set->links, l, entry);
+	link_set_hold(set);
+	watch_init(&l->watch, set->reactor, fd, on_ready, l);
+	ev_init(&l->timer, on_timer);
+	l->timer.data = l;
+	link_set_timer(l, seconds);
+	note(l);
+	if (target != NULL && !say_hello(l)) {
+		reap(l, false);
+		return NULL;
+	}
+	link_wait(l, true);
+	l->tls.choose = events->choose != NULL ? choose : NULL;
+	l->tls.chooser = l;
+	if (target != NULL)
+		return l; /* strangers come to servers */
+	while (set->stranger_count >= set->stranger_most && link_set_give_way(set))
+		;
+	enter_strangers(l, LINK_SILENT);
+	return l;
+}
+
+void
+link_set_init(struct link_set *set, struct reactor *reactor, struct budget *windows)
+{
+	*set = (struct link_set){.reactor = reactor,
+	    .windows = windows,
+	    .turn_left = HANDSHAKES_A_TURN,
+	    .stranger_most = MOST_STRANGERS,
+	    .dice = (unsigned long)(reactor_now() * 1e9) ^ (uintptr_t)set};
+	for (int i = 0; i < LINK_PROGRESS_COUNT; i++)
+		TAILQ_INIT(&set->strangers[i]);
+}
+
+void
+link_set_limit(struct link_set *set, size_t most)
+{
+	set->stranger_most = most < MOST_STRANGERS ? most : MOST_STRANGERS;
+}
+
+void
+link_cancel(struct link *l)
+{
+	assert(l->state == LINK_HANDSHAKE);
+	reap(l, true);
+}
+
+void
+link_set_drain(struct link_set *set,
+    bool (*spares)(const void *arg, const struct service *service), const void *arg)
+{
+	struct link *l, *next;
+
+	for (l = LIST_FIRST(&set->links); l != NULL; l = next) {
+		next = LIST_NEXT(l, entry); /* draining may end this one, and no other */
+		if (l->state == LINK_OPEN && l->carrier->drain != NULL &&
+		    (spares == NULL || !spares(arg, l->service)))
+			l->carrier->drain(l->owner);
+	}
+}
+
+void
+link_set_clear(struct link_set *set)
+{
+	struct link *l;
+
+	set->emptied = NULL;
+	while ((l = LIST_FIRST(&set->links)) != NULL) {
+		if (l->state == LINK_OPEN && l->carrier->end != NULL) {
+			l->carrier->end(l->owner);
+			continue;
+		}
+		if (l->state == LINK_HANDSHAKE) {
+			l->refused = true;
+			l->events->failed(l->owner, REASON_STOPPED, NULL);
+		}
+		reap(l, false);
+	}
+}

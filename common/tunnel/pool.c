@@ -1,0 +1,234 @@
+#include "common/tunnel/pool_inside.h"
+
+#include <stdlib.h>
+
+/* Seconds for which no carrier is kept once descriptors were short. */
+static const double shortage = 10;
+
+enum {
+	/* Streams on a carrier from which on another one is wanted. */
+	BUSY = 64,
+};
+
+/* ---- waiters --------------------------------------------------------------------- */
+
+void
+pool_leave(struct pool_waiter *waiter)
+{
+	struct pool *p = waiter->pool;
+
+	if (p == NULL)
+		return;
+	TAILQ_REMOVE(&p->waiters, waiter, entry);
+	p->waiting--;
+	p->refused -= waiter->refused;
+	waiter->pool = NULL;
+}
+
+static struct pool_waiter *
+next_waiter(struct pool *p)
+{
+	struct pool_waiter *w = TAILQ_FIRST(&p->waiters);
+
+	if (w != NULL)
+		pool_leave(w);
+	return w;
+}
+
+static void
+wait_again(struct pool *p, struct pool_waiter *waiter)
+{
+	TAILQ_INSERT_TAIL(&p->waiters, waiter, entry);
+	p->waiting++;
+	p->refused += waiter->refused;
+	waiter->pool = p;
+}
+
+void
+pool_wait(struct pool *p, struct pool_waiter *waiter)
+{
+	wait_again(p, waiter);
+	pool_dial_for_waiters(p);
+}
+
+void
+pool_serve(struct pool *p)
+{
+	struct pool_waiter *w;
+
+	if (pool_choose(p, p->refused == p->waiting) == NULL)
+		return;
+	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
+		if (pool_choose(p, w->refused) != NULL)
+			w->ready(w->owner);
+		else
+			wait_again(p, w);
+	}
+}
+
+void
+pool_fail_waiters(struct pool *p, bool refused, enum reason reason, const char *detail)
+{
+	struct pool_waiter *w;
+
+	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
+		if (w->refused || !refused)
+			w->failed(w->owner, reason, detail);
+		else
+			wait_again(p, w);
+	}
+}
+
+void
+pool_tell_raw(struct pool *p, struct link *link)
+{
+	struct pool_waiter *w;
+
+	target_set_raw(p->target);
+	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
+		w->raw(w->owner, link);
+		link = NULL;
+	}
+	if (link != NULL) {
+		tls_finish(&link->tls);
+		link_close(link, false);
+	}
+}
+
+/* ---- streams --------------------------------------------------------------------- */
+
+static bool
+is_busy(const struct pooled *c)
+{
+	return carrier_h2_load(c->carrier) >= BUSY || carrier_h2_is_full(c->carrier);
+}
+
+/* Where none is there at all, who waits has one dialled. */
+struct carrier_h2 *
+pool_pick(struct pool *p, int refusals)
+{
+	struct pooled *best = pool_choose(p, refusals > 0);
+
+	if (best == NULL || !pool_is_fresh(best)) {
+		pool_renew(p, refusals);
+		best = pool_choose(p, refusals > 0); /* or the dial is waited for */
+		return best != NULL ? best->carrier : NULL;
+	}
+	pool_relieve_stale(p);
+	if (is_busy(best) && p->count < p->service->settings->carriers &&
+	    !pool_is_dialling(p))
+		pool_dial(p, POOL_NEEDED);
+	return best->carrier;
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static void
+pool_free(struct pool *p)
+{
+	pool_dials_clear(p);
+	LIST_REMOVE(p, entry);
+	service_release(p->service);
+	free(p);
+}
+
+void
+pool_reap_unused(struct pool *p)
+{
+	if (!p->keep && LIST_EMPTY(&p->carriers) && p->waiting == 0 &&
+	    !pool_is_dialling(p))
+		pool_free(p);
+}
+
+struct pool *
+pool_of(struct pool_set *set, struct service *service, struct target *target)
+{
+	struct counts *counts;
+	struct pool *p;
+
+	LIST_FOREACH (p, &set->pools, entry)
+		if (p->target == target)
+			return p;
+	counts = counters_share(service->counters, set->reactor->index);
+	if (counts == NULL || (p = calloc(1, sizeof(*p))) == NULL)
+		return NULL;
+	p->counts = counts;
+	p->set = set;
+	p->service = service_hold(service);
+	p->target = target;
+	p->leaving = set->draining;
+	TAILQ_INIT(&p->waiters);
+	pool_dials_init(p);
+	LIST_INSERT_HEAD(&set->pools, p, entry);
+	return p;
+}
+
+void
+pool_keep(struct pool *p)
+{
+	p->keep = true;
+	if (pool_is_short(p))
+		pool_keep_one(p);
+	else if (p->count == 0 && !pool_is_dialling(p))
+		pool_dial(p, POOL_NEEDED);
+}
+
+/* Nobody is asked for new streams any more but by those that are under way. */
+static void
+retire_all(struct pool *p)
+{
+	struct pooled *c;
+
+	p->keep = false;
+	p->leaving = true;
+	pool_dials_cancel(p);
+	LIST_FOREACH (c, &p->carriers, entry)
+		if (!c->retired)
+			pool_drain(c);
+}
+
+void
+pool_set_follow(struct pool_set *set,
+    bool (*spares)(const void *what, const struct service *service), const void *what)
+{
+	struct pool *p, *next;
+
+	for (p = LIST_FIRST(&set->pools); p != NULL; p = next) {
+		next = LIST_NEXT(p, entry);
+		if (spares(what, p->service))
+			continue;
+		retire_all(p);
+		pool_reap_unused(p);
+	}
+}
+
+void
+pool_set_shed(struct pool_set *set)
+{
+	struct pool *p;
+	struct pooled *c;
+
+	set->short_until = reactor_now() + shortage;
+	LIST_FOREACH (p, &set->pools, entry)
+		LIST_FOREACH (c, &p->carriers, entry)
+			if (!c->retired && p->waiting == 0 &&
+			    carrier_h2_load(c->carrier) == 0)
+				pool_drain(c);
+}
+
+void
+pool_set_drain(struct pool_set *set)
+{
+	struct pool *p;
+
+	set->draining = true;
+	LIST_FOREACH (p, &set->pools, entry)
+		retire_all(p);
+}
+
+void
+pool_set_clear(struct pool_set *set)
+{
+	while (!LIST_EMPTY(&set->pools))
+		pool_free(LIST_FIRST(&set->pools));
+}

@@ -1,0 +1,352 @@
+#include "common/tunnel/pool_inside.h"
+
+#include "common/carrier/approach.h"
+#include "common/base/log.h"
+#include "common/base/machine.h"
+
+/* Seconds between two dials that nobody waits for; doubling. */
+static const double retry_first = 1, retry_last = 60, look_last = 30;
+
+/* Seconds that those who wait have for a dial before there is another one: what it leads
+ * to may hang, and all of them with it. */
+static const double patience = 1;
+
+bool
+pool_is_dialling(const struct pool *p)
+{
+	for (int i = 0; i < POOL_DIALS; i++)
+		if (p->dials[i].approach != NULL)
+			return true;
+	return false;
+}
+
+bool
+pool_is_dial_young(const struct pool *p)
+{
+	return pool_is_dialling(p) && ev_is_active(&p->patience);
+}
+
+/* ---- not too many ---------------------------------------------------------------- */
+
+/* While there are carriers, whatever streams and far ends do is no loop of handshakes. */
+static bool
+take_credit(struct pool *p)
+{
+	double now = reactor_now();
+
+	p->credit += now - p->counted_at;
+	p->counted_at = now;
+	if (p->credit > POOL_DIALS_IN_A_ROW)
+		p->credit = POOL_DIALS_IN_A_ROW;
+	if (p->credit < 1)
+		return false;
+	p->credit -= 1;
+	return true;
+}
+
+static bool
+is_due(const struct pool_backoff *b)
+{
+	return reactor_now() >= b->after;
+}
+
+static void
+put_off(struct pool_backoff *b, double most)
+{
+	b->after = reactor_now() + machine_jitter(b->next, 0.25);
+	b->next = b->next * 2 < most ? b->next * 2 : most;
+}
+
+static void
+reset(struct pool_backoff *b)
+{
+	*b = (struct pool_backoff){.next = retry_first};
+}
+
+/* ---- who waits ------------------------------------------------------------------- */
+
+/* Those who wait are dialled for again only in a while. */
+static void
+be_patient(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->patience);
+	ev_timer_set(&p->patience, patience, 0);
+	ev_timer_start(p->set->reactor->loop, &p->patience);
+}
+
+void
+pool_dial_for_waiters(struct pool *p)
+{
+	long doubtful = p->waiting > 0 ? pool_ask_doubtful(p) : 0;
+
+	if (p->waiting == 0 || ev_is_active(&p->patience))
+		return;
+	if (doubtful > 0)
+		be_patient(p);
+	else if (p->count < p->service->settings->carriers)
+		pool_dial(p, POOL_NEEDED);
+}
+
+/* The dial takes long: a stale carrier will do, and there may be another dial. */
+static void
+on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct pool *p = timer->data;
+
+	(void)loop;
+	(void)events;
+	pool_serve(p);
+	if (pool_is_dialling(p) && p->hedged)
+		return; /* two are enough to tell those who wait why they fail */
+	if (p->waiting > 0 &&
+	    p->count - pool_ask_doubtful(p) < p->service->settings->carriers)
+		pool_dial(p, POOL_NEEDED);
+}
+
+/* ---- of our own accord ----------------------------------------------------------- */
+
+bool
+pool_is_short(const struct pool *p)
+{
+	return reactor_now() < p->set->short_until;
+}
+
+/* Not all pools at once when the shortage is over. */
+static double
+next_retry(const struct pool *p)
+{
+	double shortage = p->set->short_until - reactor_now();
+	double seconds = machine_jitter(p->retry_in, 0.25);
+
+	return shortage > 0 ? shortage + seconds : seconds;
+}
+
+void
+pool_keep_one(struct pool *p)
+{
+	struct ev_loop *loop = p->set->reactor->loop;
+
+	if (!p->keep || p->set->draining || p->count > 0 || pool_is_dialling(p) ||
+	    ev_is_active(&p->retry) || !target_may_h2(p->target))
+		return;
+	ev_timer_set(&p->retry, next_retry(p), 0);
+	ev_timer_start(loop, &p->retry);
+	p->retry_in = p->retry_in * 2 < retry_last ? p->retry_in * 2 : retry_last;
+}
+
+static void
+on_retry(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct pool *p = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (p->count == 0 && !p->set->draining && !pool_is_short(p))
+		pool_dial(p, POOL_NEEDED);
+	pool_keep_one(p);
+}
+
+/* A stream that a look has not helped may have one more at once: of several pods the
+ * router may have chosen the same again. */
+static bool
+may_look(struct pool *p, int refusals)
+{
+	if (refusals > 1)
+		return true;
+	if (!is_due(&p->look))
+		return false;
+	put_off(&p->look, look_last);
+	return true;
+}
+
+void
+pool_renew(struct pool *p, int refusals)
+{
+	enum pool_why why;
+
+	if (p->leaving || pool_is_dialling(p) || !pool_is_stale(p, &why))
+		return;
+	if (why == POOL_LOOK ? !may_look(p, refusals) : !is_due(&p->renewal))
+		return;
+	pool_ask_doubtful(p);
+	pool_dial(p, why);
+}
+
+void
+pool_reset_look(struct pool *p)
+{
+	reset(&p->look);
+}
+
+/* ---- a dial's end ---------------------------------------------------------------- */
+
+static void
+cancel_all(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->patience);
+	for (int i = 0; i < POOL_DIALS; i++) {
+		approach_cancel(p->dials[i].approach);
+		p->dials[i].approach = NULL;
+	}
+}
+
+/* While there are carriers that live it changes nothing; the next time is later. */
+static void
+go_on_without(struct pool *p, enum reason reason, const char *detail)
+{
+	char text[LOG_QUOTE_SIZE];
+
+	put_off(&p->renewal, retry_last);
+	log_debug("event=carrier-not-renewed service=%s target=%s why=%s next=%.1f "
+		  "detail=%s",
+	    p->service->settings->name, p->target->text, reason_word(reason),
+	    p->renewal.after - reactor_now(),
+	    log_quote(detail != NULL ? detail : reason_text(reason), text));
+	pool_serve(p);
+	pool_fail_waiters(p, true, reason, detail);
+}
+
+/* As a stream would tell it; of several targets another may be well. */
+static void
+tell_failure(const struct pool *p, enum reason reason, const char *detail)
+{
+	const char *service = p->service->settings->name;
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+
+	log_cause(p->service->target_count > 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+	    service, "event=failed why=%s service=%s target=%s detail=%s",
+	    reason_word(reason), log_quote(service, name), p->target->text,
+	    log_quote(detail != NULL ? detail : reason_text(reason), text));
+}
+
+static void
+dial_failed(struct pool *p, enum reason reason, const char *detail)
+{
+	if (pool_has_live(p)) {
+		go_on_without(p, reason, detail);
+	} else if (reason == REASON_NO_PROTOCOL &&
+		   p->service->settings->multiplex == MULTIPLEX_AUTO) {
+		pool_tell_raw(p, NULL);
+		return;
+	} else if (!pool_has_any(p) && !pool_is_dialling(p)) {
+		if (p->waiting == 0)
+			tell_failure(p, reason, detail);
+		pool_fail_waiters(p, false, reason, detail);
+	}
+	if (p->waiting > 0 && !ev_is_active(&p->patience))
+		be_patient(p);
+	pool_keep_one(p);
+}
+
+/* Those who wait may have it, and when the program is told to stop nobody else. */
+static void
+use_carrier(struct pool *p, struct link *link, enum pool_why why)
+{
+	struct pooled *c = pool_add(p, link, why);
+
+	if (c == NULL) {
+		dial_failed(p, REASON_NO_MEMORY, NULL);
+		return;
+	}
+	p->retry_in = retry_first;
+	reset(&p->renewal);
+	pool_serve(p);
+	if (p->leaving)
+		pool_drain(c);
+}
+
+static void
+on_link_opened(void *owner, struct link *link)
+{
+	struct pool_dial *d = owner;
+	struct pool *p = d->pool;
+
+	d->approach = NULL;
+	cancel_all(p); /* of a slower one nobody has need */
+	target_rouse(p->target, reactor_now());
+	if (tls_is_h2(&link->tls)) {
+		use_carrier(p, link, d->why);
+	} else if (p->service->settings->multiplex == MULTIPLEX_AUTO &&
+		   !pool_has_live(p)) {
+		pool_tell_raw(p, link);
+	} else {
+		link_close(link, true);
+		dial_failed(p, REASON_NO_PROTOCOL,
+		    "multiplex = yes, or h2 carriers are open, but the far end does not "
+		    "select " TLS_PROTOCOL_H2);
+	}
+	pool_reap_unused(p);
+}
+
+static void
+on_link_failed(void *owner, enum reason reason, const char *detail)
+{
+	struct pool_dial *d = owner;
+	struct pool *p = d->pool;
+
+	d->approach = NULL;
+	dial_failed(p, reason, detail);
+	pool_reap_unused(p);
+}
+
+static const struct link_events link_events = {
+    .opened = on_link_opened,
+    .failed = on_link_failed,
+};
+
+/* Out of memory is told by the retry timer, from the loop. */
+void
+pool_dial(struct pool *p, enum pool_why why)
+{
+	struct ev_loop *loop = p->set->reactor->loop;
+	struct pool_dial *d = p->dials;
+
+	while (d->approach != NULL)
+		if (++d == p->dials + POOL_DIALS)
+			return;
+	be_patient(p);
+	if (pool_has_any(p) && !take_credit(p))
+		return;
+	ev_timer_stop(loop, &p->retry);
+	p->hedged = pool_is_dialling(p);
+	d->why = why;
+	d->approach = approach_start(p->set->links, p->set->resolver, p->service,
+	    p->target, p->service->settings->timeout_connect, &link_events, d);
+	if (d->approach == NULL && !pool_is_dialling(p)) {
+		ev_timer_set(&p->retry, retry_first, 0);
+		ev_timer_start(loop, &p->retry);
+	}
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+void
+pool_dials_init(struct pool *p)
+{
+	p->retry_in = retry_first;
+	reset(&p->renewal);
+	reset(&p->look);
+	p->credit = POOL_DIALS_IN_A_ROW;
+	p->counted_at = reactor_now();
+	for (int i = 0; i < POOL_DIALS; i++)
+		p->dials[i].pool = p;
+	ev_init(&p->patience, on_patience);
+	p->patience.data = p;
+	ev_init(&p->retry, on_retry);
+	p->retry.data = p;
+}
+
+void
+pool_dials_cancel(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->retry);
+	if (p->waiting == 0)
+		cancel_all(p);
+}
+
+void
+pool_dials_clear(struct pool *p)
+{
+	ev_timer_stop(p->set->reactor->loop, &p->retry);
+	cancel_all(p);
+}

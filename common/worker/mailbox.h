@@ -1,0 +1,71 @@
+/*
+ * What other threads have for a worker: connections, plans, orders.  Posting and asking
+ * whether something came are the only things that threads do to each other's workers, and
+ * the only lock on the way of a connection.
+ */
+#ifndef COMMON_WORKER_MAILBOX_H
+#define COMMON_WORKER_MAILBOX_H
+
+#include "common/worker/plan.h"
+
+#include <ev.h>
+#include <pthread.h>
+
+/** In order of urgency. */
+enum order {
+	ORDER_NONE,
+	ORDER_LINGER,
+	ORDER_DRAIN,
+	ORDER_STOP
+};
+
+/** A connection on its way from the worker that accepted it. */
+struct parcel {
+	struct parcel *next;
+	struct service *service; /* held */
+	int fd;
+	struct net_address peer;
+};
+
+struct mail {
+	struct parcel *parcels; /* the receiver's: see parcel_free() */
+	struct plan *plan;      /* the latest, held by the receiver; NULL: none came */
+	bool shortage;          /* of descriptors or memory; told anew each time */
+	enum order order;       /* the most urgent of all that ever came */
+};
+
+struct mailbox {
+	struct ev_loop *loop;
+	ev_async came;
+	void (*wake)(void *owner);
+	void *owner;
+	pthread_mutex_t lock; /* of what follows */
+	struct mail mail;
+	struct parcel **end; /* where the next parcel goes */
+};
+
+/** @wake comes on @loop's thread once something was posted. */
+void mailbox_init(
+    struct mailbox *box, struct ev_loop *loop, void (*wake)(void *owner), void *owner);
+
+/** Empty already. */
+void mailbox_clear(struct mailbox *box);
+
+/* For any thread. */
+
+/** False: out of memory, and nothing was taken. */
+bool mailbox_post_connection(
+    struct mailbox *box, struct service *service, int fd, const struct net_address *peer);
+void mailbox_post_plan(struct mailbox *box, struct plan *plan);
+void mailbox_post_order(struct mailbox *box, enum order order);
+void mailbox_post_shortage(struct mailbox *box);
+
+/* For the owner. */
+
+/** Take out all that came. */
+struct mail mailbox_empty(struct mailbox *box);
+
+/** Free the first parcel, of whose descriptor care was taken.  Returns the next one. */
+struct parcel *parcel_free(struct parcel *parcel);
+
+#endif

@@ -1,0 +1,579 @@
+#include "common/worker/worker.h"
+
+#include "common/worker/listener.h"
+#include "common/base/log.h"
+#include "common/worker/mailbox.h"
+#include "common/base/machine.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	/* Connections that a worker may have more than the idlest before that one gets
+	 * the next. */
+	SKEW = 16,
+	/* Carriers of many streams that may be open whatever maxConnections is, */
+	LEAST_CARRIERS = 64,
+	/* and handshakes of strangers that a worker may leave unfinished. */
+	LEAST_HANDSHAKES = 8,
+};
+
+/* Seconds for alerts to be heard, once streams were cut off. */
+static const double farewell = 1;
+
+/* Seconds between two times that the workers are told of a shortage. */
+static const double shortage_again = 1;
+
+struct worker {
+	pthread_t thread;
+	bool started;
+	struct ev_loop *loop;
+	struct listener_list listeners;
+	struct reactor reactor;
+	struct resolver *resolver;
+	struct link_set links;
+	struct stream_set streams;
+	struct pool_set pools;
+	struct worker_setup *setup;
+	unsigned long index;
+	struct plan *plan;
+	ev_timer farewell;
+	ev_check turn_begins;
+	ev_prepare turn_ends;
+	enum order order;     /* obeyed so far */
+	double shortage_told; /* when, to all; by reactor_now() */
+
+	atomic_bool over;
+	atomic_ulong follows; /* the number of its plan */
+	atomic_long load;
+	struct mailbox mailbox; /* other threads' only way into the loop */
+};
+
+static void
+leave_when_empty(struct worker *w)
+{
+	if (w->order >= ORDER_DRAIN && w->streams.count == 0 && w->links.count == 0 &&
+	    atomic_load(&w->load) == 0)
+		ev_break(w->loop, EVBREAK_ALL);
+}
+
+static const struct listener_events listener_events;
+
+static void
+on_emptied(void *owner)
+{
+	leave_when_empty(owner);
+}
+
+static void
+on_stream_ended(void *owner)
+{
+	worker_release(owner);
+}
+
+static void
+on_farewell(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)timer;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void
+on_turn_begins(struct ev_loop *loop, ev_check *check, int events)
+{
+	(void)loop;
+	(void)events;
+	turn_begin(check->data);
+}
+
+static void
+on_turn_ends(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	(void)loop;
+	(void)events;
+	turn_end(prepare->data);
+}
+
+/* First and last of all that a turn calls. */
+static void
+watch_turns(struct worker *w)
+{
+	ev_check_init(&w->turn_begins, on_turn_begins);
+	ev_prepare_init(&w->turn_ends, on_turn_ends);
+	ev_set_priority(&w->turn_begins, EV_MAXPRI);
+	ev_set_priority(&w->turn_ends, EV_MINPRI);
+	w->turn_begins.data = w->turn_ends.data = &w->reactor.turn;
+	ev_check_start(w->loop, &w->turn_begins);
+	ev_prepare_start(w->loop, &w->turn_ends);
+}
+
+static void
+obey(struct worker *w, enum order order)
+{
+	if (order <= w->order)
+		return;
+	w->links.phase = order == ORDER_STOP ? LINK_SET_CUTS : LINK_SET_ENDS;
+	if (order == ORDER_LINGER) {
+		w->order = order;
+		link_set_drain(&w->links, NULL, NULL);
+		return;
+	}
+	listener_list_drain(&w->listeners);
+	listener_list_clear(&w->listeners);
+	w->order = order;
+	pool_set_drain(&w->pools);
+	link_set_drain(&w->links, NULL, NULL);
+	if (order == ORDER_STOP) {
+		stream_set_cut(&w->streams, REASON_STOPPED);
+		ev_timer_set(&w->farewell, farewell, 0);
+		ev_timer_start(w->loop, &w->farewell);
+	}
+}
+
+static void
+keep_carrier(struct worker *w, struct service *service, struct target *target)
+{
+	struct pool *pool;
+
+	if (target_may_h2(target) && (pool = pool_of(&w->pools, service, target)) != NULL)
+		pool_keep(pool);
+}
+
+/*
+ * So that the first stream pays no handshake.  While it is not known that the target
+ * speaks h2 one worker tries: the app behind a raw one sees that as a connection that
+ * ends at once.
+ */
+static void
+keep_carriers(struct worker *w)
+{
+	struct service *service;
+	long left = w->setup->ahead;
+	size_t i;
+
+	for (i = 0; i < w->plan->service_count; i++) {
+		service = w->plan->services[i];
+		if (service->settings->role == ROLE_SERVER || service->settings->delay ||
+		    (service->settings->multiplex == MULTIPLEX_AUTO && w->index > 0))
+			continue;
+		if (left-- > 0)
+			keep_carrier(w, service, &service->targets[0]);
+		if (service->settings->failover == FAILOVER_RR)
+			for (size_t n = 1; n < service->target_count && left-- > 0; n++)
+				keep_carrier(w, service, &service->targets[n]);
+	}
+}
+
+/* Unfinished handshakes count among connections: at most half of all are. */
+static void
+limit_handshakes(struct worker *w)
+{
+	long most = atomic_load(&w->setup->most) / (2 * (long)w->setup->count);
+
+	link_set_limit(
+	    &w->links, (size_t)(most > LEAST_HANDSHAKES ? most : LEAST_HANDSHAKES));
+}
+
+static bool
+is_in_plan(const void *plan, const struct service *service)
+{
+	return plan_has(plan, service);
+}
+
+/* Carriers of services that are no more take no more streams. */
+static void
+follow(struct worker *w, struct plan *plan)
+{
+	plan_release(w->plan);
+	w->plan = plan;
+	limit_handshakes(w);
+	if (w->order >= ORDER_DRAIN)
+		return;
+	if (!listener_list_follow(
+		&w->listeners, w->loop, plan, w->index, &listener_events, w))
+		log_error("event=no-memory detail=\"a worker cannot listen\"");
+	pool_set_follow(&w->pools, is_in_plan, plan);
+	link_set_drain(&w->links, is_in_plan, plan);
+	keep_carriers(w);
+}
+
+static void
+on_mail(void *owner)
+{
+	struct worker *w = owner;
+	struct mail mail = mailbox_empty(&w->mailbox);
+	struct parcel *parcel;
+
+	turn_note(&w->reactor.turn, "its mailbox");
+	for (parcel = mail.parcels; parcel != NULL; parcel = parcel_free(parcel))
+		w->setup->arrival(w, parcel->service, parcel->fd, &parcel->peer);
+	if (mail.plan != NULL) {
+		follow(w, mail.plan);
+		atomic_store(&w->follows, w->plan->number);
+		w->setup->changed(w->setup->owner);
+	}
+	if (mail.shortage)
+		pool_set_shed(&w->pools);
+	obey(w, mail.order);
+	leave_when_empty(w);
+}
+
+/* ---- connections ----------------------------------------------------------------- */
+
+static long
+load_of(const struct worker *w)
+{
+	return atomic_load_explicit(&w->load, memory_order_relaxed);
+}
+
+/* False: too many.  Who lets programs wait has looked before, and another worker may have
+ * taken the last place since: one too many is no reason to reset a program. */
+static bool
+charge(struct worker *w)
+{
+	if (atomic_fetch_add(&w->setup->total, 1) >= atomic_load(&w->setup->most) &&
+	    !w->setup->waits_when_full) {
+		atomic_fetch_sub(&w->setup->total, 1);
+		return false;
+	}
+	atomic_fetch_add(&w->load, 1);
+	return true;
+}
+
+/* Whoever is known, or may become so, goes ahead of a stranger who says nothing. */
+static bool
+charge_or_make_way(struct worker *w, struct worker *to)
+{
+	return charge(to) || (link_set_give_way(&w->links) && charge(to));
+}
+
+static void
+discharge(struct worker *w)
+{
+	atomic_fetch_sub(&w->setup->total, 1);
+	atomic_fetch_sub(&w->load, 1);
+}
+
+/* Who takes what @w accepted. */
+static struct worker *
+choose(struct worker *w)
+{
+	struct worker_setup *setup = w->setup;
+	struct worker *wanted = w, *idlest = w;
+	unsigned long i;
+
+	if (setup->in_turn)
+		wanted = setup->workers[atomic_fetch_add(&setup->turn, 1) % setup->count];
+	for (i = 0; i < setup->count; i++)
+		if (load_of(setup->workers[i]) < load_of(idlest))
+			idlest = setup->workers[i];
+	return load_of(wanted) > load_of(idlest) + SKEW ? idlest : wanted;
+}
+
+static void
+turn_away(struct worker *w, struct service *service, int fd)
+{
+	char name[LOG_QUOTE_SIZE];
+
+	log_cause(LOG_LEVEL_WARNING, service->settings->name,
+	    "event=failed why=%s service=%s detail=\"%s is reached\"",
+	    reason_word(REASON_FULL), log_quote(service->settings->name, name),
+	    service_is_full(service) ? "maxStreams" : "maxConnections");
+	w->setup->turn_away(fd);
+}
+
+/* Where services are chosen by name it is not known yet whose limit holds. */
+static bool
+is_turned_away(const struct worker *w, struct service *service)
+{
+	return !w->setup->waits_when_full && service_is_full(service) &&
+	       !plan_has_names(w->plan, service);
+}
+
+static void
+on_accepted(void *owner, struct service *service, int fd, const struct net_address *peer)
+{
+	struct worker *w = owner, *to = choose(w);
+
+	turn_note(&w->reactor.turn, "a new connection");
+	if (is_turned_away(w, service) || !charge_or_make_way(w, to)) {
+		turn_away(w, service, fd);
+	} else if (to == w) {
+		w->setup->arrival(w, service, fd, peer);
+	} else if (!mailbox_post_connection(&to->mailbox, service, fd, peer)) {
+		discharge(to);
+		w->setup->turn_away(fd);
+	}
+}
+
+/* The programs of a client wait in the queue of its socket; a server tells its clients at
+ * once, so that they try another target. */
+static bool
+may_accept(void *owner, struct service *service)
+{
+	const struct worker *w = owner;
+
+	return !w->setup->waits_when_full ||
+	       (atomic_load(&w->setup->total) < atomic_load(&w->setup->most) &&
+		   !service_is_full(service));
+}
+
+/* Descriptors are the process's, so what any worker has idle is of use.  Programs that
+ * wait have this come again and again. */
+static void
+on_shortage(void *owner)
+{
+	struct worker *w = owner;
+	double now = reactor_now();
+
+	if (now < w->shortage_told + shortage_again)
+		return;
+	w->shortage_told = now;
+	for (unsigned long i = 0; i < w->setup->count; i++)
+		mailbox_post_shortage(&w->setup->workers[i]->mailbox);
+}
+
+static const struct listener_events listener_events = {
+    .accepted = on_accepted,
+    .may_accept = may_accept,
+    .shortage = on_shortage,
+};
+
+/* ---- life ------------------------------------------------------------------------ */
+
+static void *
+run(void *arg)
+{
+	struct worker *w = arg;
+
+	limit_handshakes(w);
+	keep_carriers(w);
+	ev_run(w->loop, 0);
+	stream_set_cut(&w->streams, REASON_STOPPED); /* those that began since the stop */
+	link_set_clear(&w->links);
+	pool_set_clear(&w->pools);
+	turn_end(&w->reactor.turn);
+	atomic_store(&w->over, true);
+	w->setup->changed(w->setup->owner);
+	return NULL;
+}
+
+/* What came when it had ended already. */
+static void
+return_mail(struct worker *w)
+{
+	struct mail mail = mailbox_empty(&w->mailbox);
+	struct parcel *parcel;
+
+	for (parcel = mail.parcels; parcel != NULL; parcel = parcel_free(parcel)) {
+		w->setup->turn_away(parcel->fd);
+		discharge(w);
+	}
+	plan_release(mail.plan);
+}
+
+void
+worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	listener_list_clear(&w->listeners);
+	plan_release(w->plan);
+	if (w->resolver != NULL)
+		resolver_free(w->resolver);
+	if (w->loop != NULL) {
+		return_mail(w);
+		mailbox_clear(&w->mailbox);
+		ev_timer_stop(w->loop, &w->farewell);
+		ev_check_stop(w->loop, &w->turn_begins);
+		ev_prepare_stop(w->loop, &w->turn_ends);
+		reactor_clear(&w->reactor);
+		ev_loop_destroy(w->loop);
+	}
+	free(w);
+}
+
+static void
+connect_rooms(struct worker *w, unsigned long index)
+{
+	link_set_init(&w->links, &w->reactor, w->setup->windows);
+	w->links.resolver = w->resolver;
+	w->links.emptied = on_emptied;
+	w->links.owner = w;
+	w->links.instance = w->setup->instance;
+	w->pools = (struct pool_set){
+	    .reactor = &w->reactor,
+	    .resolver = w->resolver,
+	    .links = &w->links,
+	};
+	w->streams = (struct stream_set){
+	    .dialer =
+		{
+		    .reactor = &w->reactor,
+		    .resolver = w->resolver,
+		    .links = &w->links,
+		    .pools = &w->pools,
+		},
+	    .next_id = index + 1,
+	    .id_step = w->setup->count,
+	    .unique_id = machine_random(),
+	    .ended = on_stream_ended,
+	    .owner = w,
+	};
+	ev_init(&w->farewell, on_farewell);
+	watch_turns(w);
+}
+
+/* Signals are the main thread's. */
+bool
+worker_start(struct worker *w, struct err *e)
+{
+	sigset_t all, before;
+	int failure;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failure = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	w->started = failure == 0;
+	return w->started || err_errno(e, failure, "starting a worker's thread");
+}
+
+struct worker *
+worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+
+	if (w == NULL) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	w->setup = setup;
+	w->index = index;
+	w->plan = plan_hold(setup->plan);
+	w->reactor.broken = -1;
+	if ((w->loop = ev_loop_new(EVFLAG_AUTO)) == NULL) {
+		err_set(e, "libev finds no way to wait for events");
+		goto fail;
+	}
+	mailbox_init(&w->mailbox, w->loop, on_mail, w);
+	if (!reactor_init(&w->reactor, w->loop, e))
+		goto fail;
+	w->reactor.index = index;
+	if ((w->resolver = resolver_new(w->loop, e)) == NULL)
+		goto fail;
+	connect_rooms(w, index);
+	if (!listener_list_follow(
+		&w->listeners, w->loop, w->plan, index, &listener_events, w)) {
+		err_set(e, "out of memory");
+		goto fail;
+	}
+	return w;
+fail:
+	worker_free(w);
+	return NULL;
+}
+
+void
+worker_follow(struct worker *w, struct plan *plan)
+{
+	mailbox_post_plan(&w->mailbox, plan);
+}
+
+bool
+worker_follows(const struct worker *w, unsigned long number)
+{
+	return worker_is_over(w) || atomic_load(&w->follows) >= number;
+}
+
+void
+worker_linger(struct worker *w)
+{
+	mailbox_post_order(&w->mailbox, ORDER_LINGER);
+}
+
+void
+worker_drain(struct worker *w)
+{
+	mailbox_post_order(&w->mailbox, ORDER_DRAIN);
+}
+
+void
+worker_stop(struct worker *w)
+{
+	mailbox_post_order(&w->mailbox, ORDER_STOP);
+}
+
+const struct turn *
+worker_turn(const struct worker *w)
+{
+	return &w->reactor.turn;
+}
+
+bool
+worker_is_over(const struct worker *w)
+{
+	return atomic_load(&w->over);
+}
+
+void
+worker_join(struct worker *w)
+{
+	if (w->started)
+		pthread_join(w->thread, NULL);
+	w->started = false;
+}
+
+struct stream_set *
+worker_streams(struct worker *w)
+{
+	return &w->streams;
+}
+
+bool
+worker_is_draining(const struct worker *w)
+{
+	return w->order >= ORDER_DRAIN;
+}
+
+const struct plan *
+worker_plan(const struct worker *w)
+{
+	return w->plan;
+}
+
+bool
+worker_charge_carrier(struct worker *w)
+{
+	long most = atomic_load(&w->setup->most);
+
+	if (most < LEAST_CARRIERS)
+		most = LEAST_CARRIERS;
+	if (atomic_fetch_add(&w->setup->carriers, 1) < most)
+		return true;
+	worker_release_carrier(w);
+	return false;
+}
+
+void
+worker_release_carrier(struct worker *w)
+{
+	atomic_fetch_sub(&w->setup->carriers, 1);
+}
+
+bool
+worker_charge(struct worker *w)
+{
+	return charge_or_make_way(w, w);
+}
+
+void
+worker_release(struct worker *w)
+{
+	discharge(w);
+	leave_when_empty(w);
+}
