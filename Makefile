@@ -74,8 +74,8 @@ $(BUILD)/nghttp2.flags: tools/nghttp2-flags.sh Makefile
 	$(call say,TRY,$@)
 	$(Q)mkdir -p $(@D) && sh $< $(CC) $(filter-out -M%,$(ALL_CFLAGS)) $(LDFLAGS) $(LDMODE) >$@
 
-$(BUILD)/common/h2/session_h2.o: $(BUILD)/nghttp2.flags
-$(BUILD)/common/h2/session_h2.o: private ALL_CFLAGS += @$(BUILD)/nghttp2.flags
+$(BUILD)/common/h2/session.o: $(BUILD)/nghttp2.flags
+$(BUILD)/common/h2/session.o: private ALL_CFLAGS += @$(BUILD)/nghttp2.flags
 
 $(UNIT): %: %.o $(UNIT_HELP) $(BUILD)/common.a
 	$(call say,LINK,$@)

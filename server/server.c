@@ -1,7 +1,7 @@
 #include "server/server.h"
 
-#include "common/h2/carrier_h2.h"
-#include "common/carrier/carrier_raw.h"
+#include "common/h2/carrier.h"
+#include "common/carrier/raw.h"
 #include "common/base/log.h"
 
 #include <stdlib.h>

@@ -18,15 +18,15 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # include.  *: all of them.
 FOLDERS = {
     "base": "*",
-    "config": "import settings settings_identity settings_options",
-    "net": "connect dial proxy_header reactor resolve",
-    "pki": "identity ocsp ocsp_ask psk_keys tls_keys",
-    "tls": "tls tls_context",
-    "carrier": "approach carrier_raw channel endpoint link route_check service",
-    "h2": "carrier_h2",
+    "config": "check_identity import settings settings_options",
+    "net": "connect dial proxy_protocol reactor resolver",
+    "pki": "credentials identity ocsp ocsp_client psk_file",
+    "tls": "conn context",
+    "carrier": "channel endpoint link link_dial raw route_check service",
+    "h2": "carrier",
     "tunnel": "pool stream",
-    "worker": "plan watchdog worker",
-    "status": "status",
+    "worker": "generation watchdog worker",
+    "status": "server",
     "daemon": "command daemon",
 }
 

@@ -7,8 +7,8 @@ set -eu
 allowed() {
 	cat <<-'END'
 		common/base/log.o .* # one log per program; guarded by its own lock
-		common/tls/tls_bio.o bio_method|once\.[0-9]+ # made once by the first caller, only read from then on
-		common/tls/tls_context.o (secrets|asked)_index|once\.[0-9]+ # the same
+		common/tls/bio.o bio_method|once\.[0-9]+ # made once by the first caller, only read from then on
+		common/tls/context.o (secrets|asked)_index|once\.[0-9]+ # the same
 	END
 }
 

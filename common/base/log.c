@@ -1,6 +1,6 @@
 #include "common/base/log.h"
 
-#include "common/base/log_system.h"
+#include "common/base/syslog.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -20,11 +20,11 @@
 #ifndef COMMON_CARRIER_LINK_H
 #define COMMON_CARRIER_LINK_H
 
-#include "common/base/budget.h"
-#include "common/pki/ocsp_ask.h"
-#include "common/net/proxy_header.h"
+#include "common/base/byte_budget.h"
+#include "common/pki/ocsp_client.h"
+#include "common/net/proxy_protocol.h"
 #include "common/carrier/service.h"
-#include "common/tls/tls.h"
+#include "common/tls/conn.h"
 
 #include <sys/queue.h>
 

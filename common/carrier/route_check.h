@@ -7,7 +7,7 @@
 #define COMMON_CARRIER_ROUTE_CHECK_H
 
 #include "common/carrier/target.h"
-#include "common/tls/tls.h"
+#include "common/tls/conn.h"
 
 /**
  * A client's handshake is over, well or not, in which TLS_PROTOCOL_H2 was offered: is it

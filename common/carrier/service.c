@@ -2,7 +2,7 @@
 
 #include "common/pki/identity.h"
 #include "common/base/log.h"
-#include "common/tls/tls_context.h"
+#include "common/tls/context.h"
 
 #include <errno.h>
 #include <openssl/err.h>

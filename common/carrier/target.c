@@ -1,6 +1,6 @@
 #include "common/carrier/target.h"
 
-#include "common/base/machine.h"
+#include "common/base/sysinfo.h"
 #include "common/net/reactor.h"
 
 #include <assert.h>

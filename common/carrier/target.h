@@ -14,7 +14,7 @@
 
 #include "common/carrier/idle_limit.h"
 #include "common/base/net.h"
-#include "common/tls/tls_context.h"
+#include "common/tls/context.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>

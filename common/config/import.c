@@ -1,8 +1,8 @@
 #include "common/config/import.h"
 
-#include "common/config/import_inside.h"
+#include "common/config/import_internal.h"
 #include "common/base/log.h"
-#include "common/config/settings_check.h"
+#include "common/config/check.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #ifndef COMMON_CONFIG_IMPORT_H
 #define COMMON_CONFIG_IMPORT_H
 
-#include "common/config/faults.h"
+#include "common/config/diagnostics.h"
 #include "common/config/option.h"
 
 #include <stdbool.h>

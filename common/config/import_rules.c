@@ -1,6 +1,6 @@
-#include "common/config/import_inside.h"
+#include "common/config/import_internal.h"
 
-#include "common/config/settings_rows.h"
+#include "common/config/options_table.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

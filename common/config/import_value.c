@@ -1,4 +1,4 @@
-#include "common/config/import_inside.h"
+#include "common/config/import_internal.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -14,8 +14,8 @@
 #define COMMON_CONFIG_INI_H
 
 #include "common/base/err.h"
-#include "common/config/faults.h"
-#include "common/base/text_list.h"
+#include "common/config/diagnostics.h"
+#include "common/base/strlist.h"
 
 #include <stddef.h>
 

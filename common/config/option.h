@@ -8,7 +8,7 @@
 
 #include "common/base/err.h"
 #include "common/base/net.h"
-#include "common/base/text_list.h"
+#include "common/base/strlist.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 #include "common/config/settings.h"
 
 #include "common/config/ini.h"
-#include "common/config/settings_check.h"
-#include "common/config/settings_rows.h"
+#include "common/config/check.h"
+#include "common/config/options_table.h"
 
 #include <errno.h>
 #include <stdlib.h>

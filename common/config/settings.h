@@ -6,11 +6,11 @@
 #define COMMON_CONFIG_SETTINGS_H
 
 #include "common/base/err.h"
-#include "common/config/faults.h"
+#include "common/config/diagnostics.h"
 #include "common/base/log.h"
 #include "common/base/net.h"
 #include "common/config/option.h"
-#include "common/config/pass_phrase.h"
+#include "common/config/passphrase.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

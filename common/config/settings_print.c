@@ -1,5 +1,5 @@
 #include "common/config/settings.h"
-#include "common/config/settings_rows.h"
+#include "common/config/options_table.h"
 
 void
 settings_print_options(FILE *out, enum role role)

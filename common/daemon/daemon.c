@@ -1,9 +1,9 @@
-#include "common/daemon/daemon_inside.h"
+#include "common/daemon/internal.h"
 
 #include "common/base/log.h"
-#include "common/base/machine.h"
-#include "common/daemon/privilege.h"
-#include "common/base/writable.h"
+#include "common/base/sysinfo.h"
+#include "common/daemon/privileges.h"
+#include "common/base/file_access.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "common/daemon/pid_file.h"
 
 #include "common/base/log.h"
-#include "common/base/writable.h"
+#include "common/base/file_access.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "common/daemon/daemon_inside.h"
+#include "common/daemon/internal.h"
 
 #include "common/base/log.h"
 #include "common/net/reactor.h"

@@ -8,7 +8,7 @@
 
 #include "common/base/net.h"
 #include "common/base/reason.h"
-#include "common/net/resolve.h"
+#include "common/net/resolver.h"
 #include "common/config/settings.h"
 
 #include <ev.h>

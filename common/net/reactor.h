@@ -10,7 +10,7 @@
 #define COMMON_NET_REACTOR_H
 
 #include "common/base/err.h"
-#include "common/base/turn.h"
+#include "common/base/progress.h"
 
 #include <ev.h>
 #include <stdbool.h>

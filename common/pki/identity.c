@@ -1,6 +1,6 @@
 #include "common/pki/identity.h"
 
-#include "common/config/settings_identity.h"
+#include "common/config/check_identity.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

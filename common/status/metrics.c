@@ -1,6 +1,6 @@
 #include "common/status/metrics.h"
 
-#include "common/base/machine.h"
+#include "common/base/sysinfo.h"
 
 #include <dirent.h>
 #include <inttypes.h>

@@ -5,7 +5,7 @@
 #ifndef COMMON_STATUS_METRICS_H
 #define COMMON_STATUS_METRICS_H
 
-#include "common/status/status.h"
+#include "common/status/server.h"
 
 #include <stdio.h>
 

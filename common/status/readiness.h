@@ -6,7 +6,7 @@
 #ifndef COMMON_STATUS_READINESS_H
 #define COMMON_STATUS_READINESS_H
 
-#include "common/worker/plan.h"
+#include "common/worker/generation.h"
 
 #include <ev.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * or an error of a server.  A server names the protocol alone: a program's first bytes
  * may be a password.
  */
-#include "common/tls/tls_inside.h"
+#include "common/tls/conn_internal.h"
 
 #include <string.h>
 

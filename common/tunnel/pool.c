@@ -1,4 +1,4 @@
-#include "common/tunnel/pool_inside.h"
+#include "common/tunnel/pool_internal.h"
 
 #include <stdlib.h>
 

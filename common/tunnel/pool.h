@@ -12,8 +12,8 @@
 #ifndef COMMON_TUNNEL_POOL_H
 #define COMMON_TUNNEL_POOL_H
 
-#include "common/h2/carrier_h2.h"
-#include "common/net/resolve.h"
+#include "common/h2/carrier.h"
+#include "common/net/resolver.h"
 
 #include <sys/queue.h>
 

@@ -1,7 +1,7 @@
-#include "common/tunnel/pool_inside.h"
+#include "common/tunnel/pool_internal.h"
 
 #include "common/base/log.h"
-#include "common/base/machine.h"
+#include "common/base/sysinfo.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
-#include "common/tunnel/pool_inside.h"
+#include "common/tunnel/pool_internal.h"
 
-#include "common/carrier/approach.h"
+#include "common/carrier/link_dial.h"
 #include "common/base/log.h"
-#include "common/base/machine.h"
+#include "common/base/sysinfo.h"
 
 /* Seconds between two dials that nobody waits for; doubling. */
 static const double retry_first = 1, retry_last = 60, look_last = 30;

@@ -2,7 +2,7 @@
 
 #include "common/tunnel/flow.h"
 #include "common/base/log.h"
-#include "common/tunnel/plain.h"
+#include "common/tunnel/plain_socket.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #ifndef COMMON_TUNNEL_STREAM_H
 #define COMMON_TUNNEL_STREAM_H
 
-#include "common/tunnel/opening.h"
+#include "common/tunnel/stream_open.h"
 
 #include <sys/queue.h>
 

@@ -5,7 +5,7 @@
 #ifndef COMMON_WORKER_LISTENER_H
 #define COMMON_WORKER_LISTENER_H
 
-#include "common/worker/plan.h"
+#include "common/worker/generation.h"
 
 #include <ev.h>
 #include <sys/queue.h>

@@ -6,7 +6,7 @@
 #ifndef COMMON_WORKER_MAILBOX_H
 #define COMMON_WORKER_MAILBOX_H
 
-#include "common/worker/plan.h"
+#include "common/worker/generation.h"
 
 #include <ev.h>
 #include <pthread.h>

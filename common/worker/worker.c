@@ -3,7 +3,7 @@
 #include "common/worker/listener.h"
 #include "common/base/log.h"
 #include "common/worker/mailbox.h"
-#include "common/base/machine.h"
+#include "common/base/sysinfo.h"
 
 #include <pthread.h>
 #include <signal.h>

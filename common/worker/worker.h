@@ -9,7 +9,7 @@
 #ifndef COMMON_WORKER_WORKER_H
 #define COMMON_WORKER_WORKER_H
 
-#include "common/worker/plan.h"
+#include "common/worker/generation.h"
 #include "common/tunnel/stream.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
 /* Any text in a peer's HEADERS; and whatever text of ours goes there is understood. */
-#include "common/h2/headers_h2.h"
+#include "common/h2/headers.h"
 
 #include "tests/fuzz/fuzz.h"
 

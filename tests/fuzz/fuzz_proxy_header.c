@@ -1,6 +1,6 @@
 /* Any facts in a PROXY header, which is then read as the specification has it; and any
  * text as an address that a peer names. */
-#include "common/net/proxy_header.h"
+#include "common/net/proxy_protocol.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/script.h"
 

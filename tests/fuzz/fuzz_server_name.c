@@ -1,6 +1,6 @@
 /* Any bytes as the server_name of a ClientHello, and as a name or pattern of the
  * settings. */
-#include "common/base/server_name.h"
+#include "common/base/hostname.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

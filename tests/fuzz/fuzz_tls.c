@@ -19,7 +19,7 @@
  * Whoever is in the middle, an end reads what the other one was given, from the front,
  *and finds it complete only when it is.
  */
-#include "common/tls/tls.h"
+#include "common/tls/conn.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/script.h"
 

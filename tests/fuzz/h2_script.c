@@ -1,6 +1,6 @@
 #include "tests/fuzz/h2_script.h"
 
-#include "common/h2/carrier_h2.h"
+#include "common/h2/carrier.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/plain_ssl.h"
 #include "tests/fuzz/script.h"

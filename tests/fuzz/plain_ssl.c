@@ -1,6 +1,6 @@
 #include "tests/fuzz/plain_ssl.h"
 
-#include "common/tls/tls_context.h"
+#include "common/tls/context.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_H2_SCENE_H
 #define TESTS_UNIT_H2_SCENE_H
 
-#include "common/h2/carrier_h2.h"
+#include "common/h2/carrier.h"
 #include "tests/unit/tls_bench.h"
 
 #include <check.h>

@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_OPENING_STAGE_H
 #define TESTS_UNIT_OPENING_STAGE_H
 
-#include "common/tunnel/opening.h"
+#include "common/tunnel/stream_open.h"
 #include "tests/unit/tls_bench.h"
 
 #include <check.h>

@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_TLS_BENCH_H
 #define TESTS_UNIT_TLS_BENCH_H
 
-#include "common/tls/tls_context.h"
+#include "common/tls/context.h"
 #include "tests/unit/certificates.h"
 
 #include <stdbool.h>

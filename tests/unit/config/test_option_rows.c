@@ -2,7 +2,7 @@
  * Every option of the table by itself: a value that it takes, what is then there, and one
  * that it refuses.
  */
-#include "common/config/settings_rows.h"
+#include "common/config/options_table.h"
 #include "tests/unit/settings_file.h"
 #include "tests/unit/unit.h"
 

@@ -1,6 +1,6 @@
 #include "common/config/settings.h"
 
-#include "common/config/settings_refusals.h"
+#include "common/config/unsupported.h"
 #include "tests/unit/memory_file.h"
 #include "tests/unit/settings_file.h"
 #include "tests/unit/unit.h"

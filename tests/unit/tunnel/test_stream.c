@@ -1,6 +1,6 @@
 #include "common/tunnel/stream.h"
 
-#include "common/carrier/carrier_raw.h"
+#include "common/carrier/raw.h"
 #include "common/base/log.h"
 #include "tests/unit/tls_bench.h"
 #include "tests/unit/unit.h"

@@ -1,0 +1,24 @@
+#include "common/base/byte_budget.h"
+
+#include <assert.h>
+
+size_t
+budget_take(struct budget *b, size_t n)
+{
+	size_t used = atomic_load(&b->used), take;
+
+	do {
+		take = b->most > used ? (b->most - used) / 4 : 0;
+		take = n < take ? n : take;
+	} while (!atomic_compare_exchange_weak(&b->used, &used, used + take));
+	return take;
+}
+
+void
+budget_return(struct budget *b, size_t n)
+{
+	size_t used = atomic_fetch_sub(&b->used, n);
+
+	assert(used >= n);
+	(void)used;
+}

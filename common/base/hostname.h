@@ -1,0 +1,36 @@
+/*
+ * The name that a client asks for in its ClientHello (SNI; RFC 6066, 3): what may be
+ * sent, what came, and which pattern it fits.
+ */
+#ifndef COMMON_BASE_HOSTNAME_H
+#define COMMON_BASE_HOSTNAME_H
+
+#include "common/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	/** The longest name in the DNS, in bytes. */
+	SERVER_NAME_MOST = 253,
+	/** Room for what a ClientHello may have in its place, and the final NUL. */
+	SERVER_NAME_SIZE = 256,
+};
+
+/** Can @name be sent?  Underscores are common, so they pass.  False: @e says why not. */
+bool server_name_judge(const char *name, struct err *e);
+
+/** Is @pattern a name, or "*" with the end of one behind it?  False: @e says why not. */
+bool server_name_judge_pattern(const char *pattern, struct err *e);
+
+/** In any case; a "*" at the start of @pattern stands for anything at all, dots
+ * included, as in stunnel. */
+bool server_name_fits(const char *pattern, const char *name);
+
+/** The host name in the body of a ClientHello's server_name extension.  False: there is
+ * none in it, or none that a name could be. */
+bool
+server_name_read(const uint8_t *extension, size_t length, char name[SERVER_NAME_SIZE]);
+
+#endif

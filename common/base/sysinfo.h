@@ -1,0 +1,29 @@
+/*
+ * What the machine really allows this process: not the node's cores, but the affinity
+ * mask and the control group's quota; not the soft limit of descriptors, but the hard
+ * one.
+ */
+#ifndef COMMON_BASE_SYSINFO_H
+#define COMMON_BASE_SYSINFO_H
+
+/** How many threads can run at once; at least 1. */
+long machine_cpus(void);
+
+/** Raise the limit of descriptors as far as it goes, and say where that is. */
+long machine_descriptors(void);
+
+/** How many descriptors can still be opened. */
+long machine_descriptors_left(void);
+
+/** A number that no other process has, in all likelihood; its upper half is free to count
+ * on. */
+unsigned long machine_random(void);
+
+/** No core files: private keys are in them. */
+void machine_forbid_cores(void);
+
+/** @seconds, or up to @share of them more or less, so that not everybody does a thing at
+ * the same time. */
+double machine_jitter(double seconds, double share);
+
+#endif

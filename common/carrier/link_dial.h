@@ -1,0 +1,23 @@
+/*
+ * The way to an open link with a target: its name, TCP, perhaps through a proxy, and the
+ * TLS handshake, all within one limit of time.
+ */
+#ifndef COMMON_CARRIER_LINK_DIAL_H
+#define COMMON_CARRIER_LINK_DIAL_H
+
+#include "common/carrier/link.h"
+#include "common/net/resolver.h"
+
+struct approach;
+
+/** Exactly one event comes, from the loop, within @seconds, unless approach_cancel()
+ * comes first; the approach is gone then.  @service and @target must live as long.  NULL:
+ * out of memory. */
+struct approach *
+approach_start(struct link_set *links, struct resolver *resolver, struct service *service,
+    struct target *target, double seconds, const struct link_events *events, void *owner);
+
+/** No event will come.  NULL is fine. */
+void approach_cancel(struct approach *approach);
+
+#endif

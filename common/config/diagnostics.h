@@ -1,0 +1,36 @@
+/*
+ * What is wrong with a file of settings.  A program that is to run stops at the first
+ * fault; who only checks a file wants to hear of all.  Used by one thread.
+ */
+#ifndef COMMON_CONFIG_DIAGNOSTICS_H
+#define COMMON_CONFIG_DIAGNOSTICS_H
+
+#include "common/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** All zero: looking ends with the first. */
+struct faults {
+	/** Told of each by faults_tell(), for looking then goes on. */
+	void (*tell)(void *owner, const char *text);
+	/** Told of what is no fault, but perhaps not what was meant; NULL: nobody wants
+	 * to know. */
+	void (*remark)(void *owner, const char *text);
+	void *owner;
+	unsigned remarked; /* bits: what holds for many sections alike is told once */
+
+	size_t count;
+	struct err first;
+	struct fault *noted; /* those not told yet */
+	size_t noted_count;
+};
+
+/** Note what @e says.  True: go on, there may be more, and faults_tell() is to follow. */
+bool faults_note(struct faults *faults, const struct err *e);
+
+/** Tell of all that were noted, in the order of their lines, what is of none first, and
+ * of each once: a line that holds for many sections may have been judged for each. */
+void faults_tell(struct faults *faults);
+
+#endif

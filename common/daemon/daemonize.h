@@ -1,0 +1,28 @@
+/*
+ * `foreground = no`: the program goes on in a process of its own, and the one that was
+ * started waits until that is ready or has failed, and says so by its exit status.  Until
+ * then errors still go to the terminal.
+ */
+#ifndef COMMON_DAEMON_DAEMONIZE_H
+#define COMMON_DAEMON_DAEMONIZE_H
+
+#include "common/base/err.h"
+
+#include <stdbool.h>
+
+struct background {
+	int ready; /* a pipe to the process that waits; -1: none does */
+	int null;  /* /dev/null, which may be out of reach later */
+};
+
+/** In the foreground. */
+void background_init(struct background *b);
+
+/** Returns in the new process alone, which has a session of its own and keeps the working
+ * directory.  False: @e, and there is no other process. */
+bool background_enter(struct background *b, struct err *e);
+
+/** Let go of the terminal and of who waits.  In the foreground it does nothing. */
+void background_ready(struct background *b);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * Tells systemd how it goes (sd_notify(3)), without its library: datagrams to the socket
+ * that NOTIFY_SOCKET names, lines of VARIABLE=value.  Without that variable every call
+ * does nothing.  And its watchdog: a sign of life at half of WATCHDOG_USEC, for as long
+ * as `alive` says so.
+ */
+#ifndef COMMON_DAEMON_SD_NOTIFY_H
+#define COMMON_DAEMON_SD_NOTIFY_H
+
+#include "common/base/net.h"
+
+#include <ev.h>
+
+/** All zero: nobody wants to know. */
+struct notify {
+	int fd;
+	struct net_address to; /* its length is 0: as above */
+	struct ev_loop *loop;  /* NULL: no watchdog runs */
+	ev_timer watchdog;
+	bool (*alive)(void *owner);
+	void *owner;
+};
+
+/** Read the environment.  notify_close() follows. */
+void notify_open(struct notify *n);
+void notify_close(struct notify *n);
+
+/** READY=1: at work, also again after notify_reloading(). */
+void notify_ready(struct notify *n);
+
+/** RELOADING=1: the settings are being read. */
+void notify_reloading(struct notify *n);
+
+/** STOPPING=1. */
+void notify_stopping(struct notify *n);
+
+/** STATUS=: one line for systemctl status. */
+void notify_status(struct notify *n, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Begin to give signs of life, if the watchdog wants any. */
+void notify_watch(
+    struct notify *n, struct ev_loop *loop, bool (*alive)(void *owner), void *owner);
+
+#endif

@@ -1,0 +1,383 @@
+/*
+ * What the files of the h2 carrier share: the carrier itself and its channels.
+ *
+ *	carrier_h2   life: the link's events, waking owners, drain, liveness
+ *	ending_h2    how it ends
+ *	session_h2   nghttp2's session, and what is submitted
+ *	frames_h2    nghttp2's callbacks for what comes in
+ *	output_h2    how frames become TLS records
+ *	share_h2     who gives next, and how much
+ *	channel_h2   what a stream sees
+ *	inbound_h2   the bytes that come for it
+ *	headers_h2   the text in HEADERS
+ *	limits_h2    how much a peer may ask of us
+ *
+ * Whoever holds the loop calls carrier_h2.c's step, which alone wakes owners and frees.
+ * nghttp2's callbacks only note; a channel's functions only note and send.
+ */
+#ifndef COMMON_H2_INTERNAL_H
+#define COMMON_H2_INTERNAL_H
+
+#include "common/base/byte_budget.h"
+#include "common/base/buf.h"
+#include "common/h2/carrier.h"
+#include "common/h2/rate_limit.h"
+
+#include <nghttp2/nghttp2.h>
+
+enum {
+	H2_WINDOW = 64 * 1024, /* of a stream, at the start */
+	H2_CONNECTION_WINDOW = 1 << 30,
+	H2_CREDIT_STEP = 64 * 1024, /* the most that is held back */
+	H2_EARLY = 64 * 1024,       /* bytes before the answer */
+	H2_STREAMS = 8192,
+	H2_STREAMS_UNTOLD = 100, /* until the peer's SETTINGS are here */
+	H2_HEADER_TABLE = 512,
+	H2_HEADER_LIST = 8 * 1024,
+	H2_LAST_ID = 1 << 30,
+	H2_FRAME_HEADER = 9,
+	H2_FRAME = 16384,
+	H2_RECORD = 16384,
+	H2_PAYLOAD = H2_RECORD - H2_FRAME_HEADER, /* one frame is one record */
+	H2_SMALL = 2 * 1024,                      /* frames below are gathered, */
+	H2_GATHERED = 2 * 1024,                   /* at first in so much space */
+	H2_CHUNK = 16 * 1024, /* at a time, while the path takes less than it is given */
+	H2_UNREAD = 1024 * 1024, /* kept for a peer that does not read */
+	H2_PIECES = 1024,        /* of DATA, in one turn */
+	H2_RECORDS = 1 << 22,    /* under one key */
+	H2_AUTHORITY_SIZE = 300,
+	H2_FAULT_SIZE = 160,
+
+	/* Of the experimental ranges (RFC 9113, 11.3 and 7): others ignore the first two,
+	 * and take the last for any error. */
+	H2_SETTING_INSTANCE_HIGH = 0xf2a1, /* of 64 random bits of the server's process */
+	H2_SETTING_INSTANCE_LOW = 0xf2a2,
+	H2_CODE_STOPPED = 0xf2a0, /* RST_STREAM: its end's drain was over */
+};
+
+/** Bytes of a channel among those just received, not copied yet. */
+struct h2_piece {
+	const uint8_t *bytes;
+	size_t length;
+	int16_t next; /* of the same channel; -1: none */
+};
+
+/** What one turn received; on the stack of that turn. */
+struct h2_turn {
+	int16_t count;
+	struct h2_piece pieces[H2_PIECES];
+};
+
+enum h2_state {
+	H2_OPEN,
+	H2_DRAINING,  /* no new channels */
+	H2_FINISHING, /* our close_notify is written, the peer's is waited for */
+	H2_LOST,      /* no session and no link any more */
+};
+
+/** How the far end answered. */
+enum h2_verdict {
+	H2_PENDING,
+	H2_ACCEPTED,
+	H2_REFUSED,
+};
+
+TAILQ_HEAD(h2_queue, channel_h2);
+
+/* There may be thousands that are silent: kept small, numbers of bytes in 32 bits. */
+struct channel_h2 {
+	struct channel channel;
+	struct carrier_h2 *carrier;
+	LIST_ENTRY(channel_h2) entry;
+	TAILQ_ENTRY(channel_h2) ready_entry;
+	TAILQ_ENTRY(channel_h2) waiting_entry;
+	struct h2_queue *waiting; /* in which it is; NULL: in none */
+	const char *detail;       /* what broke it, in words; static, or the carrier's */
+	int32_t id;               /* of the stream */
+
+	/* opening */
+	const struct channel_events *events; /* the client's; NULL in the server */
+	void *events_owner;
+	char *text; /* server: forwarded; client: the far end's words; perhaps NULL */
+	uint32_t header_bytes;
+	int status; /* client: of the answer */
+	enum h2_verdict verdict : 8;
+	enum reason refusal : 8;
+	bool is_connect : 1; /* server: the method */
+	bool has_authority : 1;
+	bool announced : 1;    /* server: its owner knows it */
+	bool told : 1;         /* client: its owner knows the verdict */
+	bool again : 1;        /* a refusal, and no byte can have reached an app */
+	bool refused_late : 1; /* REFUSED_STREAM or a lower GOAWAY */
+
+	/* coming in */
+	enum source end : 8; /* behind the bytes */
+	bool end_taken : 1;  /* the owner knows it */
+	bool behind : 1;     /* half a window was kept */
+
+	/* going out */
+	bool can_send : 1;     /* our HEADERS are serialized, more may follow */
+	bool out_ended : 1;    /* FIN was asked for */
+	bool out_finished : 1; /* END_STREAM is serialized */
+	bool reset : 1;        /* RST_STREAM by us */
+	bool closed : 1;       /* nghttp2 has forgotten the stream */
+
+	/* the owner */
+	bool is_ready : 1; /* in that list */
+	bool starved : 1;  /* waits for its own window */
+	bool wants_bytes : 1;
+	bool broke : 1; /* to be told whatever it waits for */
+
+	/* coming in: bytes */
+	struct buf kept;     /* what the owner did not take in the turn it came */
+	uint32_t lent;       /* bytes of it on loan */
+	int16_t first, last; /* pieces of this turn; -1: none */
+	uint64_t taken;
+	uint32_t credit;       /* left for good, the peer not told yet */
+	uint32_t window;       /* how much the peer may send ahead */
+	uint32_t excess;       /* of it, to be taken back */
+	uint32_t cycle_credit; /* credited in this cycle; up to a window */
+	double heard;          /* when a byte came last */
+	double cycle;          /* since when; both by reactor_now() */
+	float last_gone;       /* seconds that the cycle before took, */
+	uint32_t last_passed;  /* and its bytes */
+
+	/* going out: bytes */
+	uint32_t last_given; /* at its last turn */
+	uint64_t given;
+	uint64_t data_at; /* where in the carrier's output its first DATA stands */
+};
+
+struct carrier_h2 {
+	struct link *link; /* NULL once closed */
+	struct link_set *links;
+	struct reactor *reactor;
+	const char *service; /* its name, for the log */
+	const struct carrier_h2_events *events;
+	void *owner;
+	nghttp2_session *session; /* NULL once lost */
+	bool server;
+	enum h2_state state;
+	enum reason reason;        /* why it ended */
+	char fault[H2_FAULT_SIZE]; /* in words; a fault of the peer ends the carrier */
+	bool faulty;
+	bool retiring; /* the owner is to be told */
+	struct link_facts facts;
+	char authority[H2_AUTHORITY_SIZE];
+	double opened;
+
+	LIST_HEAD(, channel_h2) channels;
+	size_t channel_count;
+	size_t streams; /* that nghttp2 has, released ones among them */
+	uint64_t streams_ever;
+	struct channel_h2 *current; /* being woken; NULL once it is released */
+	struct h2_queue ready;      /* have news for their owners */
+	size_t ready_count;
+	/* These wait for the socket or the connection's window: */
+	struct h2_queue small; /* gave little at their last turn, or nothing yet */
+	struct h2_queue bulk;
+	size_t waiting_count; /* in both */
+	size_t small_given;   /* bytes since one of `bulk` had its turn */
+	ev_timer later;       /* step soon */
+
+	/* coming in */
+	struct h2_turn *turn; /* NULL outside of one */
+	bool settings_came;
+	uint64_t instance; /* that they told of; 0: none */
+	bool goaway_came;
+	double heard; /* when a byte came last */
+	uint64_t bytes_in;
+	struct limits_h2 limits;
+	struct budget *windows; /* of what all windows of the program grow by */
+	size_t window_most;
+
+	/* going out */
+	uint8_t *gathered; /* NULL: nothing is */
+	size_t gathered_length, gathered_space;
+	uint64_t written; /* bytes of frames that went to TLS */
+	bool encrypted;   /* in this call, to be sent before it ends */
+	unsigned records; /* under the present key */
+	size_t chunk;     /* the most to give at a time */
+	int unsent_most;  /* bytes that TCP holds back unsent (TCP_NOTSENT_LOWAT) */
+	uint64_t flushed; /* how much of `written` TCP was given */
+	uint64_t bytes_out;
+	ev_prepare prepare; /* sends what was gathered, before the loop waits */
+	const struct batch *giving;
+	int giving_part;
+	size_t giving_offset, giving_left; /* bytes */
+	struct channel_h2 *giver;
+
+	/* liveness and the round trip */
+	double keepalive, keepalive_limit; /* seconds */
+	double asked_at;                   /* PING without any sign of life; 0: none */
+	bool overdue;                      /* that took too long */
+	double settings_at;                /* when they were sent */
+	double round_trip;                 /* seconds; 0: not known yet */
+	double least, least_before;        /* of this period, and of the one before */
+	double least_since, measured_at;
+
+	/* drain */
+	bool relieved; /* client: to end once it is empty */
+	bool notice_sent, goaway_due, goaway_sent;
+	double drain_asked; /* when, by reactor_now() */
+};
+
+/* ---- carrier_h2.c ---------------------------------------------------------------- */
+
+/** The one place that changes the state. */
+void carrier_h2_enter(struct carrier_h2 *c, enum h2_state next);
+
+/** Take it as far as it will go, soon, from the loop. */
+void carrier_h2_later(struct carrier_h2 *c);
+
+/** No new channels from now on. */
+void carrier_h2_retire(struct carrier_h2 *c);
+
+/** The carrier is to be lost, in printf()'s words; the first ones stay. */
+void carrier_h2_blame(struct carrier_h2 *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- ending_h2.c ----------------------------------------------------------------- */
+
+/** What have the link and the session come to? */
+void ending_h2_judge(struct carrier_h2 *c);
+
+/** A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
+void ending_h2_finish(struct carrier_h2 *c);
+
+/** Give the link away, and the session with it. */
+void ending_h2_leave(struct carrier_h2 *c, bool abort);
+
+/** Once there is no session any more, or none that is called: free the channels that no
+ * owner knows of, whose requests have not come whole. */
+void ending_h2_forget(struct carrier_h2 *c);
+
+/** Log and free it. */
+void ending_h2_reap(struct carrier_h2 *c);
+
+/* ---- session_h2.c ---------------------------------------------------------------- */
+
+/** False: out of memory. */
+bool session_h2_init(struct carrier_h2 *c);
+
+/** Feed what was received. */
+void session_h2_receive(struct carrier_h2 *c, const struct batch *batch);
+
+/** What a PING is for, its first byte. */
+enum session_h2_ping {
+	SESSION_H2_LIFE = 'l',
+	SESSION_H2_DRAIN = 'd',
+	SESSION_H2_MEASURE = 'm',
+};
+
+/** Any PING measures the round trip. */
+void session_h2_ping(struct carrier_h2 *c, enum session_h2_ping what);
+
+/** Measure the round trip, if that was not done of late. */
+void session_h2_measure(struct carrier_h2 *c, double now);
+
+/** When the PING was sent that was answered. */
+double session_h2_pinged(const struct carrier_h2 *c, const nghttp2_ping *ping);
+
+/** A round trip took that long, in seconds. */
+void session_h2_note(struct carrier_h2 *c, double seconds);
+
+/** Ask for the app.  False: out of memory. */
+bool session_h2_request(struct channel_h2 *ch, const char *forwarded);
+
+/** Answer it. */
+void session_h2_accept(struct channel_h2 *ch);
+void session_h2_refuse(struct channel_h2 *ch, enum reason reason, const char *detail);
+
+/* ---- frames_h2.c ----------------------------------------------------------------- */
+
+void frames_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* ---- output_h2.c ----------------------------------------------------------------- */
+
+void output_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
+
+void output_h2_init(struct carrier_h2 *c);
+void output_h2_clear(struct carrier_h2 *c);
+
+/** Serialize all that nghttp2 has; large frames are sent at once, small ones before the
+ * loop waits.  Not for use inside a callback of nghttp2. */
+void output_h2_pump(struct carrier_h2 *c);
+
+/** Send all that was gathered now, or hand it to the link that ends. */
+void output_h2_send(struct carrier_h2 *c);
+
+/** Serialize a channel's bytes that are being given, or its end. */
+void output_h2_data(struct channel_h2 *ch);
+
+/** Give bytes of a channel; returns how many went. */
+size_t output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most);
+
+/** What to wait for on the socket. */
+void output_h2_wait(struct carrier_h2 *c);
+
+/* ---- share_h2.c ------------------------------------------------------------------ */
+
+void share_h2_init(struct carrier_h2 *c);
+
+/** It waits for its turn to give; from the loop `wake` comes when it is there. */
+void share_h2_wait(struct channel_h2 *ch);
+void share_h2_leave(struct channel_h2 *ch);
+
+/** Whose turn it is; it waits no more.  NULL: nobody waits. */
+struct channel_h2 *share_h2_next(struct carrier_h2 *c);
+
+/** A channel has given @n bytes. */
+void share_h2_note(struct channel_h2 *ch, size_t n);
+
+/** Send what was encrypted, and learn from it how much to give next. */
+void share_h2_flush(struct carrier_h2 *c);
+
+/* ---- channel_h2.c ---------------------------------------------------------------- */
+
+/** A channel without a stream.  NULL: out of memory. */
+struct channel_h2 *channel_h2_new(struct carrier_h2 *c);
+void channel_h2_free(struct channel_h2 *ch);
+
+/** It has news for its owner. */
+void channel_h2_ready(struct channel_h2 *ch);
+
+/** Nothing can be said to the far end any more. */
+bool channel_h2_is_mute(const struct channel_h2 *ch);
+
+/** Its stream is cut off, behind the bytes that came. */
+void channel_h2_break(struct channel_h2 *ch, enum reason reason, const char *detail);
+
+/** nghttp2 has closed its stream. */
+void channel_h2_closed(struct channel_h2 *ch, uint32_t code);
+
+/** The answer to our request is here, or is not to be expected any more. */
+void channel_h2_refuse(struct channel_h2 *ch, enum reason reason);
+
+/** Its own window, or the answer it waited for, has come. */
+void channel_h2_feed(struct channel_h2 *ch);
+
+void channel_h2_leave_queues(struct channel_h2 *ch);
+
+/* ---- inbound_h2.c ---------------------------------------------------------------- */
+
+/** Bytes came; they are noted, or copied. */
+void inbound_h2_receive(struct channel_h2 *ch, const uint8_t *bytes, size_t n);
+
+/** Copy what was noted in this turn and not taken. */
+void inbound_h2_settle(struct channel_h2 *ch);
+
+/** As endpoint_take() and endpoint_credit(). */
+enum source inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *batch);
+void inbound_h2_credit(struct channel_h2 *ch, uint32_t n);
+
+bool inbound_h2_has_bytes(const struct channel_h2 *ch);
+
+/** At its end: what its window grew by is for others. */
+void inbound_h2_stop(struct channel_h2 *ch);
+
+/** What is on loan has been used. */
+void inbound_h2_end_loan(struct channel_h2 *ch);
+void inbound_h2_drop(struct channel_h2 *ch);
+
+#endif

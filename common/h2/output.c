@@ -1,0 +1,310 @@
+/*
+ * How frames become TLS records.  A frame of 2 KiB or more is a record of its own,
+ * encrypted where its bytes lie, with the frame's header written over the bytes ahead of
+ * them; smaller ones are gathered, and leave in one record before the loop waits.  The
+ * order of frames is always kept.
+ */
+#include "common/h2/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- to TLS ---------------------------------------------------------------------- */
+
+static void
+write_record(struct carrier_h2 *c, const uint8_t *bytes, size_t n)
+{
+	if (c->link != NULL)
+		tls_write(&c->link->tls, bytes, n);
+	c->written += n;
+	c->encrypted = true;
+	c->records++;
+}
+
+static void
+write_gathered(struct carrier_h2 *c)
+{
+	if (c->gathered_length > 0)
+		write_record(c, c->gathered, c->gathered_length);
+	c->gathered_length = 0;
+}
+
+static void
+forget_gathered(struct carrier_h2 *c)
+{
+	free(c->gathered);
+	c->gathered = NULL;
+	c->gathered_length = c->gathered_space = 0;
+}
+
+/* What was encrypted has to leave TLS's scratch space before anybody else writes. */
+static void
+flush(struct carrier_h2 *c)
+{
+	struct tls *t = &c->link->tls;
+
+	c->encrypted = false;
+	share_h2_flush(c);
+	if (c->records > H2_RECORDS && tls_room(t) > 0) {
+		tls_probe(t); /* its KeyUpdate is a new key */
+		c->records = 0;
+	}
+	if (t->deaf || (c->waiting_count > 0 && tls_room(t) > 0))
+		carrier_h2_later(c); /* to tell that, or to let those who wait give */
+	output_h2_wait(c);
+}
+
+void
+output_h2_send(struct carrier_h2 *c)
+{
+	ev_prepare_stop(c->reactor->loop, &c->prepare);
+	if (c->link == NULL || c->gathered_length == 0)
+		return;
+	write_gathered(c);
+	flush(c);
+	forget_gathered(c);
+}
+
+/* A full socket says when it is empty. */
+static void
+on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct carrier_h2 *c = prepare->data;
+
+	(void)events;
+	if (tls_room(&c->link->tls) > 0)
+		output_h2_send(c);
+	else
+		ev_prepare_stop(loop, prepare);
+}
+
+/* Most often little is gathered.  False: out of memory. */
+static bool
+make_space(struct carrier_h2 *c, size_t length)
+{
+	size_t space = c->gathered_space > 0 ? c->gathered_space : H2_GATHERED;
+	uint8_t *memory;
+
+	while (space < length)
+		space *= 2;
+	if (space == c->gathered_space)
+		return true;
+	if ((memory = realloc(c->gathered, space)) == NULL)
+		return false;
+	c->gathered = memory;
+	c->gathered_space = space;
+	return true;
+}
+
+/* False: out of memory. */
+static bool
+gather(struct carrier_h2 *c, const uint8_t *bytes, size_t n)
+{
+	if (c->gathered_length + n > H2_RECORD)
+		write_gathered(c);
+	if (!make_space(c, c->gathered_length + n))
+		return false;
+	memcpy(c->gathered + c->gathered_length, bytes, n);
+	c->gathered_length += n;
+	return true;
+}
+
+/* ---- nghttp2's callbacks --------------------------------------------------------- */
+
+/* Frames but for DATA. */
+static ssize_t
+on_send(
+    nghttp2_session *session, const uint8_t *bytes, size_t n, int flags, void *user_data)
+{
+	struct carrier_h2 *c = user_data;
+
+	(void)session;
+	(void)flags;
+	if (n < H2_SMALL) {
+		if (!gather(c, bytes, n))
+			return NGHTTP2_ERR_CALLBACK_FAILURE;
+	} else {
+		write_gathered(c);
+		write_record(c, bytes, n);
+	}
+	return (ssize_t)n;
+}
+
+static ssize_t
+read_length(nghttp2_session *session, uint8_t type, int32_t id, int32_t session_window,
+    int32_t stream_window, uint32_t most, void *user_data)
+{
+	(void)session;
+	(void)type;
+	(void)id;
+	(void)session_window;
+	(void)stream_window;
+	(void)user_data;
+	return most < H2_PAYLOAD ? (ssize_t)most : H2_PAYLOAD;
+}
+
+/* The part being given, from the first byte that was not sent yet. */
+static const struct iovec *
+present_part(struct carrier_h2 *c)
+{
+	while (c->giving_offset == c->giving->parts[c->giving_part].iov_len) {
+		c->giving_part++;
+		c->giving_offset = 0;
+	}
+	return &c->giving->parts[c->giving_part];
+}
+
+/* How long the next DATA of a stream is.  Behind the last of what is given nghttp2
+ * forgets that there was any, and holds no memory for a stream that is silent.  A stream
+ * nobody owns any more had told its end. */
+static ssize_t
+on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
+    uint32_t *flags, nghttp2_data_source *source, void *user_data)
+{
+	struct carrier_h2 *c = user_data;
+	struct channel_h2 *ch = nghttp2_session_get_stream_user_data(session, id);
+	size_t n;
+
+	(void)buf;
+	(void)source;
+	if (ch != NULL && ch == c->giver && c->giving_left > 0) {
+		n = present_part(c)->iov_len - c->giving_offset;
+		n = n < length ? n : length;
+		*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+		if (n < c->giving_left)
+			return (ssize_t)n;
+		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		return (ssize_t)c->giving_left;
+	}
+	if (ch != NULL && !ch->out_ended)
+		return NGHTTP2_ERR_DEFERRED;
+	*flags |= NGHTTP2_DATA_FLAG_EOF;
+	return 0;
+}
+
+/* A record of one frame.  Bytes that lie elsewhere than in the scratch space have no room
+ * ahead of them, and go there first. */
+static void
+write_frame(struct carrier_h2 *c, const uint8_t *header, const uint8_t *bytes, size_t n)
+{
+	uint8_t *first = c->reactor->plain + REACTOR_HEADROOM;
+	uint8_t *at = first;
+
+	if (bytes >= first && bytes + n <= first + REACTOR_PLAIN)
+		at += bytes - first;
+	else
+		memcpy(at, bytes, n);
+	memcpy(at - H2_FRAME_HEADER, header, H2_FRAME_HEADER);
+	write_record(c, at - H2_FRAME_HEADER, H2_FRAME_HEADER + n);
+}
+
+static int
+on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
+    size_t n, nghttp2_data_source *source, void *user_data)
+{
+	struct carrier_h2 *c = user_data;
+	const uint8_t *bytes =
+	    (const uint8_t *)present_part(c)->iov_base + c->giving_offset;
+
+	(void)session;
+	(void)frame;
+	(void)source;
+	if (n < H2_SMALL) {
+		if (!gather(c, header, H2_FRAME_HEADER) || !gather(c, bytes, n))
+			return NGHTTP2_ERR_CALLBACK_FAILURE;
+	} else {
+		write_gathered(c);
+		write_frame(c, header, bytes, n);
+	}
+	c->giving_offset += n;
+	c->giving_left -= n;
+	return 0;
+}
+
+void
+output_h2_set_callbacks(nghttp2_session_callbacks *callbacks)
+{
+	nghttp2_session_callbacks_set_send_callback(callbacks, on_send);
+	nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+	nghttp2_session_callbacks_set_data_source_read_length_callback(
+	    callbacks, read_length);
+}
+
+/* ---- for the carrier ------------------------------------------------------------- */
+
+void
+output_h2_init(struct carrier_h2 *c)
+{
+	ev_prepare_init(&c->prepare, on_prepare);
+	c->prepare.data = c;
+}
+
+void
+output_h2_clear(struct carrier_h2 *c)
+{
+	ev_prepare_stop(c->reactor->loop, &c->prepare);
+	forget_gathered(c);
+}
+
+void
+output_h2_pump(struct carrier_h2 *c)
+{
+	int result;
+
+	if (c->session == NULL)
+		return;
+	if ((result = nghttp2_session_send(c->session)) != 0)
+		carrier_h2_blame(c, "%s", nghttp2_strerror(result));
+	if (c->encrypted) {
+		write_gathered(c);
+		flush(c);
+	} else if (c->gathered_length > 0) {
+		ev_prepare_start(c->reactor->loop, &c->prepare);
+	}
+}
+
+void
+output_h2_data(struct channel_h2 *ch)
+{
+	static const nghttp2_data_provider provider = {.read_callback = on_want_data};
+	struct carrier_h2 *c = ch->carrier;
+	int result =
+	    nghttp2_submit_data(c->session, NGHTTP2_FLAG_END_STREAM, ch->id, &provider);
+
+	if (result == NGHTTP2_ERR_DATA_EXIST)
+		result = nghttp2_session_resume_data(c->session, ch->id);
+	if (nghttp2_is_fatal(result))
+		carrier_h2_blame(c, "%s", nghttp2_strerror(result));
+	output_h2_pump(c);
+}
+
+size_t
+output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most)
+{
+	struct carrier_h2 *c = ch->carrier;
+	size_t n = batch->length < most ? batch->length : most;
+
+	if (ch->given == 0)
+		ch->data_at = c->written + c->gathered_length;
+	c->giving = batch;
+	c->giving_part = 0;
+	c->giving_offset = 0;
+	c->giving_left = n;
+	c->giver = ch;
+	output_h2_data(ch);
+	n -= c->giving_left;
+	c->giving = NULL;
+	c->giving_left = 0;
+	c->giver = NULL;
+	ch->given += n;
+	c->bytes_out += n;
+	share_h2_note(ch, n);
+	return n;
+}
+
+void
+output_h2_wait(struct carrier_h2 *c)
+{
+	if (c->link != NULL)
+		link_wait(c->link, buf_length(&c->link->tls.out) < H2_UNREAD);
+}

@@ -1,0 +1,165 @@
+/*
+ * How channels share what the path takes: whose turn it is to give, and how much, so that
+ * a small frame does not wait behind bulk.
+ *
+ * What was given waits in three places: here, in TCP's buffer before it is sent, and in
+ * the path.  The last is the path's own.  Of the first two we see to it that they hold
+ * little: chunks are small while TCP does not send all that it is given, and TCP takes
+ * no more than it will soon send (TCP_NOTSENT_LOWAT).
+ */
+#include "common/h2/internal.h"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+enum {
+	/* Bytes that TCP may hold unsent; see unsent_for(). */
+	UNSENT_LEAST = 16 * 1024,
+	UNSENT_MOST = REACTOR_BATCH,
+};
+
+/* ---- whose turn ------------------------------------------------------------------ */
+
+void
+share_h2_wait(struct channel_h2 *ch)
+{
+	struct carrier_h2 *c = ch->carrier;
+
+	if (ch->waiting != NULL)
+		return;
+	ch->waiting = ch->last_given < H2_SMALL ? &c->small : &c->bulk;
+	TAILQ_INSERT_TAIL(ch->waiting, ch, waiting_entry);
+	c->waiting_count++;
+}
+
+void
+share_h2_leave(struct channel_h2 *ch)
+{
+	if (ch->waiting == NULL)
+		return;
+	TAILQ_REMOVE(ch->waiting, ch, waiting_entry);
+	ch->waiting = NULL;
+	ch->carrier->waiting_count--;
+}
+
+/* Who gives little goes first, but all of them together no more than one who gives much.
+ */
+struct channel_h2 *
+share_h2_next(struct carrier_h2 *c)
+{
+	struct channel_h2 *small = TAILQ_FIRST(&c->small), *bulk = TAILQ_FIRST(&c->bulk);
+	struct channel_h2 *next = small;
+
+	if (small == NULL || (bulk != NULL && c->small_given >= c->chunk)) {
+		next = bulk;
+		c->small_given = 0;
+	}
+	if (next != NULL)
+		share_h2_leave(next);
+	return next;
+}
+
+void
+share_h2_note(struct channel_h2 *ch, size_t n)
+{
+	ch->last_given = (uint32_t)n; /* of one batch */
+	if (n < H2_SMALL)
+		ch->carrier->small_given += n;
+}
+
+/* ---- how much -------------------------------------------------------------------- */
+
+static void
+set_unsent_most(struct carrier_h2 *c, int n)
+{
+	c->unsent_most = n;
+	(void)setsockopt(c->link->tls.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &n, sizeof(n));
+}
+
+void
+share_h2_init(struct carrier_h2 *c)
+{
+	TAILQ_INIT(&c->small);
+	TAILQ_INIT(&c->bulk);
+	c->chunk = REACTOR_BATCH;
+	set_unsent_most(c, 64 * 1024);
+}
+
+/* Bytes that TCP was given and has not sent. */
+static int
+unsent(const struct carrier_h2 *c)
+{
+	int n = 0;
+
+	return ioctl(c->link->tls.fd, SIOCOUTQNSD, &n) == 0 ? n : 0;
+}
+
+/*
+ * What may lie unsent where @under_way bytes are: a quarter of that, which costs a
+ * quarter of a round trip at most.
+ *
+ * But TCP asks for more only once a third of its buffer is free.  On a path that needs
+ * all of the largest buffer there is, the rest has to be filled at once each time, or a
+ * third of the rate is lost.
+ */
+static int
+unsent_for(int under_way, int buffer)
+{
+	if (under_way > buffer / 2)
+		return under_way;
+	if (under_way / 4 < UNSENT_LEAST)
+		return UNSENT_LEAST;
+	return under_way / 4 < UNSENT_MOST ? under_way / 4 : UNSENT_MOST;
+}
+
+/* True: TCP may take more now. */
+static bool
+review_unsent_most(struct carrier_h2 *c, int left)
+{
+	int given = 0, buffer = 0, before = c->unsent_most, n;
+	socklen_t length = sizeof(buffer);
+
+	if (ioctl(c->link->tls.fd, SIOCOUTQ, &given) < 0 ||
+	    getsockopt(c->link->tls.fd, SOL_SOCKET, SO_SNDBUF, &buffer, &length) < 0)
+		return false;
+	n = unsent_for(given - left, buffer);
+	if (n > before - before / 4 && n < before + before / 4)
+		return false;
+	set_unsent_most(c, n);
+	return n > before;
+}
+
+/* As much as TCP will send soon. */
+static size_t
+next_chunk(const struct carrier_h2 *c, int left)
+{
+	size_t n;
+
+	if (left == 0)
+		n = 2 * c->chunk;
+	else
+		n = left < c->unsent_most ? (size_t)(c->unsent_most - left) : 0;
+	if (n < H2_CHUNK)
+		return H2_CHUNK;
+	return n < REACTOR_BATCH ? n : REACTOR_BATCH;
+}
+
+void
+share_h2_flush(struct carrier_h2 *c)
+{
+	struct tls *t = &c->link->tls;
+	bool small = c->written - c->flushed < H2_CHUNK;
+	bool taken = tls_flush(t);
+	int left;
+
+	c->flushed = c->written;
+	if (taken && small)
+		return; /* it says nothing of the path */
+	left = unsent(c);
+	if ((!taken || left > c->unsent_most / 2) && review_unsent_most(c, left))
+		taken = tls_flush(t);
+	c->chunk = taken ? next_chunk(c, left) : H2_CHUNK;
+}

@@ -1,0 +1,216 @@
+/*
+ * How a carrier ends: in good order once it is empty, or lost, with every channel cut
+ * behind the bytes that came for it.
+ */
+#include "common/h2/internal.h"
+
+#include "common/base/log.h"
+#include "common/carrier/route_check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+static void
+log_end(const struct carrier_h2 *c)
+{
+	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	enum log_level level = c->relieved && c->reason == REASON_FINISHED
+				   ? LOG_LEVEL_DEBUG
+				   : LOG_LEVEL_INFO;
+
+	if (!log_is_on(level))
+		return;
+	log_line(level,
+	    "event=carrier-end why=%s service=%s streams=%" PRIu64 " in=%" PRIu64
+	    " out=%" PRIu64 " ms=%.0f%s%s",
+	    reason_word(c->reason), log_quote(c->service, service), c->streams_ever,
+	    c->bytes_in, c->bytes_out, (reactor_now() - c->opened) * 1000,
+	    c->fault[0] != '\0' ? " detail=" : "",
+	    c->fault[0] != '\0' ? log_quote(c->fault, text) : "");
+}
+
+/* Give the link away, and the session with it. */
+void
+ending_h2_leave(struct carrier_h2 *c, bool abort)
+{
+	struct link *link = c->link;
+
+	output_h2_send(c);
+	output_h2_clear(c);
+	nghttp2_session_del(c->session);
+	c->session = NULL;
+	if (!abort)
+		tls_finish(&link->tls);
+	c->link = NULL;
+	link_close(link, abort);
+}
+
+void
+ending_h2_reap(struct carrier_h2 *c)
+{
+	struct link_set *links = c->links;
+
+	log_end(c);
+	ev_timer_stop(c->reactor->loop, &c->later);
+	output_h2_clear(c);
+	nghttp2_session_del(c->session);
+	free(c);
+	link_set_release(links);
+}
+
+/* Both ends of it have passed, whole. */
+static bool
+is_complete(const struct channel_h2 *ch, bool unsent)
+{
+	return ch->closed && ch->end == SOURCE_FINISHED && ch->out_finished && !unsent;
+}
+
+void
+ending_h2_forget(struct carrier_h2 *c)
+{
+	struct channel_h2 *ch, *next;
+
+	for (ch = LIST_FIRST(&c->channels); ch != NULL; ch = next) {
+		next = LIST_NEXT(ch, entry);
+		if (c->server && !ch->announced)
+			channel_h2_free(ch);
+	}
+}
+
+/* Every channel is cut, behind the bytes that came for it. */
+static void
+cut_channels(struct carrier_h2 *c, bool unsent)
+{
+	struct channel_h2 *ch;
+
+	ending_h2_forget(c);
+	LIST_FOREACH (ch, &c->channels, entry)
+		if (!is_complete(ch, unsent) && !ch->channel.endpoint.deaf)
+			channel_h2_break(ch, c->reason, c->fault);
+}
+
+/* The peer did something it should not. */
+static void
+log_fault(const struct carrier_h2 *c)
+{
+	char service[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+
+	log_cause(LOG_LEVEL_WARNING, c->service,
+	    "event=carrier-fault service=%s names=%s detail=%s",
+	    log_quote(c->service, service), log_quote(c->facts.names, names),
+	    log_quote(c->fault, text));
+}
+
+static void
+lose(struct carrier_h2 *c)
+{
+	const struct tls *t = &c->link->tls;
+	bool unsent;
+
+	if (c->link->target != NULL && !c->faulty && c->asked_at == 0 &&
+	    t->state != TLS_FINISHED)
+		route_note_loss(c->link->target, t);
+	if (!t->deaf)
+		output_h2_send(c); /* from here on it is certain what was sent */
+	unsent = t->lost || tls_room(t) == 0 || c->gathered_length > 0;
+	c->reason = t->reason == REASON_CERT_REFUSED ? t->reason : REASON_CARRIER_LOST;
+	if (c->faulty)
+		log_fault(c);
+	else
+		carrier_h2_blame(c, "%s",
+		    t->detail != NULL          ? t->detail
+		    : t->state == TLS_FINISHED ? "the far end closed the connection"
+					       : "the connection is broken");
+	c->retiring |= c->state == H2_OPEN;
+	cut_channels(c, unsent);
+	carrier_h2_enter(c, H2_LOST);
+	ending_h2_leave(c, true);
+}
+
+/* A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
+void
+ending_h2_finish(struct carrier_h2 *c)
+{
+	carrier_h2_enter(c, H2_FINISHING);
+	c->reason = REASON_FINISHED;
+	nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
+	output_h2_pump(c);
+	output_h2_send(c);
+	tls_finish(&c->link->tls);
+	link_set_timer(c->link, c->link->service->settings->timeout_close);
+}
+
+/* The far end has finished, and nothing of any stream is under way.  It may not be
+ * reading any more, so TCP is for us to close first. */
+static void
+answer_end(struct carrier_h2 *c)
+{
+	struct link *link = c->link;
+
+	c->retiring |= c->state == H2_OPEN;
+	ending_h2_finish(c);
+	if (tls_room(&link->tls) > 0 && !link->tls.deaf) {
+		link->shut = true;
+		shutdown(link->tls.fd, SHUT_WR);
+	}
+	ending_h2_leave(c, false);
+}
+
+static bool
+has_live_channel(const struct carrier_h2 *c)
+{
+	const struct channel_h2 *ch;
+
+	LIST_FOREACH (ch, &c->channels, entry)
+		if (!ch->closed)
+			return true;
+	return false;
+}
+
+static bool
+is_empty(const struct carrier_h2 *c)
+{
+	return (c->state == H2_DRAINING || c->relieved) && c->channel_count == 0 &&
+	       c->streams == 0 && (!c->server || c->goaway_sent || c->goaway_came);
+}
+
+/* nghttp2 reports success after a protocol error; it just wants nothing any more. */
+static bool
+has_given_up(const struct carrier_h2 *c)
+{
+	return (c->state == H2_OPEN || c->streams > 0) &&
+	       nghttp2_session_want_read(c->session) == 0 &&
+	       nghttp2_session_want_write(c->session) == 0;
+}
+
+/* Nothing more can come from the far end, in good order or not. */
+static bool
+is_cut_off(const struct carrier_h2 *c)
+{
+	const struct tls *t = &c->link->tls;
+
+	return t->state == TLS_BROKEN || (t->deaf && t->dry) ||
+	       (t->state == TLS_FINISHED && has_live_channel(c));
+}
+
+/* What has the link come to, and the session? */
+void
+ending_h2_judge(struct carrier_h2 *c)
+{
+	const struct tls *t = &c->link->tls;
+
+	if (c->state == H2_FINISHING) {
+		if (t->state != TLS_OPEN || (t->deaf && t->dry))
+			ending_h2_leave(c, t->state != TLS_FINISHED);
+	} else if (c->faulty || is_cut_off(c) || has_given_up(c)) {
+		lose(c);
+	} else if (t->state == TLS_FINISHED) {
+		answer_end(c);
+	} else if (is_empty(c)) {
+		c->retiring |= c->state == H2_OPEN;
+		ending_h2_finish(c);
+	} else if (t->deaf) {
+		carrier_h2_later(c); /* bytes are still to be read */
+	}
+}

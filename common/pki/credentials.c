@@ -1,0 +1,131 @@
+#include "common/pki/credentials_internal.h"
+
+#include "common/base/log.h"
+
+#include <openssl/err.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Readable by the group is normal: a Secret mounted for any user id. */
+void
+tls_keys_warn_of_readers(const char *path)
+{
+	struct stat st;
+	char text[LOG_QUOTE_SIZE];
+
+	if (path != NULL && stat(path, &st) == 0 && (st.st_mode & S_IROTH))
+		log_warning("event=key-readable file=%s detail=\"everybody on this host "
+			    "can read this secret: chmod o-r\"",
+		    log_quote(path, text));
+}
+
+/* Two of one kind would never both be shown. */
+static bool
+take_pair(SSL_CTX *context, const struct tls_pair *pair, const char *cert,
+    const char *key, struct err *e)
+{
+	if (X509_check_private_key(pair->certificate, pair->key) != 1)
+		err_set(e, "key %s does not match the certificate %s", key, cert);
+	else if (SSL_CTX_use_cert_and_key(
+		     context, pair->certificate, pair->key, pair->chain, 0) == 1)
+		return true;
+	else if (tls_keys_openssl_says(ERR_LIB_SSL, SSL_R_NOT_REPLACING_CERTIFICATE))
+		err_set(e,
+		    "cert %s: a cert line before it has a key of the same kind; several "
+		    "are for keys of several kinds: RSA, ECDSA, Ed25519",
+		    cert);
+	else
+		err_set(e, "cert %s: is refused: %s", cert, tls_keys_openssl_words());
+	ERR_clear_error();
+	return false;
+}
+
+static void
+free_pair(struct tls_pair *pair)
+{
+	X509_free(pair->certificate);
+	EVP_PKEY_free(pair->key);
+	sk_X509_pop_free(pair->chain, X509_free);
+}
+
+static bool
+load_pair(SSL_CTX *context, const struct service_settings *s, size_t which, struct err *e)
+{
+	struct tls_pair pair = {NULL, NULL, NULL};
+	const char *cert = s->cert.items[which], *key = s->key.items[which];
+	bool ok;
+
+	ok = tls_keys_read_chain(s, cert, &pair, e);
+	if (ok && (pair.key == NULL || strcmp(cert, key) != 0))
+		ok = tls_keys_read_key(s, key, &pair, e);
+	if (ok) {
+		tls_keys_warn_of_readers(key);
+		ok = take_pair(context, &pair, cert, key, e);
+	}
+	free_pair(&pair);
+	return ok;
+}
+
+void
+tls_keys_judge(SSL_CTX *context, const struct service_settings *s, size_t which,
+    const struct tls_listener *listener)
+{
+	struct tls_pair pair = {NULL, NULL, NULL};
+	const char *cert = s->cert.items[which], *key = s->key.items[which];
+	struct err e = {.text = ""};
+	bool has_chain = tls_keys_read_chain(s, cert, &pair, &e), has_key = true;
+
+	if (!has_chain)
+		listener->tell(listener->owner, &e);
+	if (strcmp(cert, key) != 0 || (has_chain && pair.key == NULL))
+		has_key = tls_keys_read_key(s, key, &pair, &e);
+	if (!has_key)
+		listener->tell(listener->owner, &e);
+	if (has_chain && has_key && !take_pair(context, &pair, cert, key, &e))
+		listener->tell(listener->owner, &e);
+	free_pair(&pair);
+}
+
+static bool
+load_own(SSL_CTX *context, const struct service_settings *s, struct err *e)
+{
+	for (size_t i = 0; i < s->cert.count; i++)
+		if (!load_pair(context, s, i, e))
+			return false;
+	tls_keys_warn_of_readers(s->key_pass_file);
+	if (s->ticket_key_secret != NULL || s->protocol_password != NULL)
+		tls_keys_warn_of_readers(s->file);
+	return true;
+}
+
+/*
+ * A cert file without its intermediates is completed from the trusted ones, once and
+ * without the root.  OpenSSL left to itself would do it in each handshake, signatures
+ * checked, and send the root as well.
+ */
+static void
+complete_chains(SSL_CTX *context)
+{
+	STACK_OF(X509) *chain = NULL;
+	long more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST);
+
+	SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
+	for (; more == 1; more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {
+		SSL_CTX_get0_chain_certs(context, &chain);
+		if (sk_X509_num(chain) <= 0)
+			SSL_CTX_build_cert_chain(
+			    context, SSL_BUILD_CHAIN_FLAG_NO_ROOT |
+					 SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR);
+	}
+	SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST);
+	ERR_clear_error(); /* what cannot be completed is sent as it is */
+}
+
+bool
+tls_keys_load(SSL_CTX *context, const struct service_settings *s, struct err *e)
+{
+	if (!load_own(context, s, e) || !tls_trust_load(context, s, e))
+		return false;
+	complete_chains(context);
+	return true;
+}

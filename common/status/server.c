@@ -1,0 +1,377 @@
+#include "common/status/server.h"
+
+#include "common/base/log.h"
+#include "common/status/response.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+enum {
+	/* Who asks at the same time; one more, and the oldest goes. */
+	MOST_VISITS = 32,
+};
+
+/* Seconds. */
+static const double visit_limit = 5;     /* for a whole visit */
+static const double pause_seconds = 0.2; /* without accepting, out of descriptors */
+
+enum visit_state {
+	VISIT_READING, /* the request */
+	VISIT_WAITING, /* for what /readyz is to say */
+	VISIT_WRITING, /* the answer */
+	VISIT_LEAVING, /* all is said; till the peer has closed, so that it hears it */
+};
+
+/* One connection. */
+struct visit {
+	TAILQ_ENTRY(visit) entry;
+	struct status *status;
+	enum visit_state state;
+	ev_io io;
+	ev_timer limit;
+	char request[REQUEST_MOST];
+	size_t length; /* of what has come */
+	char *answer;
+	size_t answer_length, sent;
+};
+
+/* One listening socket. */
+struct porch {
+	LIST_ENTRY(porch) entry;
+	struct status *status;
+	struct door *door; /* held */
+	ev_io io;
+	ev_timer pause;
+};
+
+struct status {
+	struct ev_loop *loop;
+	struct status_facts facts;
+	LIST_HEAD(, porch) porches;
+	TAILQ_HEAD(visits, visit) visits; /* the oldest first */
+	size_t visit_count;
+};
+
+/* ---- a visit --------------------------------------------------------------------- */
+
+static void
+end_visit(struct visit *v)
+{
+	struct status *s = v->status;
+
+	ev_io_stop(s->loop, &v->io);
+	ev_timer_stop(s->loop, &v->limit);
+	close(v->io.fd);
+	TAILQ_REMOVE(&s->visits, v, entry);
+	s->visit_count--;
+	free(v->answer);
+	free(v);
+}
+
+static void
+wait_for(struct visit *v, enum visit_state state, int events)
+{
+	v->state = state;
+	ev_io_stop(v->status->loop, &v->io);
+	ev_io_modify(&v->io, events);
+	if (events != 0)
+		ev_io_start(v->status->loop, &v->io);
+}
+
+/* Send what the socket takes.  Then say FIN and wait for the peer's, since closing with
+ * bytes of the peer unread would be an RST, which may overtake the answer. */
+static void
+go_on_writing(struct visit *v)
+{
+	ssize_t n =
+	    send(v->io.fd, v->answer + v->sent, v->answer_length - v->sent, MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		end_visit(v);
+		return;
+	}
+	if (n > 0)
+		v->sent += (size_t)n;
+	if (v->sent < v->answer_length) {
+		wait_for(v, VISIT_WRITING, EV_WRITE);
+		return;
+	}
+	shutdown(v->io.fd, SHUT_WR);
+	wait_for(v, VISIT_LEAVING, EV_READ);
+}
+
+static void
+say(struct visit *v, const struct request *r, int code)
+{
+	if (status_answer(&v->status->facts, r, code, &v->answer, &v->answer_length))
+		go_on_writing(v);
+	else
+		end_visit(v);
+}
+
+/* It is whole; what /readyz says may have to be found out first. */
+static void
+serve(struct visit *v, const struct request *r)
+{
+	struct status *s = v->status;
+
+	if (status_needs_apps(&s->facts, r) && !readiness_ask(s->facts.readiness))
+		wait_for(v, VISIT_WAITING, 0);
+	else
+		say(v, r, 0);
+}
+
+static void
+judge(struct visit *v)
+{
+	struct request r;
+
+	switch (request_read(v->request, v->length, &r)) {
+	case REQUEST_MORE:
+		break;
+	case REQUEST_GOOD:
+		serve(v, &r);
+		break;
+	case REQUEST_BAD:
+		say(v, &r, r.code);
+		break;
+	}
+}
+
+static void
+go_on_reading(struct visit *v)
+{
+	ssize_t n =
+	    recv(v->io.fd, v->request + v->length, sizeof(v->request) - v->length, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		end_visit(v);
+		return;
+	}
+	v->length += (size_t)n;
+	judge(v);
+}
+
+/* Nobody reads what still comes. */
+static void
+go_on_leaving(struct visit *v)
+{
+	ssize_t n = recv(v->io.fd, v->request, sizeof(v->request), 0);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		end_visit(v);
+}
+
+static void
+on_visit(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct visit *v = io->data;
+
+	(void)loop;
+	(void)events;
+	switch (v->state) {
+	case VISIT_READING:
+		go_on_reading(v);
+		break;
+	case VISIT_WAITING:
+		break;
+	case VISIT_WRITING:
+		go_on_writing(v);
+		break;
+	case VISIT_LEAVING:
+		go_on_leaving(v);
+		break;
+	}
+}
+
+static void
+on_visit_limit(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	end_visit(timer->data);
+}
+
+/* The apps' state is known, or has to be asked for anew. */
+static void
+on_settled(void *owner)
+{
+	struct status *s = owner;
+	struct visit *v, *next;
+	struct request r;
+
+	for (v = TAILQ_FIRST(&s->visits); v != NULL; v = next) {
+		next = TAILQ_NEXT(v, entry); /* serving may end this one, and no other */
+		if (v->state == VISIT_WAITING &&
+		    request_read(v->request, v->length, &r) == REQUEST_GOOD)
+			serve(v, &r);
+	}
+}
+
+static void
+begin_visit(struct status *s, int fd)
+{
+	struct visit *v;
+
+	if (s->visit_count == MOST_VISITS)
+		end_visit(TAILQ_FIRST(&s->visits));
+	if ((v = calloc(1, sizeof(*v))) == NULL) {
+		close(fd);
+		return;
+	}
+	v->status = s;
+	ev_io_init(&v->io, on_visit, fd, EV_READ);
+	v->io.data = v;
+	ev_timer_init(&v->limit, on_visit_limit, visit_limit, 0);
+	v->limit.data = v;
+	TAILQ_INSERT_TAIL(&s->visits, v, entry);
+	s->visit_count++;
+	ev_timer_start(s->loop, &v->limit);
+	wait_for(v, VISIT_READING, EV_READ);
+}
+
+/* ---- listening ------------------------------------------------------------------- */
+
+static void
+on_arrival(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct porch *p = io->data;
+
+	(void)events;
+	for (int i = 0; i < MOST_VISITS; i++) {
+		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			begin_visit(p->status, fd);
+		} else if (errno == EAGAIN) {
+			return;
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			   errno == ENOBUFS) {
+			ev_io_stop(loop, io);
+			ev_timer_set(&p->pause, pause_seconds, 0);
+			ev_timer_start(loop, &p->pause);
+			return;
+		}
+	}
+}
+
+static void
+on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct porch *p = timer->data;
+
+	(void)events;
+	ev_io_start(loop, &p->io);
+}
+
+static void
+add_porch(struct status *s, struct door *door)
+{
+	struct porch *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		log_error("event=no-memory detail=\"the status port cannot listen\"");
+		return;
+	}
+	p->status = s;
+	p->door = door_hold(door);
+	ev_io_init(&p->io, on_arrival, door->fds[0], EV_READ);
+	door->fds[0] = -1;
+	p->io.data = p;
+	ev_init(&p->pause, on_pause_over);
+	p->pause.data = p;
+	ev_io_start(s->loop, &p->io);
+	LIST_INSERT_HEAD(&s->porches, p, entry);
+}
+
+static void
+end_porch(struct porch *p)
+{
+	ev_io_stop(p->status->loop, &p->io);
+	ev_timer_stop(p->status->loop, &p->pause);
+	close(p->io.fd);
+	door_release(p->door);
+	LIST_REMOVE(p, entry);
+	free(p);
+}
+
+static bool
+has_door(const struct plan *plan, const struct door *door)
+{
+	for (size_t i = 0; i < plan->entrance_count; i++)
+		if (plan->entrances[i].door == door)
+			return true;
+	return false;
+}
+
+void
+status_follow(struct status *s, struct plan *plan, struct settings *settings)
+{
+	struct porch *p, *next;
+
+	plan_hold(plan);
+	for (p = LIST_FIRST(&s->porches); p != NULL; p = next) {
+		next = LIST_NEXT(p, entry);
+		if (!has_door(plan, p->door))
+			end_porch(p);
+	}
+	for (size_t i = 0; i < plan->entrance_count; i++) {
+		const struct entrance *entrance = &plan->entrances[i];
+
+		if (entrance->service == NULL && entrance->door->fds[0] >= 0)
+			add_porch(s, entrance->door);
+	}
+	readiness_follow(s->facts.readiness, plan);
+	plan_release(s->facts.plan);
+	s->facts.plan = plan;
+	settings_hold(settings);
+	settings_release(s->facts.settings);
+	s->facts.settings = settings;
+	on_settled(s);
+}
+
+/* ---- life ------------------------------------------------------------------------ */
+
+void
+status_stop(struct status *s, const char *why)
+{
+	s->facts.stopping = why;
+	on_settled(s);
+}
+
+struct status *
+status_new(struct ev_loop *loop, const struct status_subject *about)
+{
+	struct status *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->loop = loop;
+	s->facts.about = about;
+	LIST_INIT(&s->porches);
+	TAILQ_INIT(&s->visits);
+	if ((s->facts.readiness = readiness_new(loop, on_settled, s)) == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+status_free(struct status *s)
+{
+	if (s == NULL)
+		return;
+	while (!TAILQ_EMPTY(&s->visits))
+		end_visit(TAILQ_FIRST(&s->visits));
+	while (!LIST_EMPTY(&s->porches))
+		end_porch(LIST_FIRST(&s->porches));
+	readiness_free(s->facts.readiness);
+	plan_release(s->facts.plan);
+	settings_release(s->facts.settings);
+	free(s);
+}

@@ -1,0 +1,42 @@
+/*
+ * The status port: an HTTP/1.1 responder of our own, for GET and HEAD, on the main loop.
+ *
+ *	/livez		200 while every worker turns, else 503
+ *	/readyz		200 while streams are welcome and the app is there, else 503
+ *	/metrics	Prometheus' text format
+ *
+ * It tells and does nothing else: each connection gets one answer, and is closed.
+ */
+#ifndef COMMON_STATUS_SERVER_H
+#define COMMON_STATUS_SERVER_H
+
+#include "common/worker/generation.h"
+#include "common/worker/watchdog.h"
+
+#include <dirent.h>
+
+struct status;
+
+/** What it tells of; outlives it. */
+struct status_subject {
+	const char *program;
+	double started; /* by the wall clock, in seconds */
+	const struct worker_setup *setup;
+	const struct watchdog *watchdog;
+	DIR *descriptors; /* /proc/self/fd; NULL: it is not there */
+};
+
+/** It listens once it follows a plan.  NULL: out of memory. */
+struct status *status_new(struct ev_loop *loop, const struct status_subject *about);
+
+/** NULL is fine. */
+void status_free(struct status *status);
+
+/** From now on tell of @plan, made from @settings, both of which it holds, and listen at
+ * its doors; those that stay are left open. */
+void status_follow(struct status *status, struct plan *plan, struct settings *settings);
+
+/** The program was told to stop: not ready any more.  @why: a literal. */
+void status_stop(struct status *status, const char *why);
+
+#endif

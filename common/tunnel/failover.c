@@ -1,0 +1,173 @@
+#include "common/tunnel/failover.h"
+
+#include "common/base/log.h"
+#include "common/net/reactor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	/* Bytes that a line has for the words of each target, however many there are. */
+	LEAST_WORDS = 64,
+};
+
+/* Seconds that every target gets, however many there are. */
+static const double least_share = 1;
+
+void
+attempts_init(struct attempts *a, struct service *service, bool *tried)
+{
+	*a = (struct attempts){
+	    .service = service,
+	    .tried = tried,
+	    .beginning = service_first_target(service),
+	    .untried = service->target_count,
+	    .deadline = reactor_now() + service->settings->timeout_connect,
+	};
+	memset(tried, 0, service->target_count * sizeof(*tried));
+}
+
+void
+attempts_clear(struct attempts *a)
+{
+	buf_clear(&a->words);
+}
+
+/* Is there more than one target? */
+static bool
+has_choice(const struct attempts *a)
+{
+	return a->service->target_count > 1;
+}
+
+/* The last one's is the deadline itself: now + (deadline - now) may round to less, and
+ * would then be extended by nothing. */
+static double
+end_of_share(const struct attempts *a, double now)
+{
+	double end = a->untried == 1 ? a->deadline
+				     : now + (a->deadline - now) / (double)a->untried;
+
+	return end > now + least_share ? end : now + least_share;
+}
+
+bool
+attempts_next(struct attempts *a)
+{
+	double now = reactor_now();
+
+	if (a->untried == 0 || now >= a->deadline)
+		return false;
+	a->share_ends = end_of_share(a, now);
+	a->current = target_next(
+	    a->service->targets, a->service->target_count, a->beginning, a->tried, now);
+	a->tried[a->current] = true;
+	a->untried--;
+	return true;
+}
+
+struct target *
+attempts_target(const struct attempts *a)
+{
+	return &a->service->targets[a->current];
+}
+
+double
+attempts_left(const struct attempts *a)
+{
+	return a->share_ends - reactor_now();
+}
+
+bool
+attempts_extend(struct attempts *a)
+{
+	if (a->share_ends >= a->deadline)
+		return false;
+	a->share_ends = a->deadline;
+	return true;
+}
+
+/* Of several targets each has a like share of the line. */
+static void
+keep_words(struct attempts *a, enum reason reason, const char *detail)
+{
+	char piece[LOG_QUOTE_SIZE];
+	size_t share = LOG_QUOTE_SIZE / a->service->target_count;
+	int n;
+
+	if (!has_choice(a)) {
+		buf_append(&a->words, detail, strlen(detail));
+		return;
+	}
+	if (share < LEAST_WORDS)
+		share = LEAST_WORDS;
+	n = snprintf(piece, share, "%s%s: %s (%s)", buf_length(&a->words) > 0 ? "; " : "",
+	    attempts_target(a)->text, reason_word(reason), detail);
+	if ((size_t)n >= share)
+		memcpy(piece + share - 4, "...", 4);
+	buf_append(&a->words, piece, strlen(piece));
+}
+
+void
+attempts_blame(struct attempts *a, enum reason reason, const char *detail)
+{
+	if (a->reason == REASON_NONE)
+		a->reason = reason;
+	keep_words(a, reason, detail != NULL ? detail : reason_text(reason));
+}
+
+/* There is nowhere else to go while the only target rests, so it never does. */
+void
+attempts_fail(struct attempts *a, enum reason reason, const char *detail)
+{
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	double seconds;
+
+	if (detail == NULL)
+		detail = reason_text(reason);
+	attempts_blame(a, reason, detail);
+	if (!has_choice(a) || reason == REASON_NO_MEMORY)
+		return;
+	if ((seconds = target_fail(attempts_target(a), reactor_now())) > 0)
+		log_warning(
+		    "event=target-rests target=%s service=%s for=%.1f why=%s detail=%s",
+		    attempts_target(a)->text, log_quote(a->service->settings->name, name),
+		    seconds, reason_word(reason), log_quote(detail, text));
+}
+
+void
+attempts_succeed(struct attempts *a)
+{
+	char name[LOG_QUOTE_SIZE];
+
+	if (has_choice(a) && target_answer(attempts_target(a)))
+		log_info("event=target-back target=%s service=%s",
+		    attempts_target(a)->text,
+		    log_quote(a->service->settings->name, name));
+}
+
+struct buf
+attempts_give_up(struct attempts *a)
+{
+	const char *service = a->service->settings->name, *why = reason_word(a->reason);
+	const char *detail = reason_text(a->reason);
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	struct buf words;
+
+	if (buf_append(&a->words, "", 1))
+		detail = (const char *)buf_bytes(&a->words);
+	else
+		buf_clear(&a->words);
+	log_quote(service, name);
+	log_quote(detail, text);
+	if (has_choice(a))
+		log_cause(LOG_LEVEL_ERROR, service,
+		    "event=failed why=%s service=%s detail=%s", why, name, text);
+	else
+		log_cause(LOG_LEVEL_ERROR, service,
+		    "event=failed why=%s service=%s target=%s detail=%s", why, name,
+		    attempts_target(a)->text, text);
+	words = a->words;
+	a->words = (struct buf){0};
+	return words;
+}

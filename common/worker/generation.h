@@ -1,0 +1,107 @@
+/*
+ * What a program is to do: its services, and the doors through which connections come to
+ * them.  Made by the main thread from the settings and then only read.  A reload, or a
+ * file that changed, makes another plan; what did not change goes over to it as it is:
+ * listening sockets are never closed and opened again, and a service that is the same
+ * keeps its carriers.
+ *
+ * An address that another program has at the start is no reason not to serve the others:
+ * the plan notes that it is missing, and plan_retry() tries again.
+ */
+#ifndef COMMON_WORKER_GENERATION_H
+#define COMMON_WORKER_GENERATION_H
+
+#include "common/worker/socket_activation.h"
+#include "common/base/net.h"
+#include "common/carrier/service.h"
+
+#include <stdatomic.h>
+
+/** A place to listen at; it outlives plans, and whoever keeps a pointer to it holds it.
+ */
+struct door {
+	atomic_int holders;
+	struct net_address address;
+	bool lent; /* by systemd, which keeps a Unix socket's file */
+	size_t count;
+	/** A listening socket for each worker, by its index.  A worker takes its own
+	 * over, and leaves -1. */
+	int fds[];
+};
+
+/** A door and the service it leads to; or NULL, and it leads to the status port, which
+ * takes its only socket over. */
+struct entrance {
+	struct door *door;
+	struct service *service;
+};
+
+/** An address that could not be listened on. */
+struct missing {
+	struct net_address address;
+	struct service *service; /* as in an entrance */
+	char why[160];
+};
+
+struct plan {
+	atomic_int holders;
+	unsigned long number; /* grows from plan to plan, once workers are to follow it */
+	struct service **services;
+	size_t service_count;
+	struct entrance *entrances;
+	size_t entrance_count;
+	struct missing *missing;
+	size_t missing_count;
+};
+
+/**
+ * Make a plan for @workers from @settings; @before, perhaps NULL, is the one that it
+ * follows.  What is @inherited, perhaps NULL, is taken instead of listening anew.  Names
+ * in `accept` are looked up, which may take 10 s.  At the start addresses may be missing,
+ * as long as there is one for a service; later only those that were before.  NULL: @e
+ * says why, and nothing has changed.  The caller holds it.
+ */
+struct plan *plan_new(struct settings *settings, size_t workers,
+    const struct plan *before, struct inherited *inherited, struct err *e);
+
+/** Would services be made from all that @settings have?  Reads certificates and keys,
+ * looks up no name. */
+void plan_check(struct settings *settings, struct faults *faults);
+
+/** As @before, but with one service in place of another. */
+struct plan *
+plan_with(const struct plan *before, const struct service *old, struct service *renewed);
+
+/** As @before, with those of its missing addresses that can be listened on now, which is
+ * said in the log.  NULL: there are none, or there is no memory. */
+struct plan *plan_retry(const struct plan *before, size_t workers);
+
+/** Returns @plan. */
+struct plan *plan_hold(struct plan *plan);
+
+/** Whoever lets go last frees it; a door that nobody holds any more is closed, and the
+ * file of its Unix socket removed.  NULL is fine. */
+void plan_release(struct plan *plan);
+
+bool plan_has(const struct plan *plan, const struct service *service);
+
+/** @service, or what the plan has in its place: the one of the same name.  NULL: neither.
+ */
+struct service *plan_present(const struct plan *plan, const struct service *service);
+
+/** The service behind @door; NULL: the plan does not have it. */
+struct service *plan_service_of(const struct plan *plan, const struct door *door);
+
+/** Which service has an `sni` line for @name at the doors of @at; the first in the file's
+ * order.  NULL: none.  @at may be of an older plan. */
+struct service *
+plan_service_for(const struct plan *plan, const struct service *at, const char *name);
+
+/** Does any service have an `sni` line for the doors of @at? */
+bool plan_has_names(const struct plan *plan, const struct service *at);
+
+/** Returns @door. */
+struct door *door_hold(struct door *door);
+void door_release(struct door *door);
+
+#endif

@@ -1,0 +1,93 @@
+#include "common/base/progress.h"
+#include "tests/unit/unit.h"
+
+START_TEST(a_loop_that_waits_is_never_stuck)
+{
+	struct turn turn = {0};
+	struct turn_sight sight = {0};
+
+	turn_begin(&turn);
+	turn_end(&turn);
+	for (int i = 0; i < 10 * TURN_LOOKS; i++)
+		ck_assert_int_eq(turn_look(&sight, &turn), TURN_SAME);
+	ck_assert(!sight.stuck);
+}
+END_TEST
+
+START_TEST(a_loop_that_turns_each_time_is_not_stuck)
+{
+	struct turn turn = {0};
+	struct turn_sight sight = {0};
+
+	for (int i = 0; i < 10 * TURN_LOOKS; i++) {
+		turn_begin(&turn);
+		ck_assert_int_eq(turn_look(&sight, &turn), TURN_SAME);
+	}
+	ck_assert(!sight.stuck);
+}
+END_TEST
+
+START_TEST(one_turn_that_all_looks_find_is_told_once_and_its_end_too)
+{
+	struct turn turn = {0};
+	struct turn_sight sight = {0};
+
+	turn_begin(&turn);
+	turn_note(&turn, "a TLS handshake");
+	for (int i = 0; i < TURN_LOOKS; i++)
+		ck_assert_int_eq(turn_look(&sight, &turn), TURN_SAME);
+	ck_assert_int_eq(turn_look(&sight, &turn), TURN_STUCK);
+	ck_assert(sight.stuck);
+	ck_assert_str_eq(atomic_load(&turn.what), "a TLS handshake");
+	for (int i = 0; i < 3 * TURN_LOOKS; i++)
+		ck_assert_int_eq(turn_look(&sight, &turn), TURN_SAME);
+	ck_assert(sight.stuck);
+	turn_end(&turn);
+	ck_assert_int_eq(turn_look(&sight, &turn), TURN_BACK);
+	ck_assert(!sight.stuck);
+	ck_assert_int_eq(turn_look(&sight, &turn), TURN_SAME);
+}
+END_TEST
+
+START_TEST(the_next_turn_is_another_one_and_may_take_its_time)
+{
+	struct turn turn = {0};
+	struct turn_sight sight = {0};
+
+	turn_begin(&turn);
+	for (int i = 0; i < TURN_LOOKS; i++)
+		ck_assert_int_eq(turn_look(&sight, &turn), TURN_SAME);
+	turn_end(&turn);
+	turn_begin(&turn);
+	for (int i = 0; i < TURN_LOOKS; i++)
+		ck_assert_int_eq(turn_look(&sight, &turn), TURN_SAME);
+	ck_assert_int_eq(turn_look(&sight, &turn), TURN_STUCK);
+}
+END_TEST
+
+START_TEST(what_was_begun_is_forgotten_with_its_turn)
+{
+	struct turn turn = {0};
+
+	turn_begin(&turn);
+	turn_note(&turn, "a carrier");
+	turn_end(&turn);
+	turn_begin(&turn);
+	ck_assert_str_eq(atomic_load(&turn.what), "a turn of the loop");
+}
+END_TEST
+
+START_TEST(no_turn_has_the_number_of_waiting)
+{
+	struct turn turn = {.last = (unsigned long)-1};
+
+	turn_begin(&turn);
+	ck_assert_uint_ne(atomic_load(&turn.number), 0);
+}
+END_TEST
+
+UNIT_MAIN("turn", a_loop_that_waits_is_never_stuck,
+    a_loop_that_turns_each_time_is_not_stuck,
+    one_turn_that_all_looks_find_is_told_once_and_its_end_too,
+    the_next_turn_is_another_one_and_may_take_its_time,
+    what_was_begun_is_forgotten_with_its_turn, no_turn_has_the_number_of_waiting)
