@@ -14,7 +14,7 @@ on_arrival(struct worker *worker, struct service *service, int fd,
 
 /* A clean EOF would look like an answer. */
 static void
-turn_away(int fd)
+reject(int fd)
 {
 	net_reset(fd);
 }
@@ -25,5 +25,5 @@ const struct program client_program = {
     .role = ROLE_CLIENT,
     .arrival = on_arrival,
     .waits_when_full = true,
-    .turn_away = turn_away,
+    .reject = reject,
 };

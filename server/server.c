@@ -14,7 +14,7 @@ struct incoming {
 	struct worker *worker;
 	struct service *service;
 	struct net_address peer;
-	struct carrier_h2 *carrier; /* NULL before */
+	struct h2_carrier *carrier; /* NULL before */
 	time_t expiry;              /* of what lets the client in; 0: never */
 };
 
@@ -24,9 +24,10 @@ static struct service *
 choose(void *owner, const char *name, enum reason *reason)
 {
 	struct incoming *in = owner;
-	const struct plan *plan = worker_plan(in->worker);
-	struct service *at = plan_present(plan, in->service);
-	struct service *service = at != NULL ? plan_service_for(plan, at, name) : NULL;
+	const struct generation *plan = worker_plan(in->worker);
+	struct service *at = generation_present(plan, in->service);
+	struct service *service =
+	    at != NULL ? generation_service_for(plan, at, name) : NULL;
 
 	*reason = at != NULL ? REASON_SNI_UNKNOWN : REASON_STOPPED;
 	if (at == NULL || (service == NULL && at->settings->sni_strict))
@@ -42,14 +43,15 @@ choose(void *owner, const char *name, enum reason *reason)
 static bool
 is_overtaken(const struct incoming *in)
 {
-	return !plan_has(worker_plan(in->worker), in->service);
+	return !generation_has(worker_plan(in->worker), in->service);
 }
 
 /* Whom it let in the service of now might refuse. */
 static bool
 is_judged_otherwise(const struct incoming *in)
 {
-	const struct service *now = plan_present(worker_plan(in->worker), in->service);
+	const struct service *now =
+	    generation_present(worker_plan(in->worker), in->service);
 
 	return now == NULL ||
 	       !tls_context_judges_alike(in->service->context, now->context);
@@ -92,7 +94,7 @@ has_expired(struct incoming *in)
 {
 	if (in->expiry == 0 || time(NULL) < in->expiry)
 		return false;
-	carrier_h2_drain(in->carrier);
+	h2_carrier_drain(in->carrier);
 	return true;
 }
 
@@ -136,7 +138,7 @@ on_carrier_ended(void *owner, enum reason reason)
 	incoming_free(in);
 }
 
-static const struct carrier_h2_events carrier_events = {
+static const struct h2_carrier_events carrier_events = {
     .asked = on_asked,
     .ended = on_carrier_ended,
 };
@@ -147,7 +149,7 @@ static void
 begin_h2(struct incoming *in, struct link *link)
 {
 	const struct service_settings *settings = in->service->settings;
-	struct carrier_h2 *carrier;
+	struct h2_carrier *carrier;
 
 	in->expiry = tls_until(&link->tls);
 	if (!worker_charge_carrier(in->worker)) {
@@ -157,7 +159,7 @@ begin_h2(struct incoming *in, struct link *link)
 		forget(in);
 		return;
 	}
-	carrier = carrier_h2_new(link, LOG_LEVEL_INFO, &carrier_events, in);
+	carrier = h2_carrier_new(link, LOG_LEVEL_INFO, &carrier_events, in);
 	worker_release(in->worker); /* its streams are what counts */
 	if (carrier == NULL) {
 		worker_release_carrier(in->worker);
@@ -165,10 +167,10 @@ begin_h2(struct incoming *in, struct link *link)
 		return;
 	}
 	in->carrier = carrier;
-	carrier_h2_set_keepalive(
+	h2_carrier_set_keepalive(
 	    carrier, settings->keepalive, settings->keepalive_timeout);
 	if (worker_is_draining(in->worker) || is_overtaken(in))
-		carrier_h2_drain(carrier);
+		h2_carrier_drain(carrier);
 }
 
 static void
@@ -261,7 +263,7 @@ on_arrival(struct worker *worker, struct service *service, int fd,
 
 /* Before ServerHello, so that the client knows that it may try another target. */
 static void
-turn_away(int fd)
+reject(int fd)
 {
 	close(fd);
 }
@@ -273,5 +275,5 @@ const struct program server_program = {
     .role = ROLE_SERVER,
     .arrival = on_arrival,
     .in_turn = true,
-    .turn_away = turn_away,
+    .reject = reject,
 };

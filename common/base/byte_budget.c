@@ -3,7 +3,7 @@
 #include <assert.h>
 
 size_t
-budget_take(struct budget *b, size_t n)
+byte_budget_take(struct byte_budget *b, size_t n)
 {
 	size_t used = atomic_load(&b->used), take;
 
@@ -15,7 +15,7 @@ budget_take(struct budget *b, size_t n)
 }
 
 void
-budget_return(struct budget *b, size_t n)
+byte_budget_return(struct byte_budget *b, size_t n)
 {
 	size_t used = atomic_fetch_sub(&b->used, n);
 

@@ -8,16 +8,16 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-struct budget {
+struct byte_budget {
 	size_t most; /* not changed once it is in use */
 	atomic_size_t used;
 };
 
 /** Take @n bytes, but at most a quarter of what is left, so that something is left for
  * whoever comes next.  Returns how many. */
-size_t budget_take(struct budget *b, size_t n);
+size_t byte_budget_take(struct byte_budget *b, size_t n);
 
 /** Give back what was taken. */
-void budget_return(struct budget *b, size_t n);
+void byte_budget_return(struct byte_budget *b, size_t n);
 
 #endif

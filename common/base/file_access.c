@@ -27,7 +27,7 @@ judge_folder(const char *path, struct err *e)
 }
 
 bool
-writable_judge(const char *path, struct err *e)
+file_access_check(const char *path, struct err *e)
 {
 	struct stat st;
 

@@ -11,6 +11,6 @@
 
 /** Could we write a file at @path: one that is there, or a new one in its folder?  False:
  * @e says why not, and what to do. */
-bool writable_judge(const char *path, struct err *e);
+bool file_access_check(const char *path, struct err *e);
 
 #endif

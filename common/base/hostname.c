@@ -32,7 +32,7 @@ judge_letters(const char *name, struct err *e)
 }
 
 bool
-server_name_judge(const char *name, struct err *e)
+hostname_check(const char *name, struct err *e)
 {
 	if (net_is_literal(name))
 		return err_set(e, "an address cannot be sent as SNI, only a host name");
@@ -42,20 +42,20 @@ server_name_judge(const char *name, struct err *e)
 }
 
 bool
-server_name_judge_pattern(const char *pattern, struct err *e)
+hostname_check_pattern(const char *pattern, struct err *e)
 {
 	const char *name = pattern;
 
 	if (*name != '*')
-		return server_name_judge(name, e);
+		return hostname_check(name, e);
 	name++;
 	if (*name == '.')
 		name++;
-	return (*name == '\0' && name == pattern + 1) || server_name_judge(name, e);
+	return (*name == '\0' && name == pattern + 1) || hostname_check(name, e);
 }
 
 bool
-server_name_fits(const char *pattern, const char *name)
+hostname_fits(const char *pattern, const char *name)
 {
 	size_t length = strlen(name), end = strlen(pattern);
 
@@ -66,7 +66,7 @@ server_name_fits(const char *pattern, const char *name)
 }
 
 bool
-server_name_read(const uint8_t *extension, size_t length, char name[SERVER_NAME_SIZE])
+hostname_read(const uint8_t *extension, size_t length, char name[SERVER_NAME_SIZE])
 {
 	size_t list, n;
 

@@ -19,18 +19,17 @@ enum {
 };
 
 /** Can @name be sent?  Underscores are common, so they pass.  False: @e says why not. */
-bool server_name_judge(const char *name, struct err *e);
+bool hostname_check(const char *name, struct err *e);
 
 /** Is @pattern a name, or "*" with the end of one behind it?  False: @e says why not. */
-bool server_name_judge_pattern(const char *pattern, struct err *e);
+bool hostname_check_pattern(const char *pattern, struct err *e);
 
 /** In any case; a "*" at the start of @pattern stands for anything at all, dots
  * included, as in stunnel. */
-bool server_name_fits(const char *pattern, const char *name);
+bool hostname_fits(const char *pattern, const char *name);
 
 /** The host name in the body of a ClientHello's server_name extension.  False: there is
  * none in it, or none that a name could be. */
-bool
-server_name_read(const uint8_t *extension, size_t length, char name[SERVER_NAME_SIZE]);
+bool hostname_read(const uint8_t *extension, size_t length, char name[SERVER_NAME_SIZE]);
 
 #endif

@@ -57,7 +57,7 @@ static pthread_once_t journal_once = PTHREAD_ONCE_INIT;
 
 static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool to_system;
-static struct log_system system_log = {.fd = -1};
+static struct log_syslog system_log = {.fd = -1};
 
 static pthread_mutex_t causes_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cause causes[CAUSES];
@@ -137,9 +137,9 @@ void
 log_to_system(const char *socket, const char *name, int facility)
 {
 	pthread_mutex_lock(&system_lock);
-	log_system_close(&system_log);
+	log_syslog_close(&system_log);
 	if (socket != NULL)
-		log_system_open(&system_log, socket, name, facility);
+		log_syslog_open(&system_log, socket, name, facility);
 	to_system = socket != NULL;
 	pthread_mutex_unlock(&system_lock);
 }
@@ -293,7 +293,7 @@ line_send(struct line *line, enum log_level level)
 		line_send_to_file(line, fd, level);
 	if (to_system) {
 		pthread_mutex_lock(&system_lock);
-		log_system_send(&system_log, (int)level, line->memory + PREFIX_SIZE,
+		log_syslog_send(&system_log, (int)level, line->memory + PREFIX_SIZE,
 		    line->end - PREFIX_SIZE - 1);
 		pthread_mutex_unlock(&system_lock);
 	}

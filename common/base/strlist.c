@@ -13,7 +13,7 @@ text_wipe(char *text)
 }
 
 bool
-text_list_add(struct text_list *list, const char *text)
+strlist_add(struct strlist *list, const char *text)
 {
 	char **items = realloc(list->items, (list->count + 1) * sizeof(*items));
 
@@ -27,10 +27,10 @@ text_list_add(struct text_list *list, const char *text)
 }
 
 void
-text_list_clear(struct text_list *list)
+strlist_clear(struct strlist *list)
 {
 	for (size_t i = 0; i < list->count; i++)
 		text_wipe(list->items[i]);
 	free(list->items);
-	*list = (struct text_list){0};
+	*list = (struct strlist){0};
 }

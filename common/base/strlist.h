@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct text_list {
+struct strlist {
 	char **items;
 	size_t count;
 };
@@ -17,8 +17,8 @@ struct text_list {
 void text_wipe(char *text);
 
 /** Append a copy of @text.  False: out of memory, and the list is as it was. */
-bool text_list_add(struct text_list *list, const char *text);
+bool strlist_add(struct strlist *list, const char *text);
 /** By text_wipe(). */
-void text_list_clear(struct text_list *list);
+void strlist_clear(struct strlist *list);
 
 #endif

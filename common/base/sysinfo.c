@@ -56,7 +56,7 @@ quota_of_cgroup1(void)
 }
 
 long
-machine_cpus(void)
+sysinfo_cpus(void)
 {
 	cpu_set_t mask;
 	long cpus, quota = quota_of_cgroup2();
@@ -73,7 +73,7 @@ machine_cpus(void)
 }
 
 long
-machine_descriptors(void)
+sysinfo_descriptors(void)
 {
 	struct rlimit limit;
 
@@ -88,9 +88,9 @@ machine_descriptors(void)
 }
 
 long
-machine_descriptors_left(void)
+sysinfo_descriptors_left(void)
 {
-	long most = machine_descriptors();
+	long most = sysinfo_descriptors();
 	int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
 	if (lowest < 0)
@@ -101,13 +101,13 @@ machine_descriptors_left(void)
 }
 
 void
-machine_forbid_cores(void)
+sysinfo_forbid_cores(void)
 {
 	(void)setrlimit(RLIMIT_CORE, &(struct rlimit){0});
 }
 
 unsigned long
-machine_random(void)
+sysinfo_random(void)
 {
 	unsigned long number = 0;
 
@@ -117,9 +117,9 @@ machine_random(void)
 }
 
 double
-machine_jitter(double seconds, double share)
+sysinfo_jitter(double seconds, double share)
 {
-	double random = (double)machine_random() / ((double)ULONG_MAX / 2); /* 0 to 1 */
+	double random = (double)sysinfo_random() / ((double)ULONG_MAX / 2); /* 0 to 1 */
 
 	return seconds * (1 - share + 2 * share * random);
 }

@@ -7,23 +7,23 @@
 #define COMMON_BASE_SYSINFO_H
 
 /** How many threads can run at once; at least 1. */
-long machine_cpus(void);
+long sysinfo_cpus(void);
 
 /** Raise the limit of descriptors as far as it goes, and say where that is. */
-long machine_descriptors(void);
+long sysinfo_descriptors(void);
 
 /** How many descriptors can still be opened. */
-long machine_descriptors_left(void);
+long sysinfo_descriptors_left(void);
 
 /** A number that no other process has, in all likelihood; its upper half is free to count
  * on. */
-unsigned long machine_random(void);
+unsigned long sysinfo_random(void);
 
 /** No core files: private keys are in them. */
-void machine_forbid_cores(void);
+void sysinfo_forbid_cores(void);
 
 /** @seconds, or up to @share of them more or less, so that not everybody does a thing at
  * the same time. */
-double machine_jitter(double seconds, double share);
+double sysinfo_jitter(double seconds, double share);
 
 #endif

@@ -13,7 +13,7 @@ enum {
 };
 
 static void
-dial(struct log_system *log)
+dial(struct log_syslog *log)
 {
 	log->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (log->fd < 0)
@@ -26,10 +26,10 @@ dial(struct log_system *log)
 }
 
 void
-log_system_open(
-    struct log_system *log, const char *socket, const char *name, int facility)
+log_syslog_open(
+    struct log_syslog *log, const char *socket, const char *name, int facility)
 {
-	*log = (struct log_system){
+	*log = (struct log_syslog){
 	    .fd = -1, .address.sun_family = AF_UNIX, .facility = facility};
 	strncat(log->address.sun_path, socket, sizeof(log->address.sun_path) - 1);
 	strncat(log->name, name, sizeof(log->name) - 1);
@@ -38,7 +38,7 @@ log_system_open(
 }
 
 void
-log_system_close(struct log_system *log)
+log_syslog_close(struct log_syslog *log)
 {
 	if (log->fd >= 0)
 		close(log->fd);
@@ -46,7 +46,7 @@ log_system_close(struct log_system *log)
 }
 
 static size_t
-format_header(const struct log_system *log, int level, char header[HEADER_SIZE])
+format_header(const struct log_syslog *log, int level, char header[HEADER_SIZE])
 {
 	time_t now = time(NULL);
 	char clock[32];
@@ -61,7 +61,7 @@ format_header(const struct log_system *log, int level, char header[HEADER_SIZE])
 }
 
 static int
-send_once(const struct log_system *log, struct iovec parts[2])
+send_once(const struct log_syslog *log, struct iovec parts[2])
 {
 	const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
@@ -69,7 +69,7 @@ send_once(const struct log_system *log, struct iovec parts[2])
 }
 
 void
-log_system_send(struct log_system *log, int level, const char *line, size_t length)
+log_syslog_send(struct log_syslog *log, int level, const char *line, size_t length)
 {
 	char header[HEADER_SIZE];
 	struct iovec parts[2] = {
@@ -82,7 +82,7 @@ log_system_send(struct log_system *log, int level, const char *line, size_t leng
 		return;
 	else {
 		/* It was started anew. */
-		log_system_close(log);
+		log_syslog_close(log);
 		dial(log);
 	}
 	if (log->fd >= 0)

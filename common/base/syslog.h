@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/un.h>
 
-struct log_system {
+struct log_syslog {
 	int fd; /* -1: closed */
 	struct sockaddr_un address;
 	char name[64];
@@ -16,11 +16,11 @@ struct log_system {
 };
 
 /** What cannot be opened is tried again with each line. */
-void log_system_open(
-    struct log_system *log, const char *socket, const char *name, int facility);
-void log_system_close(struct log_system *log);
+void log_syslog_open(
+    struct log_syslog *log, const char *socket, const char *name, int facility);
+void log_syslog_close(struct log_syslog *log);
 
 /** One line of @length bytes without its newline; @level as syslog(3) has them. */
-void log_system_send(struct log_system *log, int level, const char *line, size_t length);
+void log_syslog_send(struct log_syslog *log, int level, const char *line, size_t length);
 
 #endif

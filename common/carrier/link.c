@@ -105,7 +105,7 @@ reap(struct link *l, bool reset)
 	int fd = l->tls.fd;
 
 	leave_open(l);
-	ocsp_ask_cancel(l->ask);
+	ocsp_client_cancel(l->ask);
 	SSL_SESSION_free(l->session);
 	watch_stop(&l->watch);
 	ev_timer_stop(loop_of(l), &l->timer);
@@ -197,7 +197,7 @@ static void
 refuse(struct link *l, enum reason reason, const char *detail)
 {
 	l->refused = true;
-	ocsp_ask_cancel(l->ask);
+	ocsp_client_cancel(l->ask);
 	l->ask = NULL;
 	advance(l, LINK_REFUSED);
 	count_add(&l->counts->failures[reason], 1);
@@ -344,7 +344,7 @@ ask(struct link *l)
 	    .seconds = s->timeout_ocsp};
 
 	l->ask =
-	    ocsp_ask_start(loop_of(l), l->set->resolver, &matter, &way, on_answer, l);
+	    ocsp_client_start(loop_of(l), l->set->resolver, &matter, &way, on_answer, l);
 	if (l->ask == NULL)
 		refuse(l, REASON_NO_MEMORY, "out of memory");
 	else
@@ -467,7 +467,7 @@ note(const struct link *l)
 	    [LINK_CLOSING] = "the end of a TLS connection",
 	};
 
-	turn_note(&l->set->reactor->turn, what[l->state]);
+	progress_note(&l->set->reactor->turn, what[l->state]);
 }
 
 static void
@@ -634,7 +634,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 }
 
 void
-link_set_init(struct link_set *set, struct reactor *reactor, struct budget *windows)
+link_set_init(struct link_set *set, struct reactor *reactor, struct byte_budget *windows)
 {
 	*set = (struct link_set){.reactor = reactor,
 	    .windows = windows,

@@ -49,9 +49,9 @@ enum link_set_phase {
 /** All links of a worker, so that it can wait for them and end them. */
 struct link_set {
 	struct reactor *reactor;
-	struct resolver *resolver; /* to ask OCSP responders; NULL: none is asked */
-	struct budget *windows;    /* of h2 carriers; shared by all workers */
-	uint64_t instance;         /* of a server's process, for its clients; 0: none */
+	struct resolver *resolver;   /* to ask OCSP responders; NULL: none is asked */
+	struct byte_budget *windows; /* of h2 carriers; shared by all workers */
+	uint64_t instance;           /* of a server's process, for its clients; 0: none */
 	enum link_set_phase phase;
 	LIST_HEAD(, link) links;
 	size_t count; /* of them, and of those who hold the set */
@@ -116,7 +116,7 @@ struct link {
 	uint64_t instance;       /* who the far end is, once it is */
 	bool is_named;           /* known that: */
 	SSL_SESSION *session;    /* kept until then; NULL: none */
-	struct ocsp_ask *ask;    /* about the peer, while that is waited for */
+	struct ocsp_client *ask; /* about the peer, while that is waited for */
 
 	const struct link_events *events; /* of the handshake */
 	const struct link_carrier *carrier;
@@ -132,7 +132,8 @@ struct link {
 };
 
 /** An empty set. */
-void link_set_init(struct link_set *set, struct reactor *reactor, struct budget *windows);
+void
+link_set_init(struct link_set *set, struct reactor *reactor, struct byte_budget *windows);
 
 /**
  * Start TLS over @fd, which is the link's from now on even on failure.  @target: the
@@ -185,7 +186,7 @@ struct link_facts {
 	const char *cipher;
 	bool shown;    /* a certificate, now or earlier in the session */
 	bool verified; /* and it is good */
-	char common_name[PROXY_HEADER_TEXT + 1];
+	char common_name[PROXY_PROTOCOL_TEXT + 1];
 };
 
 void link_facts(const struct link *link, struct link_facts *facts);

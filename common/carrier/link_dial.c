@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-struct approach {
+struct link_dial {
 	struct link_set *links;
 	struct service *service;
 	struct target *target;
@@ -20,7 +20,7 @@ struct approach {
 static void
 on_opened(void *owner, struct link *link)
 {
-	struct approach *a = owner;
+	struct link_dial *a = owner;
 	const struct link_events *events = a->events;
 
 	owner = a->owner;
@@ -31,7 +31,7 @@ on_opened(void *owner, struct link *link)
 static void
 on_failed(void *owner, enum reason reason, const char *detail)
 {
-	struct approach *a = owner;
+	struct link_dial *a = owner;
 	const struct link_events *events = a->events;
 
 	owner = a->owner;
@@ -48,7 +48,7 @@ static void
 on_connected(
     void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
 {
-	struct approach *a = arg;
+	struct link_dial *a = arg;
 
 	(void)to;
 	a->dial = NULL;
@@ -64,15 +64,16 @@ on_connected(
 		on_failed(a, REASON_NO_MEMORY, NULL);
 }
 
-struct approach *
-approach_start(struct link_set *links, struct resolver *resolver, struct service *service,
-    struct target *target, double seconds, const struct link_events *events, void *owner)
+struct link_dial *
+link_dial_start(struct link_set *links, struct resolver *resolver,
+    struct service *service, struct target *target, double seconds,
+    const struct link_events *events, void *owner)
 {
-	struct approach *a = malloc(sizeof(*a));
+	struct link_dial *a = malloc(sizeof(*a));
 
 	if (a == NULL)
 		return NULL;
-	*a = (struct approach){
+	*a = (struct link_dial){
 	    .links = links,
 	    .service = service,
 	    .target = target,
@@ -90,7 +91,7 @@ approach_start(struct link_set *links, struct resolver *resolver, struct service
 }
 
 void
-approach_cancel(struct approach *a)
+link_dial_cancel(struct link_dial *a)
 {
 	if (a == NULL)
 		return;

@@ -8,16 +8,16 @@
 #include "common/carrier/link.h"
 #include "common/net/resolver.h"
 
-struct approach;
+struct link_dial;
 
-/** Exactly one event comes, from the loop, within @seconds, unless approach_cancel()
+/** Exactly one event comes, from the loop, within @seconds, unless link_dial_cancel()
  * comes first; the approach is gone then.  @service and @target must live as long.  NULL:
  * out of memory. */
-struct approach *
-approach_start(struct link_set *links, struct resolver *resolver, struct service *service,
-    struct target *target, double seconds, const struct link_events *events, void *owner);
+struct link_dial *link_dial_start(struct link_set *links, struct resolver *resolver,
+    struct service *service, struct target *target, double seconds,
+    const struct link_events *events, void *owner);
 
 /** No event will come.  NULL is fine. */
-void approach_cancel(struct approach *approach);
+void link_dial_cancel(struct link_dial *approach);
 
 #endif

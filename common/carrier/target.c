@@ -188,7 +188,7 @@ target_fail(struct target *target, double now)
 		target->rest = well ? rest_first : target->rest * 2;
 		if (target->rest > rest_last)
 			target->rest = rest_last;
-		seconds = machine_jitter(target->rest, 0.25);
+		seconds = sysinfo_jitter(target->rest, 0.25);
 		target->due = now + seconds;
 		target->scouted = false;
 	}

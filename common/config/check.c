@@ -15,7 +15,7 @@
 #include <strings.h>
 
 bool
-settings_blame(const struct draft *d, const struct ini_entry *entry, struct err *e)
+settings_add_error(const struct draft *d, const struct ini_entry *entry, struct err *e)
 {
 	char section[INI_LINE_MAX + 3];
 
@@ -37,10 +37,10 @@ row_of(const char *name)
 }
 
 bool
-settings_fault(struct draft *d, const struct err *e)
+settings_add_error_text(struct draft *d, const struct err *e)
 {
 	d->faulty = true;
-	return faults_note(d->faults, e);
+	return diagnostics_note(d->faults, e);
 }
 
 const struct ini_entry *
@@ -127,7 +127,7 @@ check_accept(const struct draft *d, struct err *e)
 	if (!lacks_accept(d))
 		return true;
 	err_set(e, "accept is missing: add \"accept = [HOST:]PORT\", where to listen");
-	return settings_blame(d, NULL, e);
+	return settings_add_error(d, NULL, e);
 }
 
 static bool
@@ -137,7 +137,7 @@ check_connect(const struct draft *d, struct err *e)
 		return true;
 	err_set(e, "connect is missing: add \"connect = [HOST:]PORT\", where to "
 		   "forward to");
-	return settings_blame(d, NULL, e);
+	return settings_add_error(d, NULL, e);
 }
 
 static bool
@@ -152,7 +152,7 @@ check_key(const struct draft *d, struct err *e)
 		return true;
 	}
 	err_set(e, "there is a key but no cert: add \"cert = FILE\"");
-	return settings_blame(d, NULL, e);
+	return settings_add_error(d, NULL, e);
 }
 
 /* Literals alone, since this host must have the address. */
@@ -168,7 +168,7 @@ check_local(const struct draft *d, struct err *e)
 	if (s->local_count > 0)
 		return true;
 	err_set(e, "local is an address of this host in numbers, or localhost");
-	return settings_blame(d, settings_given(d, "local"), e);
+	return settings_add_error(d, settings_given(d, "local"), e);
 }
 
 /* Each certificate has a key, in the same file unless there are lines for keys. */
@@ -180,17 +180,17 @@ check_certificates(const struct draft *d, struct err *e)
 	if (s->cert.count > SETTINGS_CERTIFICATES) {
 		err_set(
 		    e, "there are more than %d cert lines", (int)SETTINGS_CERTIFICATES);
-		return settings_blame(d, settings_given(d, "cert"), e);
+		return settings_add_error(d, settings_given(d, "cert"), e);
 	}
 	if (s->cert.count > 0 && s->key.count > 0 && s->key.count != s->cert.count) {
 		err_set(e,
 		    "there are %zu cert lines and %zu key lines: write a key for each "
 		    "cert, in the same order",
 		    s->cert.count, s->key.count);
-		return settings_blame(d, settings_given(d, "key"), e);
+		return settings_add_error(d, settings_given(d, "key"), e);
 	}
 	while (s->key.count < s->cert.count)
-		if (!text_list_add(&s->key, s->cert.items[s->key.count]))
+		if (!strlist_add(&s->key, s->cert.items[s->key.count]))
 			return no_memory(d, e);
 	return true;
 }
@@ -208,7 +208,7 @@ check_versions(const struct draft *d, struct err *e)
 	if (s->tls_max != 0 && s->tls_max < TLS1_2_VERSION) {
 		err_set(e, "routeport speaks TLS 1.2 and 1.3 alone, for what is older is "
 			   "broken: remove the line or write TLSv1.2");
-		return settings_blame(d, max, e);
+		return settings_add_error(d, max, e);
 	}
 	if (s->tls_min != 0 && s->tls_min < TLS1_2_VERSION)
 		settings_warn(d, "sslVersionMin = %s is raised to TLSv1.2", min->value);
@@ -216,7 +216,7 @@ check_versions(const struct draft *d, struct err *e)
 		s->tls_min = TLS1_2_VERSION;
 	if (s->tls_max != 0 && s->tls_min > s->tls_max) {
 		err_set(e, "the oldest version is above the newest one");
-		return settings_blame(d, settings_later(min, max), e);
+		return settings_add_error(d, settings_later(min, max), e);
 	}
 	return true;
 }
@@ -287,17 +287,17 @@ check_sni(const struct draft *d, struct err *e)
 	    !net_is_literal(d->s->sni)) {
 		err_set(e, "SERVICE:PATTERN is for services of routeport-server, which "
 			   "are chosen so; here it is the host of the route");
-		return settings_blame(d, settings_given(d, "sni"), e);
+		return settings_add_error(d, settings_given(d, "sni"), e);
 	}
 	if (d->s->sni == NULL && settings_given(d, "sni") == NULL)
 		settings_warn(d,
 		    "%s is an address and there is no sni, so none is sent and no "
 		    "route can match: add sni = HOST of the route",
 		    d->s->route.host != NULL ? "protocolHost" : "connect");
-	if (d->s->sni != NULL && !server_name_judge(d->s->sni, e)) {
+	if (d->s->sni != NULL && !hostname_check(d->s->sni, e)) {
 		if (settings_given(d, "sni") == NULL)
 			err_prefix(e, "%s cannot be sent as SNI", d->s->sni);
-		return settings_blame(d, settings_given(d, "sni"), e);
+		return settings_add_error(d, settings_given(d, "sni"), e);
 	}
 	return true;
 }
@@ -316,7 +316,7 @@ default_check_ip(const struct draft *d, struct err *e)
 			continue;
 		/* A certificate knows no %scope. */
 		host = strndup(list[i].host, strcspn(list[i].host, "%"));
-		added = host != NULL && text_list_add(&d->s->check_ip, host);
+		added = host != NULL && strlist_add(&d->s->check_ip, host);
 		free(host);
 		if (!added)
 			return no_memory(d, e);
@@ -326,7 +326,7 @@ default_check_ip(const struct draft *d, struct err *e)
 	err_set(e,
 	    "connect is a Unix socket, so the server's name is not known: add \"sni = "
 	    "HOST\" or \"checkHost = HOST\"");
-	return settings_blame(d, NULL, e);
+	return settings_add_error(d, NULL, e);
 }
 
 /* Whom the client takes for the server. */
@@ -344,9 +344,9 @@ default_check_host(const struct draft *d, struct err *e)
 		return true;
 	}
 	if (s->sni != NULL)
-		return text_list_add(&s->check_host, s->sni) || no_memory(d, e);
+		return strlist_add(&s->check_host, s->sni) || no_memory(d, e);
 	if (named != NULL)
-		return text_list_add(&s->check_host, named->host) || no_memory(d, e);
+		return strlist_add(&s->check_host, named->host) || no_memory(d, e);
 	return default_check_ip(d, e);
 }
 
@@ -438,8 +438,8 @@ settings_check(struct draft *d)
 	if (!settings_check_rules(d) || !settings_check_options(d))
 		return false;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		if (!steps[i](d, &e) && !settings_fault(d, &e))
+		if (!steps[i](d, &e) && !settings_add_error_text(d, &e))
 			return false;
-	settings_remark(d);
+	settings_note_stunnel(d);
 	return true;
 }

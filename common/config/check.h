@@ -16,14 +16,14 @@ struct draft {
 	const struct ini_section *section;
 	/** By row of settings_rows: the last line that set it; NULL: its fallback. */
 	const struct ini_entry **given;
-	struct faults *faults;
+	struct diagnostics *faults;
 	bool faulty;          /* one of them is about this service */
 	enum log_level debug; /* that its own lines ask for; 0: none does */
 };
 
 /** As settings_load_all(), of what was read already. */
 struct settings *
-settings_read(const struct ini *ini, enum role role, struct faults *faults);
+settings_read(const struct ini *ini, enum role role, struct diagnostics *faults);
 
 /** Derive and judge.  Each of the faults says FILE:LINE: "the line": why.  False: look no
  * further. */
@@ -31,10 +31,10 @@ bool settings_check(struct draft *d);
 
 /** Remark on a service that is stricter here than the same lines are in stunnel, and tell
  * the line that makes both safe, or both lax. */
-void settings_remark(const struct draft *d);
+void settings_note_stunnel(const struct draft *d);
 
 /** A fault of this service.  False: look no further. */
-bool settings_fault(struct draft *d, const struct err *e);
+bool settings_add_error_text(struct draft *d, const struct err *e);
 
 /** The part of it that is about `protocol`. */
 bool settings_check_protocol(const struct draft *d, struct err *e);
@@ -87,6 +87,7 @@ void settings_forget(const struct draft *d, const char *name);
 
 /** Put the line, or the section's line where @entry is NULL, in front of @e.  Always
  * returns false. */
-bool settings_blame(const struct draft *d, const struct ini_entry *entry, struct err *e);
+bool
+settings_add_error(const struct draft *d, const struct ini_entry *entry, struct err *e);
 
 #endif

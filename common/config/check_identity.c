@@ -86,7 +86,7 @@ judge_host(char *rule, struct err *e)
 		name += 2;
 	else if (*name == '.')
 		name++;
-	return server_name_judge(name, e);
+	return hostname_check(name, e);
 }
 
 /* A "*" may stand at the end, behind a whole "scheme://authority/": spiffe://a* would
@@ -166,7 +166,7 @@ judge_fingerprint(char *rule, struct err *e)
 /* ---- the lines of a section ------------------------------------------------------ */
 
 static bool
-judge_all(struct draft *d, const char *option, const struct text_list *list,
+judge_all(struct draft *d, const char *option, const struct strlist *list,
     bool (*judge)(char *rule, struct err *e))
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -176,8 +176,8 @@ judge_all(struct draft *d, const char *option, const struct text_list *list,
 		if (judge(list->items[i], &e))
 			continue;
 		(void)option_is_bare(list->items[i], &e);
-		settings_blame(d, line, &e);
-		if (!settings_fault(d, &e))
+		settings_add_error(d, line, &e);
+		if (!settings_add_error_text(d, &e))
 			return false;
 	}
 	return true;

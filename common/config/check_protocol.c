@@ -20,7 +20,7 @@ check_without_proxy(const struct draft *d, struct err *e)
 		    "%s is for an HTTP proxy: add \"protocol = connect\" if connect is "
 		    "one",
 		    names[i]);
-		return settings_blame(d, line, e);
+		return settings_add_error(d, line, e);
 	}
 	return true;
 }
@@ -29,7 +29,7 @@ check_without_proxy(const struct draft *d, struct err *e)
 static bool
 check_headers(const struct draft *d, struct err *e)
 {
-	const struct text_list *list = &d->s->protocol_header;
+	const struct strlist *list = &d->s->protocol_header;
 
 	for (size_t i = 0; i < list->count; i++) {
 		const char *text = list->items[i];
@@ -41,7 +41,7 @@ check_headers(const struct draft *d, struct err *e)
 		if (n > 0 && text[n] == ':')
 			continue;
 		err_set(e, "a header field is NAME: VALUE");
-		return settings_blame(d, settings_given(d, "protocolHeader"), e);
+		return settings_add_error(d, settings_given(d, "protocolHeader"), e);
 	}
 	return true;
 }
@@ -69,7 +69,7 @@ check_credentials(const struct draft *d, struct err *e)
 	} else {
 		return true;
 	}
-	return settings_blame(d, line, e);
+	return settings_add_error(d, line, e);
 }
 
 /* The client's targets are HTTP proxies, and the route is behind them. */
@@ -83,13 +83,13 @@ check_proxy(const struct draft *d, struct err *e)
 		err_set(e,
 		    "protocolHost is missing: add \"protocolHost = HOST:PORT\", the "
 		    "route behind the HTTP proxy");
-		return settings_blame(d, settings_given(d, "protocol"), e);
+		return settings_add_error(d, settings_given(d, "protocol"), e);
 	}
 	if (text[0] == '/' || strchr(text, ':') == NULL)
 		err_set(e, "protocolHost is HOST:PORT, the route behind the HTTP proxy");
 	else if (net_name_parse(&s->route, text, "", e))
 		return check_credentials(d, e) && check_headers(d, e);
-	return settings_blame(d, settings_given(d, "protocolHost"), e);
+	return settings_add_error(d, settings_given(d, "protocolHost"), e);
 }
 
 /* The port at which such a server speaks TLS from the first byte, with words around it;
@@ -147,5 +147,5 @@ settings_check_protocol(const struct draft *d, struct err *e)
 			   "goes; write a section with accept and connect for each app");
 		break;
 	}
-	return settings_blame(d, line, e);
+	return settings_add_error(d, line, e);
 }

@@ -52,7 +52,7 @@ read_rule(struct service_settings *s, const char *value, struct err *e)
 		return err_set(e,
 		    "in a server it is sni = SERVICE:PATTERN, the section at whose doors "
 		    "clients arrive and the name that they ask for");
-	if (!server_name_judge_pattern(colon + 1, e))
+	if (!hostname_check_pattern(colon + 1, e))
 		return false;
 	return add_rule(s, value, (size_t)(colon - value), colon + 1) ||
 	       err_errno(e, ENOMEM, "sni");
@@ -70,7 +70,7 @@ read_rules(const struct draft *d, const struct ini_section *section, struct err 
 		if (!is_sni(entry) || (is_default && strchr(entry->value, ':') == NULL))
 			continue;
 		if (!read_rule(d->s, entry->value, e))
-			return settings_blame(d, entry, e);
+			return settings_add_error(d, entry, e);
 	}
 	return true;
 }
@@ -98,7 +98,7 @@ check_doors(const struct draft *d, struct err *e)
 		    "a service that is chosen by sni has no accept of its own: clients "
 		    "arrive where %s accepts; remove this line, or sni",
 		    d->s->sni_rules.items[0].section);
-		return settings_blame(d, accept, e);
+		return settings_add_error(d, accept, e);
 	}
 	settings_forget(d, "accept");
 	return true;

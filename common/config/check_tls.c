@@ -32,7 +32,7 @@ check_secret(const struct draft *d, const char *option, const char *digits, stru
 	    "%s is 32 or 64 hexadecimal digits, of 16 or 32 bytes: openssl rand -hex 32 "
 	    "makes them",
 	    option);
-	return settings_blame(d, settings_given(d, option), e);
+	return settings_add_error(d, settings_given(d, option), e);
 }
 
 /* Either alone would look like protection. */
@@ -45,7 +45,7 @@ check_both_secrets(const struct draft *d, struct err *e)
 		return true;
 	err_set(e, "%s is missing: ticketKeySecret and ticketMacSecret belong together",
 	    s->ticket_key_secret == NULL ? "ticketKeySecret" : "ticketMacSecret");
-	return settings_blame(d, NULL, e);
+	return settings_add_error(d, NULL, e);
 }
 
 /* Those that would have an answer believed whoever gave it are left out. */
@@ -75,7 +75,7 @@ check_ocsp_flags(const struct draft *d, struct err *e)
 			    "OCSPflag takes NOCERTS, NOINTERN, NOCHAIN, NOEXPLICIT, "
 			    "TRUSTOTHER; others have answers believed that nobody "
 			    "vouches for");
-			return settings_blame(d, settings_given(d, "OCSPflag"), e);
+			return settings_add_error(d, settings_given(d, "OCSPflag"), e);
 		}
 		s->ocsp_flags |= flags[j].flag;
 	}
@@ -90,7 +90,7 @@ check_ocsp(const struct draft *d, struct err *e)
 	if (s->ocsp_url != NULL && strncasecmp(s->ocsp_url, "http://", 7) != 0) {
 		err_set(e, "OCSP is http://HOST[:PORT]/PATH: its answers are signed, and "
 			   "need no TLS");
-		return settings_blame(d, settings_given(d, "OCSP"), e);
+		return settings_add_error(d, settings_given(d, "OCSP"), e);
 	}
 	return check_ocsp_flags(d, e);
 }
@@ -100,7 +100,7 @@ check_ocsp(const struct draft *d, struct err *e)
 bool
 settings_check_options(const struct draft *d)
 {
-	struct text_list *list = &d->s->options;
+	struct strlist *list = &d->s->options;
 	size_t kept = 0;
 	bool go_on = true;
 
@@ -113,8 +113,8 @@ settings_check_options(const struct draft *d)
 			list->items[kept++] = list->items[i];
 			continue;
 		}
-		settings_blame(d, settings_line(d, "options", list->items[i]), &e);
-		go_on = faults_note(d->faults, &e) && go_on;
+		settings_add_error(d, settings_line(d, "options", list->items[i]), &e);
+		go_on = diagnostics_note(d->faults, &e) && go_on;
 		free(list->items[i]);
 	}
 	list->count = kept;
@@ -130,7 +130,7 @@ settings_check_tls(const struct draft *d, struct err *e)
 		err_set(e,
 		    "renegotiation = yes is refused: it lets a peer ask for "
 		    "handshakes without end, and TLS 1.3 has none: remove the line");
-		return settings_blame(d, settings_given(d, "renegotiation"), e);
+		return settings_add_error(d, settings_given(d, "renegotiation"), e);
 	}
 	if (s->security_level < 2)
 		settings_warn(d,

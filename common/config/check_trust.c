@@ -78,7 +78,7 @@ check_names_are_vouched_for(const struct draft *d, struct err *e)
 	    "%s proves nothing with verifyChain = no, for anybody can write any name "
 	    "into a certificate of their own",
 	    rule->name);
-	return settings_blame(d, rule, e);
+	return settings_add_error(d, rule, e);
 }
 
 static bool
@@ -96,7 +96,7 @@ check_lists_have_a_chain(const struct draft *d, struct err *e)
 	    "%s needs verifyChain = yes: it is the issuer who revokes, and without the "
 	    "chain nobody looks at that one",
 	    line->name);
-	return settings_blame(d, line, e);
+	return settings_add_error(d, line, e);
 }
 
 static bool
@@ -108,7 +108,8 @@ check_peers_are_there(const struct draft *d, struct err *e)
 		return true;
 	err_set(e, "verifyPeer needs the peers' own certificates: add \"CAfile = FILE\" "
 		   "with them");
-	return settings_blame(d, line != NULL ? line : settings_given(d, "verify"), e);
+	return settings_add_error(
+	    d, line != NULL ? line : settings_given(d, "verify"), e);
 }
 
 /* With keys alone nobody shows a certificate, and one that is shown all the same is
@@ -126,7 +127,7 @@ check_rules_have_certificates(const struct draft *d, struct err *e)
 	    "%s is about certificates, and with PSKsecrets alone nobody shows one: add "
 	    "\"CAfile = FILE\", or remove the line",
 	    rule->name);
-	return settings_blame(d, rule, e);
+	return settings_add_error(d, rule, e);
 }
 
 static bool
@@ -137,7 +138,7 @@ check_identity(const struct draft *d, struct err *e)
 	if (line == NULL || d->s->psk_secrets != NULL)
 		return true;
 	err_set(e, "PSKidentity needs keys: add \"PSKsecrets = FILE\"");
-	return settings_blame(d, line, e);
+	return settings_add_error(d, line, e);
 }
 
 bool
@@ -167,7 +168,7 @@ check_somebody_is_kept_out(const struct draft *d, struct err *e)
 		err_set(e,
 		    "a certificate that is not verified keeps nobody out: remove the "
 		    "line, or add \"requireCert = no\" to let anyone in");
-		return settings_blame(d, chain_line(d), e);
+		return settings_add_error(d, chain_line(d), e);
 	}
 	if (!s->verify_chain || has_ca(s) || s->psk_secrets != NULL ||
 	    !(s->require_cert || chain_line(d) != NULL || settings_has_rules(d)))
@@ -180,7 +181,7 @@ check_somebody_is_kept_out(const struct draft *d, struct err *e)
 		    "checkFingerprint alone decides only if the chain does not matter: "
 		    "add \"verifyChain = no\", or \"CAfile = FILE\" with the CA of the "
 		    "clients' certificates");
-	return settings_blame(d, NULL, e);
+	return settings_add_error(d, NULL, e);
 }
 
 bool
@@ -192,7 +193,7 @@ settings_check_client_trust(const struct draft *d, struct err *e)
 	if (s->cert.count == 0 && s->psk_secrets == NULL) {
 		err_set(e,
 		    "cert is missing: a server needs a certificate, add \"cert = FILE\"");
-		return settings_blame(d, NULL, e);
+		return settings_add_error(d, NULL, e);
 	}
 	if (!check_somebody_is_kept_out(d, e))
 		return false;

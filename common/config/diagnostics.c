@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct fault {
+struct diagnostic {
 	struct err e;
 	size_t order; /* in which it was found */
 };
 
 bool
-faults_note(struct faults *faults, const struct err *e)
+diagnostics_note(struct diagnostics *faults, const struct err *e)
 {
-	struct fault *more;
+	struct diagnostic *more;
 
 	if (faults->count++ == 0)
 		faults->first = *e;
@@ -23,7 +23,7 @@ faults_note(struct faults *faults, const struct err *e)
 		return true;
 	}
 	faults->noted = more;
-	more[faults->noted_count] = (struct fault){*e, faults->noted_count};
+	more[faults->noted_count] = (struct diagnostic){*e, faults->noted_count};
 	faults->noted_count++;
 	return true;
 }
@@ -31,7 +31,7 @@ faults_note(struct faults *faults, const struct err *e)
 static int
 compare(const void *one, const void *other)
 {
-	const struct fault *a = one, *b = other;
+	const struct diagnostic *a = one, *b = other;
 
 	if (a->e.place != b->e.place)
 		return a->e.place < b->e.place ? -1 : 1;
@@ -40,7 +40,7 @@ compare(const void *one, const void *other)
 
 /* Is there an equal one before it, of the same line? */
 static bool
-is_repeated(const struct faults *faults, size_t which)
+is_repeated(const struct diagnostics *faults, size_t which)
 {
 	const struct err *e = &faults->noted[which].e;
 
@@ -51,7 +51,7 @@ is_repeated(const struct faults *faults, size_t which)
 }
 
 void
-faults_tell(struct faults *faults)
+diagnostics_print(struct diagnostics *faults)
 {
 	if (faults->noted_count > 0)
 		qsort(

@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 /** All zero: looking ends with the first. */
-struct faults {
-	/** Told of each by faults_tell(), for looking then goes on. */
+struct diagnostics {
+	/** Told of each by diagnostics_print(), for looking then goes on. */
 	void (*tell)(void *owner, const char *text);
 	/** Told of what is no fault, but perhaps not what was meant; NULL: nobody wants
 	 * to know. */
@@ -22,15 +22,16 @@ struct faults {
 
 	size_t count;
 	struct err first;
-	struct fault *noted; /* those not told yet */
+	struct diagnostic *noted; /* those not told yet */
 	size_t noted_count;
 };
 
-/** Note what @e says.  True: go on, there may be more, and faults_tell() is to follow. */
-bool faults_note(struct faults *faults, const struct err *e);
+/** Note what @e says.  True: go on, there may be more, and diagnostics_print() is to
+ * follow. */
+bool diagnostics_note(struct diagnostics *faults, const struct err *e);
 
 /** Tell of all that were noted, in the order of their lines, what is of none first, and
  * of each once: a line that holds for many sections may have been judged for each. */
-void faults_tell(struct faults *faults);
+void diagnostics_print(struct diagnostics *faults);
 
 #endif

@@ -169,7 +169,7 @@ settle(struct import *im)
 	bool ok = true;
 
 	while (ok && !im->failed && has_services(im)) {
-		struct faults faults = {0};
+		struct diagnostics faults = {0};
 		struct settings *settings = NULL;
 		struct ini question;
 
@@ -183,7 +183,7 @@ settle(struct import *im)
 			break;
 		}
 		if (!im->failed && !(ok = obey(im, &faults.first)))
-			faults_note(im->faults, &faults.first);
+			diagnostics_note(im->faults, &faults.first);
 	}
 	return ok && !im->failed;
 }
@@ -233,7 +233,7 @@ nothing_left(struct import *im)
 		    "%s: there is no [section] in it: to be started by inetd for each "
 		    "connection is not to be had; write a section with accept",
 		    im->ini->file);
-	return faults_note(im->faults, &e) && false;
+	return diagnostics_note(im->faults, &e) && false;
 }
 
 /* Keys in hardware. */
@@ -270,7 +270,7 @@ make(struct import *im)
 }
 
 bool
-import_file(const char *file, enum role role, FILE *out, struct faults *faults)
+import_file(const char *file, enum role role, FILE *out, struct diagnostics *faults)
 {
 	struct import im = {.role = role, .faults = faults};
 	struct ini *ini = ini_read_whole(file, faults);
@@ -284,7 +284,7 @@ import_file(const char *file, enum role role, FILE *out, struct faults *faults)
 	log_set_level(LOG_LEVEL_ERROR); /* what is to be said stands in the comments */
 	ok = make(&im);
 	if (im.failed)
-		faults_note(faults, &(struct err){.text = "out of memory"});
+		diagnostics_note(faults, &(struct err){.text = "out of memory"});
 	if (ok) {
 		write_all(&im, out);
 		ok = has_services(&im) || nothing_left(&im);

@@ -21,6 +21,6 @@
  * found, or
  * @out takes no more.  Opens no certificate and looks up no name.
  */
-bool import_file(const char *file, enum role role, FILE *out, struct faults *faults);
+bool import_file(const char *file, enum role role, FILE *out, struct diagnostics *faults);
 
 #endif

@@ -41,7 +41,7 @@ struct import {
 	struct import_section
 	    *sections; /* the first is what stands before any [section] */
 	size_t count;
-	struct faults *faults;
+	struct diagnostics *faults;
 	bool failed; /* out of memory: what is made is not whole */
 };
 

@@ -257,7 +257,7 @@ static bool
 has_wildcard(const struct old *old, const char *name)
 {
 	const char *rest = strchr(name, '.');
-	const struct text_list *list = &old->s.check_host;
+	const struct strlist *list = &old->s.check_host;
 
 	if (rest == NULL || rest == name || *name == '*' || strchr(rest + 1, '.') == NULL)
 		return true;
@@ -279,7 +279,7 @@ need_wildcards(struct import *im, struct old *old, struct import_section *sectio
 		if (has_wildcard(old, name))
 			continue;
 		snprintf(value, sizeof(value), "*%s", strchr(name, '.'));
-		im->failed |= !text_list_add(&old->s.check_host, value);
+		im->failed |= !strlist_add(&old->s.check_host, value);
 		need(im, section, "checkHost", value,
 		    "stunnel took a certificate of %s for %s, and this line does. It "
 		    "opens the way to who else has such a certificate: often the router "

@@ -20,7 +20,7 @@ enum {
 /* What all files that are read have in common. */
 struct reading {
 	struct ini *ini;
-	struct faults *faults;
+	struct diagnostics *faults;
 	size_t lines; /* read so far */
 	bool ended;   /* by a fault that nothing is to follow, or without memory */
 	bool whole;   /* comments too */
@@ -103,7 +103,7 @@ ini_blame(const struct ini_place *at, const char *text, struct err *e)
 static bool
 note(struct reading *all, const struct err *e)
 {
-	if (!faults_note(all->faults, e))
+	if (!diagnostics_note(all->faults, e))
 		all->ended = true;
 	return false;
 }
@@ -301,12 +301,12 @@ static bool read_stream(struct reader *r);
 static void
 read_part(struct reader *from, const char *path)
 {
-	struct text_list *parts = &from->all->ini->parts;
+	struct strlist *parts = &from->all->ini->parts;
 	struct reader *r = malloc(sizeof(*r));
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 
-	if (r == NULL || !text_list_add(parts, path)) {
+	if (r == NULL || !strlist_add(parts, path)) {
 		fail_memory(from->all);
 		goto end;
 	}
@@ -363,7 +363,7 @@ include(struct reader *r)
 	char why[128];
 	int count = -1;
 
-	if (folder == NULL || !text_list_add(&r->all->ini->folders, folder)) {
+	if (folder == NULL || !strlist_add(&r->all->ini->folders, folder)) {
 		fail_memory(r->all);
 	} else if (*folder == '\0') {
 		fail(r, "include needs a folder");
@@ -455,7 +455,7 @@ read_file(struct reader *r)
 }
 
 static struct ini *
-read_ini(const char *file, bool whole, struct faults *faults)
+read_ini(const char *file, bool whole, struct diagnostics *faults)
 {
 	struct ini *ini = calloc(1, sizeof(*ini));
 	struct reading all = {.ini = ini, .faults = faults, .whole = whole};
@@ -465,7 +465,7 @@ read_ini(const char *file, bool whole, struct faults *faults)
 
 	if (ini == NULL || (ini->file = strdup(file)) == NULL) {
 		err_errno(&e, ENOMEM, "%s", file);
-		faults_note(faults, &e);
+		diagnostics_note(faults, &e);
 		goto fail;
 	}
 	r.at.file = ini->file;
@@ -479,13 +479,13 @@ fail:
 }
 
 struct ini *
-ini_read(const char *file, struct faults *faults)
+ini_read(const char *file, struct diagnostics *faults)
 {
 	return read_ini(file, false, faults);
 }
 
 struct ini *
-ini_read_whole(const char *file, struct faults *faults)
+ini_read_whole(const char *file, struct diagnostics *faults)
 {
 	return read_ini(file, true, faults);
 }
@@ -510,8 +510,8 @@ ini_free(struct ini *ini)
 	for (size_t i = 0; i < ini->count; i++)
 		free_section(&ini->sections[i]);
 	free(ini->sections);
-	text_list_clear(&ini->parts);
-	text_list_clear(&ini->folders);
+	strlist_clear(&ini->parts);
+	strlist_clear(&ini->folders);
 	free(ini->file);
 	free(ini);
 }

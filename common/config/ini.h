@@ -51,8 +51,8 @@ struct ini {
 	char *file;                   /* as given */
 	struct ini_section *sections; /* the first is what stands before any [section] */
 	size_t count;                 /* at least 1 */
-	struct text_list parts;       /* what was included: files, and the folders */
-	struct text_list folders;
+	struct strlist parts;         /* what was included: files, and the folders */
+	struct strlist folders;
 };
 
 /**
@@ -62,12 +62,12 @@ struct ini {
  * why.  NULL: it cannot be read, or looking ended with the first fault.  The caller calls
  * ini_free().
  */
-struct ini *ini_read(const char *file, struct faults *faults);
+struct ini *ini_read(const char *file, struct diagnostics *faults);
 
 /** The same with the comments and empty lines, each an entry whose name and value are
  * NULL.
  */
-struct ini *ini_read_whole(const char *file, struct faults *faults);
+struct ini *ini_read_whole(const char *file, struct diagnostics *faults);
 void ini_free(struct ini *ini);
 
 /** Does line @a stand behind @b? */

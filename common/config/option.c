@@ -238,7 +238,7 @@ set_text(const struct option *o, void *place, const char *value, struct err *e)
 static void
 clear_texts(void *place)
 {
-	text_list_clear(place);
+	strlist_clear(place);
 }
 
 static bool
@@ -247,10 +247,10 @@ add_text(const struct option *o, void *place, const char *value, struct err *e)
 	if (*value == '\0' && !o->may_be_empty)
 		return err_set(e, "%s needs a value", o->name);
 	if (*value == '\0') {
-		text_list_clear(place);
+		strlist_clear(place);
 		return true;
 	}
-	return text_list_add(place, value) || err_errno(e, ENOMEM, "%s", o->name);
+	return strlist_add(place, value) || err_errno(e, ENOMEM, "%s", o->name);
 }
 
 static void

@@ -32,7 +32,7 @@ enum option_type {
 	OPTION_SECONDS,   /* double */
 	OPTION_WORD,      /* int or an enum: one of .words */
 	OPTION_TEXT,      /* char *, NULL: none */
-	OPTION_TEXTS,     /* struct text_list: each line adds one */
+	OPTION_TEXTS,     /* struct strlist: each line adds one */
 	OPTION_ADDRESSES, /* struct name_list: each line adds one */
 	OPTION_SOCKETS,   /* struct socket_option_list: each line adds one */
 	OPTION_NOTHING, /* nothing: one of .words, or a number up to .max, to no effect */

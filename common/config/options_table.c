@@ -237,7 +237,7 @@ static const struct option rows[] = {
 	.name = "statusHost",
 	.type = OPTION_TEXTS,
 	.scope = OPTION_GLOBAL,
-	.offset = OPTION_AT(settings, status_hosts, struct text_list),
+	.offset = OPTION_AT(settings, status_hosts, struct strlist),
 	.syntax = "host name, repeatable",
 	.help = "Answer /metrics there by this name, too, besides addresses, localhost, "
 		"this host's own name and names inside of a cluster. Who asks by "
@@ -392,7 +392,7 @@ static const struct option rows[] = {
     {
 	.name = "failover",
 	.type = OPTION_WORD,
-	.offset = OPTION_AT(service_settings, failover, enum failover),
+	.offset = OPTION_AT(service_settings, failover, enum failover_order),
 	.fallback = BOTH("prio"),
 	.words = failovers,
 	.help = "Of several connect lines: prio takes the first that does not rest after "
@@ -471,7 +471,7 @@ static const struct option rows[] = {
     {
 	.name = "cert",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, cert, struct text_list),
+	.offset = OPTION_AT(service_settings, cert, struct strlist),
 	.anew = true,
 	.fallback_help = {"none", "none, needed"},
 	.syntax = "file, repeatable",
@@ -484,7 +484,7 @@ static const struct option rows[] = {
     {
 	.name = "key",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, key, struct text_list),
+	.offset = OPTION_AT(service_settings, key, struct strlist),
 	.anew = true,
 	.fallback_help = BOTH("as cert"),
 	.syntax = "file, repeatable",
@@ -601,7 +601,7 @@ static const struct option rows[] = {
     {
 	.name = "checkHost",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, check_host, struct text_list),
+	.offset = OPTION_AT(service_settings, check_host, struct strlist),
 	.may_be_empty = true,
 	.fallback_help = {"as sni", "none"},
 	.syntax = "host name, repeatable; or empty",
@@ -620,7 +620,7 @@ static const struct option rows[] = {
     {
 	.name = "checkIP",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, check_ip, struct text_list),
+	.offset = OPTION_AT(service_settings, check_ip, struct strlist),
 	.fallback_help = {"connect, if it is an address and there is no sni", "none"},
 	.syntax = "address, repeatable",
 	.help = "The peer's certificate may have one of these addresses instead: of all "
@@ -630,14 +630,14 @@ static const struct option rows[] = {
     {
 	.name = "checkEmail",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, check_email, struct text_list),
+	.offset = OPTION_AT(service_settings, check_email, struct strlist),
 	.syntax = "NAME@HOST, repeatable",
 	.help = "Or one of these mail addresses",
     },
     {
 	.name = "checkURI",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, check_uri, struct text_list),
+	.offset = OPTION_AT(service_settings, check_uri, struct strlist),
 	.syntax = "URI, repeatable",
 	.help = "Or one of these URIs, such as a SPIFFE id, to the letter; a \"*\" at "
 		"the end, "
@@ -646,7 +646,7 @@ static const struct option rows[] = {
     {
 	.name = "checkSubject",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, check_subject, struct text_list),
+	.offset = OPTION_AT(service_settings, check_subject, struct strlist),
 	.syntax = "CN=, O= or OU= and a pattern, repeatable",
 	.help = "Or such a subject, in which \"*\" is any number of letters; of several "
 		"parts, "
@@ -655,7 +655,7 @@ static const struct option rows[] = {
     {
 	.name = "checkFingerprint",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, check_fingerprint, struct text_list),
+	.offset = OPTION_AT(service_settings, check_fingerprint, struct strlist),
 	.syntax = "64 hexadecimal digits, repeatable",
 	.help =
 	    "Or a public key with this SHA-256 (of the DER SubjectPublicKeyInfo), colons "
@@ -728,7 +728,7 @@ static const struct option rows[] = {
     {
 	.name = "options",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, options, struct text_list),
+	.offset = OPTION_AT(service_settings, options, struct strlist),
 	.syntax = "one of OpenSSL's, repeatable",
 	.help = "An option of OpenSSL's, as in SSL_CTX_set_options(3) without SSL_OP_; "
 		"with - in front it is cleared",
@@ -736,7 +736,7 @@ static const struct option rows[] = {
     {
 	.name = "config",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, config, struct text_list),
+	.offset = OPTION_AT(service_settings, config, struct strlist),
 	.syntax = "COMMAND[:PARAMETER], repeatable",
 	.help = "A command of OpenSSL's, as in SSL_CONF_cmd(3) for files; what has an "
 		"option of its own here is better written by that",
@@ -786,7 +786,7 @@ static const struct option rows[] = {
     {
 	.name = "OCSPflag",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(service_settings, ocsp_flag, struct text_list),
+	.offset = OPTION_AT(service_settings, ocsp_flag, struct strlist),
 	.syntax = "NOCERTS, NOINTERN, NOCHAIN, NOEXPLICIT, TRUSTOTHER, repeatable",
 	.help = "How an answer is verified, as in OCSP_basic_verify(3)",
     },
@@ -925,7 +925,7 @@ static const struct option rows[] = {
 	.name = "protocolHeader",
 	.type = OPTION_TEXTS,
 	.roles = OPTION_CLIENT,
-	.offset = OPTION_AT(service_settings, protocol_header, struct text_list),
+	.offset = OPTION_AT(service_settings, protocol_header, struct strlist),
 	.syntax = "NAME: VALUE, repeatable",
 	.help = "A header field more for the HTTP proxy. Lines of a section add to those "
 		"before the first section",
@@ -1072,5 +1072,5 @@ static const struct option rows[] = {
 const struct option_table settings_rows = {
     .rows = rows,
     .count = sizeof(rows) / sizeof(rows[0]),
-    .refusals = settings_refusals,
+    .refusals = settings_unsupported,
 };

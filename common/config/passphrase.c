@@ -9,21 +9,21 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-struct pass_phrase {
-	LIST_ENTRY(pass_phrase) entry;
+struct passphrase {
+	LIST_ENTRY(passphrase) entry;
 	char *file;
 	char phrase[PASS_PHRASE_SIZE];
 };
 
-struct pass_phrases {
-	LIST_HEAD(, pass_phrase) known;
+struct passphrases {
+	LIST_HEAD(, passphrase) known;
 	bool asking;
 };
 
-struct pass_phrases *
-pass_phrases_new(bool asking)
+struct passphrases *
+passphrases_new(bool asking)
 {
-	struct pass_phrases *p = calloc(1, sizeof(*p));
+	struct passphrases *p = calloc(1, sizeof(*p));
 
 	if (p != NULL) {
 		LIST_INIT(&p->known);
@@ -33,7 +33,7 @@ pass_phrases_new(bool asking)
 }
 
 static void
-remove_phrase(struct pass_phrase *one)
+remove_phrase(struct passphrase *one)
 {
 	LIST_REMOVE(one, entry);
 	OPENSSL_cleanse(one->phrase, sizeof(one->phrase));
@@ -42,9 +42,9 @@ remove_phrase(struct pass_phrase *one)
 }
 
 void
-pass_phrases_free(struct pass_phrases *p)
+passphrases_free(struct passphrases *p)
 {
-	struct pass_phrase *one;
+	struct passphrase *one;
 
 	if (p == NULL)
 		return;
@@ -54,21 +54,21 @@ pass_phrases_free(struct pass_phrases *p)
 }
 
 void
-pass_phrases_stop_asking(struct pass_phrases *p)
+passphrases_stop_asking(struct passphrases *p)
 {
 	p->asking = false;
 }
 
 bool
-pass_phrases_are_asked(const struct pass_phrases *p)
+passphrases_are_asked(const struct passphrases *p)
 {
 	return p->asking;
 }
 
-static struct pass_phrase *
-find(struct pass_phrases *p, const char *file)
+static struct passphrase *
+find(struct passphrases *p, const char *file)
 {
-	struct pass_phrase *one;
+	struct passphrase *one;
 
 	LIST_FOREACH (one, &p->known, entry)
 		if (strcmp(one->file, file) == 0)
@@ -91,9 +91,9 @@ ask(const char *file, char phrase[PASS_PHRASE_SIZE])
 }
 
 void
-pass_phrases_remember(struct pass_phrases *p, const char *file, const char *phrase)
+passphrases_remember(struct passphrases *p, const char *file, const char *phrase)
 {
-	struct pass_phrase *one = calloc(1, sizeof(*one));
+	struct passphrase *one = calloc(1, sizeof(*one));
 
 	if (one == NULL || (one->file = strdup(file)) == NULL) {
 		free(one);
@@ -104,9 +104,9 @@ pass_phrases_remember(struct pass_phrases *p, const char *file, const char *phra
 }
 
 bool
-pass_phrases_get(struct pass_phrases *p, const char *file, char phrase[PASS_PHRASE_SIZE])
+passphrases_get(struct passphrases *p, const char *file, char phrase[PASS_PHRASE_SIZE])
 {
-	const struct pass_phrase *one = find(p, file);
+	const struct passphrase *one = find(p, file);
 
 	if (one != NULL) {
 		memcpy(phrase, one->phrase, sizeof(one->phrase));
@@ -114,14 +114,14 @@ pass_phrases_get(struct pass_phrases *p, const char *file, char phrase[PASS_PHRA
 	}
 	if (!p->asking || !ask(file, phrase))
 		return false;
-	pass_phrases_remember(p, file, phrase);
+	passphrases_remember(p, file, phrase);
 	return true;
 }
 
 void
-pass_phrases_forget(struct pass_phrases *p, const char *file)
+passphrases_forget(struct passphrases *p, const char *file)
 {
-	struct pass_phrase *one = find(p, file);
+	struct passphrase *one = find(p, file);
 
 	if (one != NULL)
 		remove_phrase(one);

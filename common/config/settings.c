@@ -35,7 +35,7 @@ clear_service(struct service_settings *s)
 }
 
 void
-settings_lend_phrases(struct settings *settings, struct pass_phrases *phrases)
+settings_lend_phrases(struct settings *settings, struct passphrases *phrases)
 {
 	for (size_t i = 0; i < settings->service_count; i++)
 		settings->services[i].phrases = phrases;
@@ -86,7 +86,7 @@ settings_release(struct settings *settings)
 		clear_service(&settings->services[i]);
 	free(settings->services);
 	clear_rows(OPTION_GLOBAL, settings);
-	text_list_clear(&settings->folders);
+	strlist_clear(&settings->folders);
 	free(settings->file);
 	free(settings);
 }
@@ -96,7 +96,7 @@ struct reading {
 	struct settings *settings; /* with all services that are of this role */
 	const struct ini *ini;
 	enum role role;
-	struct faults *faults;
+	struct diagnostics *faults;
 	const struct ini_entry **given; /* room for one draft's */
 	bool *faulty;                   /* by service */
 };
@@ -107,7 +107,7 @@ no_memory(struct reading *r)
 	struct err e;
 
 	err_errno(&e, ENOMEM, "%s", r->ini->file);
-	faults_note(r->faults, &e);
+	diagnostics_note(r->faults, &e);
 	return false;
 }
 
@@ -150,10 +150,11 @@ read_head(struct reading *r)
 		if (read_head_line(r, entry, &e))
 			continue;
 		ini_blame(&entry->at, entry->text, &e);
-		if (!faults_note(r->faults, &e))
+		if (!diagnostics_note(r->faults, &e))
 			return false;
 	}
-	return settings_check_log(r->settings, head, &e) || faults_note(r->faults, &e);
+	return settings_check_log(r->settings, head, &e) ||
+	       diagnostics_note(r->faults, &e);
 }
 
 /* ---- a section -------------------------------------------------------------------- */
@@ -233,8 +234,8 @@ take_entries(struct draft *d, const struct ini_section *section)
 
 		if (take_entry(d, entry, is_default, &e))
 			continue;
-		settings_blame(d, entry, &e);
-		if (!settings_fault(d, &e))
+		settings_add_error(d, entry, &e);
+		if (!settings_add_error_text(d, &e))
 			return false;
 	}
 	return true;
@@ -264,8 +265,8 @@ drop_foreign(struct draft *d)
 			err_set(&e, "%s is for services of %s alone", o->name,
 			    program_of(
 				d->s->role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT));
-			settings_blame(d, d->given[i], &e);
-			if (!settings_fault(d, &e))
+			settings_add_error(d, d->given[i], &e);
+			if (!settings_add_error_text(d, &e))
 				return false;
 		}
 		option_clear(o, d->s);
@@ -393,8 +394,8 @@ read_section(struct reading *r, size_t i)
 	bool go_on;
 
 	if (is_duplicate(r->ini, i, &e)) {
-		settings_blame(&d, NULL, &e);
-		return faults_note(r->faults, &e);
+		settings_add_error(&d, NULL, &e);
+		return diagnostics_note(r->faults, &e);
 	}
 	memset(r->given, 0, settings_rows.count * sizeof(struct ini_entry *));
 	go_on = read_service(r, &d);
@@ -420,7 +421,7 @@ check_services(struct reading *r)
 		if (settings_check_names(settings, &settings->services[i], &e))
 			continue;
 		r->faulty[i] = true;
-		if (!faults_note(r->faults, &e))
+		if (!diagnostics_note(r->faults, &e))
 			return false;
 	}
 	if (settings->service_count > 0)
@@ -430,7 +431,7 @@ check_services(struct reading *r)
 	    "client; the sections here are for %s",
 	    r->ini->file, program_of(r->role), r->role == ROLE_CLIENT ? "yes" : "no",
 	    program_of(r->role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT));
-	return faults_note(r->faults, &e);
+	return diagnostics_note(r->faults, &e);
 }
 
 static void
@@ -459,7 +460,7 @@ read_sections(struct reading *r)
 		    "%s: there is no [section]: each service needs one, which begins "
 		    "with a line such as [orders]",
 		    r->ini->file);
-		return faults_note(r->faults, &e);
+		return diagnostics_note(r->faults, &e);
 	}
 	for (size_t i = 1; i < r->ini->count; i++)
 		if (!read_section(r, i))
@@ -499,7 +500,7 @@ new_settings(const struct ini *ini)
 	if (settings != NULL)
 		atomic_init(&settings->holders, 1);
 	for (size_t i = 0; ok && i < ini->folders.count; i++)
-		ok = text_list_add(&settings->folders, ini->folders.items[i]);
+		ok = strlist_add(&settings->folders, ini->folders.items[i]);
 	if (ok)
 		return settings;
 	settings_release(settings);
@@ -507,7 +508,7 @@ new_settings(const struct ini *ini)
 }
 
 struct settings *
-settings_read(const struct ini *ini, enum role role, struct faults *faults)
+settings_read(const struct ini *ini, enum role role, struct diagnostics *faults)
 {
 	struct reading r = {.ini = ini, .role = role, .faults = faults};
 
@@ -521,7 +522,7 @@ settings_read(const struct ini *ini, enum role role, struct faults *faults)
 }
 
 struct settings *
-settings_load_all(const char *file, enum role role, struct faults *faults)
+settings_load_all(const char *file, enum role role, struct diagnostics *faults)
 {
 	struct ini *ini = ini_read(file, faults);
 	struct settings *settings;
@@ -536,7 +537,7 @@ settings_load_all(const char *file, enum role role, struct faults *faults)
 struct settings *
 settings_load(const char *file, enum role role, struct err *e)
 {
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 	struct settings *settings = settings_load_all(file, role, &faults);
 
 	if (settings == NULL)

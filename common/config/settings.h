@@ -25,7 +25,7 @@ enum multiplex {
 };
 
 /** `failover`: of several targets the first that does not rest, or each in turn. */
-enum failover {
+enum failover_order {
 	FAILOVER_PRIO,
 	FAILOVER_RR
 };
@@ -82,7 +82,7 @@ enum foreground {
  * served by the section of this line. */
 struct sni_rule {
 	char *section;
-	char *pattern; /* see server_name_fits() */
+	char *pattern; /* see hostname_fits() */
 };
 
 struct sni_rule_list {
@@ -109,17 +109,17 @@ struct service_settings {
 	char *local; /* NULL: none, and no addresses */
 	struct net_address local_addresses[2]; /* the source of what we dial, by family */
 	size_t local_count;
-	enum failover failover;
+	enum failover_order failover;
 
-	struct text_list cert; /* at most SETTINGS_CERTIFICATES, of different kinds */
-	struct text_list key;  /* one for each of them, the same file unless given */
-	char *key_pass_file;   /* NULL: none */
-	struct pass_phrases *phrases; /* that open the others; NULL: none does */
-	char *psk_secrets;            /* a file; NULL: none */
-	char *psk_identity;           /* client; NULL: the first in the file */
-	char *ca_file;                /* NULL: none */
-	char *ca_path;                /* NULL: none */
-	char *ca_store;               /* NULL: none */
+	struct strlist cert; /* at most SETTINGS_CERTIFICATES, of different kinds */
+	struct strlist key;  /* one for each of them, the same file unless given */
+	char *key_pass_file; /* NULL: none */
+	struct passphrases *phrases; /* that open the others; NULL: none does */
+	char *psk_secrets;           /* a file; NULL: none */
+	char *psk_identity;          /* client; NULL: the first in the file */
+	char *ca_file;               /* NULL: none */
+	char *ca_path;               /* NULL: none */
+	char *ca_store;              /* NULL: none */
 	bool system_ca; /* trust the system's store: a client that verifies, without
 			   CAfile, CApath, CAstore */
 	char *crl_file; /* NULL: none */
@@ -132,24 +132,24 @@ struct service_settings {
 	bool require_cert; /* a client always verifies a server that shows one */
 	bool ask_cert;     /* server: send a CertificateRequest */
 	/* Rules: any one that fits lets the peer in; all empty: there is no rule. */
-	struct text_list check_host;
-	struct text_list check_ip;
-	struct text_list check_email;
-	struct text_list check_uri;
-	struct text_list check_subject;
-	struct text_list check_fingerprint; /* 64 hexadecimal digits in lower case */
-	char *sni;                          /* client: the name sent; NULL: none */
+	struct strlist check_host;
+	struct strlist check_ip;
+	struct strlist check_email;
+	struct strlist check_uri;
+	struct strlist check_subject;
+	struct strlist check_fingerprint; /* 64 hexadecimal digits in lower case */
+	char *sni;                        /* client: the name sent; NULL: none */
 	/** Server, and the next.  If they name other sections `accept` is empty. */
 	struct sni_rule_list sni_rules;
 	bool sni_strict; /* refuse a name that no rule for these doors fits */
 
-	int tls_min;              /* TLS1_2_VERSION ... */
-	int tls_max;              /* 0: the newest that OpenSSL has */
-	char *ciphers;            /* NULL: OpenSSL's */
-	char *ciphersuites;       /* NULL: OpenSSL's */
-	char *curves;             /* NULL: OpenSSL's */
-	struct text_list options; /* OpenSSL's names, "-" in front clears */
-	struct text_list config;  /* COMMAND or COMMAND:PARAMETER for SSL_CONF_cmd(3) */
+	int tls_min;            /* TLS1_2_VERSION ... */
+	int tls_max;            /* 0: the newest that OpenSSL has */
+	char *ciphers;          /* NULL: OpenSSL's */
+	char *ciphersuites;     /* NULL: OpenSSL's */
+	char *curves;           /* NULL: OpenSSL's */
+	struct strlist options; /* OpenSSL's names, "-" in front clears */
+	struct strlist config;  /* COMMAND or COMMAND:PARAMETER for SSL_CONF_cmd(3) */
 	long security_level;
 	bool renegotiation; /* refused where it is true */
 	bool fips;
@@ -158,8 +158,8 @@ struct service_settings {
 	char *ocsp_url; /* ask this one; NULL: none */
 	bool ocsp_require;
 	bool ocsp_nonce;
-	struct text_list ocsp_flag; /* as written */
-	unsigned long ocsp_flags;   /* the same, for OCSP_basic_verify(3) */
+	struct strlist ocsp_flag; /* as written */
+	unsigned long ocsp_flags; /* the same, for OCSP_basic_verify(3) */
 	double timeout_ocsp;
 
 	bool session_resume;
@@ -185,7 +185,7 @@ struct service_settings {
 	enum authentication protocol_authentication;
 	char *protocol_username; /* these two: both, or both NULL */
 	char *protocol_password; /* never to be logged */
-	struct text_list protocol_header;
+	struct strlist protocol_header;
 
 	double timeout_busy;
 	double timeout_close;
@@ -201,8 +201,8 @@ enum {
 
 struct settings {
 	atomic_int holders;
-	char *file;               /* as given on the command line */
-	struct text_list folders; /* that it includes */
+	char *file;             /* as given on the command line */
+	struct strlist folders; /* that it includes */
 	enum log_level debug;
 	char *output; /* NULL: none */
 	enum log_mode log_mode;
@@ -215,7 +215,7 @@ struct settings {
 	char *chroot;
 	bool sandbox;            /* give up rights that are not needed after the start */
 	struct name_list status; /* where the status port listens */
-	struct text_list status_hosts; /* by what more names it may be asked */
+	struct strlist status_hosts; /* by what more names it may be asked */
 	enum foreground foreground;
 	long workers;          /* 0: as many as the machine allows */
 	long max_connections;  /* 0: from the descriptor limit */
@@ -240,10 +240,10 @@ struct settings *settings_load(const char *file, enum role role, struct err *e);
  * services that nothing is wrong with are there, if any.  NULL: the file cannot be read.
  */
 struct settings *
-settings_load_all(const char *file, enum role role, struct faults *faults);
+settings_load_all(const char *file, enum role role, struct diagnostics *faults);
 
 /** From now on encrypted keys are opened by @phrases, which outlive the settings. */
-void settings_lend_phrases(struct settings *settings, struct pass_phrases *phrases);
+void settings_lend_phrases(struct settings *settings, struct passphrases *phrases);
 
 /** The files and folders that certificates, keys and lists of @s come from, none of them
  * NULL.  Returns how many. */

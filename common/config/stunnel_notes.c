@@ -43,7 +43,7 @@ remark(const struct draft *d, enum kind kind, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text.text, sizeof(text.text), format, args);
 	va_end(args);
-	settings_blame(d, NULL, &text);
+	settings_add_error(d, NULL, &text);
 	d->faults->remark(d->faults->owner, text.text);
 	d->faults->remarked |= kind;
 }
@@ -160,7 +160,7 @@ remark_on_role(const struct draft *d)
 }
 
 void
-settings_remark(const struct draft *d)
+settings_note_stunnel(const struct draft *d)
 {
 	if (d->faults->remark == NULL || d->faulty)
 		return;

@@ -1,6 +1,6 @@
 #include "common/config/unsupported.h"
 
-const struct option_refusal settings_refusals[] = {
+const struct option_refusal settings_unsupported[] = {
     /* what routeport will not do */
     {
 	.names = "exec execArgs pty",

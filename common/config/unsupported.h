@@ -7,6 +7,6 @@
 
 #include "common/config/option.h"
 
-extern const struct option_refusal settings_refusals[];
+extern const struct option_refusal settings_unsupported[];
 
 #endif

@@ -49,10 +49,10 @@ tell_remark(void *owner, const char *text)
 static int
 check(const struct program *program, const char *file)
 {
-	struct faults faults = {.tell = tell_fault, .remark = tell_remark};
+	struct diagnostics faults = {.tell = tell_fault, .remark = tell_remark};
 
 	daemon_check(program, file, &faults);
-	faults_tell(&faults);
+	diagnostics_print(&faults);
 	if (faults.count > 0)
 		return EXIT_USAGE;
 	printf("%s: good\n", file);
@@ -63,10 +63,10 @@ check(const struct program *program, const char *file)
 static int
 import(const struct program *program, const char *file)
 {
-	struct faults faults = {.tell = tell_fault, .remark = tell_remark};
+	struct diagnostics faults = {.tell = tell_fault, .remark = tell_remark};
 	bool ok = import_file(file, program->role, stdout, &faults);
 
-	faults_tell(&faults);
+	diagnostics_print(&faults);
 	if (fflush(stdout) == 0)
 		return ok ? EXIT_SUCCESS : EXIT_USAGE;
 	fprintf(stderr, "it cannot be written: %s\n", strerror(errno));

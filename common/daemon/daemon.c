@@ -54,7 +54,7 @@ descriptors_per_stream(const struct settings *settings)
 static void
 share_descriptors(struct daemon *d)
 {
-	long left = machine_descriptors_left();
+	long left = sysinfo_descriptors_left();
 
 	d->setup.ahead = left / AHEAD_SHARE / (long)d->worker_count;
 	d->room = (left - left / AHEAD_SHARE) / descriptors_per_stream(d->settings);
@@ -75,11 +75,11 @@ make_workers(struct daemon *d, struct err *e)
 	    .plan = d->plan,
 	    .most = daemon_max_connections(d, d->settings),
 	    .windows = &d->windows,
-	    .instance = (uint64_t)machine_random() << 1 | 1,
+	    .instance = (uint64_t)sysinfo_random() << 1 | 1,
 	    .in_turn = d->program->in_turn,
 	    .waits_when_full = d->program->waits_when_full,
 	    .arrival = d->program->arrival,
-	    .turn_away = d->program->turn_away,
+	    .reject = d->program->reject,
 	    .changed = tell_main,
 	    .owner = d,
 	};
@@ -122,7 +122,7 @@ daemon_max_connections(const struct daemon *d, const struct settings *settings)
 	long most = settings->max_connections;
 
 	if (most == 0)
-		most = (machine_descriptors() - SPARE_DESCRIPTORS -
+		most = (sysinfo_descriptors() - SPARE_DESCRIPTORS -
 			   (long)d->worker_count * SPARE_PER_WORKER) /
 		       descriptors_per_stream(settings);
 	if (settings->max_connections == 0 && d->room > 0 && d->room < most)
@@ -181,7 +181,7 @@ on_stop(struct ev_loop *loop, ev_signal *signal, int events)
 	}
 	d->state = DAEMON_LINGERING;
 	status_stop(d->status, "told to stop: lingering");
-	notify_stopping(&d->notify);
+	sd_notify_stopping(&d->notify);
 	log_info("event=stop signal=%d linger=%.0f", signal->signum,
 	    d->settings->timeout_linger);
 	ev_timer_stop(loop, &d->look);
@@ -227,17 +227,17 @@ static void
 daemon_clear(struct daemon *d)
 {
 	status_free(d->status);
-	staples_free(d->staples);
+	ocsp_refresh_free(d->staples);
 	if (d->subject.descriptors != NULL)
 		closedir(d->subject.descriptors);
-	notify_close(&d->notify);
+	sd_notify_close(&d->notify);
 	watchdog_free(d->watchdog);
 	end_workers(d);
-	inherited_clear(&d->inherited);
-	plan_release(d->plan);
+	socket_activation_clear(&d->inherited);
+	generation_release(d->plan);
 	pid_file_remove(&d->pid);
 	settings_release(d->settings);
-	pass_phrases_free(d->phrases);
+	passphrases_free(d->phrases);
 }
 
 /* ---- signals --------------------------------------------------------------------- */
@@ -251,7 +251,7 @@ on_hangup(struct ev_loop *loop, ev_signal *signal, int events)
 	(void)events;
 	if (d->state != DAEMON_RUNNING)
 		return;
-	notify_reloading(&d->notify);
+	sd_notify_reloading(&d->notify);
 	reload_settings(d);
 }
 
@@ -303,15 +303,15 @@ load(struct daemon *d, const char *file, struct err *e)
 	d->settings = settings_load(file, d->program->role, e);
 	if (d->settings == NULL)
 		return false;
-	if ((d->phrases = pass_phrases_new(true)) == NULL)
+	if ((d->phrases = passphrases_new(true)) == NULL)
 		return err_set(e, "out of memory");
 	settings_lend_phrases(d->settings, d->phrases);
 	log_set_level(d->settings->debug);
-	return (d->plan = plan_new(d->settings, 0, NULL, NULL, e)) != NULL;
+	return (d->plan = generation_new(d->settings, 0, NULL, NULL, e)) != NULL;
 }
 
 static void
-warn_of_missing(const struct plan *plan)
+warn_of_missing(const struct generation *plan)
 {
 	char name[LOG_QUOTE_SIZE], why[LOG_QUOTE_SIZE];
 
@@ -328,23 +328,23 @@ warn_of_missing(const struct plan *plan)
 static bool
 listen_to_all(struct daemon *d, struct err *e)
 {
-	struct plan *plan =
-	    plan_new(d->settings, d->worker_count, d->plan, &d->inherited, e);
+	struct generation *plan =
+	    generation_new(d->settings, d->worker_count, d->plan, &d->inherited, e);
 
 	if (plan == NULL)
 		return false;
-	plan_release(d->plan);
+	generation_release(d->plan);
 	d->plan = plan;
 	warn_of_missing(plan);
-	return inherited_is_used_up(&d->inherited, e);
+	return socket_activation_is_used_up(&d->inherited, e);
 }
 
 /* In another root most files are gone. */
 static bool
 give_up_privileges(struct daemon *d, struct err *e)
 {
-	if (!privilege_drop(d->settings, e) || !daemon_open_deferred(d, e) ||
-	    !privilege_confine(d->settings, e))
+	if (!privileges_drop(d->settings, e) || !daemon_open_deferred(d, e) ||
+	    !privileges_confine(d->settings, e))
 		return false;
 	for (size_t i = 0; i < d->plan->service_count; i++)
 		service_forgive_gone(d->plan->services[i]);
@@ -357,20 +357,20 @@ start(struct daemon *d, struct err *e)
 {
 	const struct settings *settings = d->settings;
 
-	pass_phrases_stop_asking(d->phrases);
+	passphrases_stop_asking(d->phrases);
 	/* Threads do not survive a fork, so this comes before the workers. */
-	if (settings->foreground == FOREGROUND_NO && !background_enter(&d->background, e))
+	if (settings->foreground == FOREGROUND_NO && !daemonize_enter(&d->background, e))
 		return false;
 	if (!daemon_open_log(d, e))
 		return false;
-	machine_forbid_cores();
-	(void)machine_descriptors(); /* listening takes some for each worker */
+	sysinfo_forbid_cores();
+	(void)sysinfo_descriptors(); /* listening takes some for each worker */
 	d->worker_count =
-	    (size_t)(settings->workers > 0 ? settings->workers : machine_cpus());
+	    (size_t)(settings->workers > 0 ? settings->workers : sysinfo_cpus());
 	reactor_prepare();
 	if ((d->loop = ev_default_loop(EVFLAG_AUTO)) == NULL)
 		return err_set(e, "libev finds no way to wait for events");
-	if ((d->staples = staples_new(d->loop)) == NULL)
+	if ((d->staples = ocsp_refresh_new(d->loop)) == NULL)
 		return err_set(e, "out of memory");
 	watch_signals(d);
 	reload_watch_files(d);
@@ -380,35 +380,35 @@ start(struct daemon *d, struct err *e)
 
 /* What is written at the start, and how. */
 static void
-check_files(const struct settings *settings, struct faults *faults)
+check_files(const struct settings *settings, struct diagnostics *faults)
 {
 	struct err e = {.text = ""};
 
-	if (settings->output != NULL && !writable_judge(settings->output, &e)) {
+	if (settings->output != NULL && !file_access_check(settings->output, &e)) {
 		err_prefix(&e, "%s: output", settings->file);
-		(void)faults_note(faults, &e);
+		(void)diagnostics_note(faults, &e);
 	}
 	if (!pid_file_judge(settings->chroot, settings->pid, &e)) {
 		err_prefix(&e, "%s", settings->file);
-		(void)faults_note(faults, &e);
+		(void)diagnostics_note(faults, &e);
 	}
 }
 
 void
-daemon_check(const struct program *program, const char *file, struct faults *faults)
+daemon_check(const struct program *program, const char *file, struct diagnostics *faults)
 {
 	struct settings *settings = settings_load_all(file, program->role, faults);
-	struct pass_phrases *phrases;
+	struct passphrases *phrases;
 
 	if (settings == NULL)
 		return;
 	log_set_level(settings->debug);
-	phrases = pass_phrases_new(true); /* without, a locked key is told as such */
+	phrases = passphrases_new(true); /* without, a locked key is told as such */
 	settings_lend_phrases(settings, phrases);
 	check_files(settings, faults);
-	plan_check(settings, faults);
+	generation_check(settings, faults);
 	settings_release(settings);
-	pass_phrases_free(phrases);
+	passphrases_free(phrases);
 }
 
 /* For systemd's watchdog. */
@@ -428,10 +428,10 @@ daemon_run(const struct program *program, const char *file)
 	char text[LOG_QUOTE_LONG_SIZE];
 	int status = EXIT_USAGE;
 
-	background_init(&d.background);
+	daemonize_init(&d.background);
 	pid_file_init(&d.pid);
-	notify_open(&d.notify);
-	if (!inherited_read(&d.inherited, &e) || !load(&d, file, &e))
+	sd_notify_open(&d.notify);
+	if (!socket_activation_read(&d.inherited, &e) || !load(&d, file, &e))
 		goto fail;
 	status = EXIT_FAILURE;
 	if (!start(&d, &e))
@@ -441,10 +441,10 @@ daemon_run(const struct program *program, const char *file)
 		 "streams=%ld",
 	    program->name, ROUTEPORT_VERSION, d.plan->service_count, d.worker_count,
 	    atomic_load(&d.setup.most));
-	background_ready(&d.background);
-	notify_ready(&d.notify);
-	notify_status(&d.notify, "%zu services", d.plan->service_count);
-	notify_watch(&d.notify, d.loop, all_turn, &d);
+	daemonize_ready(&d.background);
+	sd_notify_ready(&d.notify);
+	sd_notify_status(&d.notify, "%zu services", d.plan->service_count);
+	sd_notify_watch(&d.notify, d.loop, all_turn, &d);
 	ev_run(d.loop, 0);
 	daemon_clear(&d);
 	log_info("event=exit program=%s", program->name);
@@ -452,7 +452,7 @@ daemon_run(const struct program *program, const char *file)
 fail:
 	log_error("event=exit program=%s detail=%s", program->name,
 	    log_quote_long(e.text, text));
-	notify_status(&d.notify, "%s", e.text);
+	sd_notify_status(&d.notify, "%s", e.text);
 	daemon_clear(&d);
 	return status;
 }

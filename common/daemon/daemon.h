@@ -22,11 +22,12 @@ struct program {
 	bool waits_when_full; /* accepts no more at maxConnections, turns nobody away */
 	bool in_turn; /* connections go round among the workers: they may be carriers */
 	/** maxConnections is reached: end @fd so that the peer understands. */
-	void (*turn_away)(int fd);
+	void (*reject)(int fd);
 };
 
 /** Would @file run?  Loads certificates and keys, looks up no names, binds nothing. */
-void daemon_check(const struct program *program, const char *file, struct faults *faults);
+void
+daemon_check(const struct program *program, const char *file, struct diagnostics *faults);
 
 /** Run @file until told to stop.  Returns the exit status. */
 int daemon_run(const struct program *program, const char *file);

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 void
-background_init(struct background *b)
+daemonize_init(struct daemonize *b)
 {
-	*b = (struct background){.ready = -1, .null = -1};
+	*b = (struct daemonize){.ready = -1, .null = -1};
 }
 
 /* The exit status of the process that was started. */
@@ -31,7 +31,7 @@ await(pid_t child, int ready)
 }
 
 bool
-background_enter(struct background *b, struct err *e)
+daemonize_enter(struct daemonize *b, struct err *e)
 {
 	int ready[2];
 	pid_t child;
@@ -56,7 +56,7 @@ background_enter(struct background *b, struct err *e)
 }
 
 void
-background_ready(struct background *b)
+daemonize_ready(struct daemonize *b)
 {
 	if (b->ready < 0)
 		return;
@@ -66,5 +66,5 @@ background_ready(struct background *b)
 		close(b->null);
 	(void)!write(b->ready, "", 1);
 	close(b->ready);
-	background_init(b);
+	daemonize_init(b);
 }

@@ -10,19 +10,19 @@
 
 #include <stdbool.h>
 
-struct background {
+struct daemonize {
 	int ready; /* a pipe to the process that waits; -1: none does */
 	int null;  /* /dev/null, which may be out of reach later */
 };
 
 /** In the foreground. */
-void background_init(struct background *b);
+void daemonize_init(struct daemonize *b);
 
 /** Returns in the new process alone, which has a session of its own and keeps the working
  * directory.  False: @e, and there is no other process. */
-bool background_enter(struct background *b, struct err *e);
+bool daemonize_enter(struct daemonize *b, struct err *e);
 
 /** Let go of the terminal and of who waits.  In the foreground it does nothing. */
-void background_ready(struct background *b);
+void daemonize_ready(struct daemonize *b);
 
 #endif

@@ -54,7 +54,7 @@ open_trusted(const struct settings *settings, const struct trusted_path *place)
 
 	if (fd < 0 && errno == EEXIST)
 		return trusted_path_open(place, LOG_FILE_FLAGS & ~O_CREAT, 0);
-	if (fd >= 0 && privilege_owner(settings, &user, &group))
+	if (fd >= 0 && privileges_owner(settings, &user, &group))
 		(void)!fchown(fd, user, group);
 	return fd;
 }

@@ -26,20 +26,20 @@ enum daemon_state {
 struct daemon {
 	const struct program *program;
 	struct settings *settings; /* these two are held */
-	struct plan *plan;
-	struct pass_phrases *phrases; /* of the settings' keys */
-	struct inherited inherited;   /* until the first plan has them */
+	struct generation *plan;
+	struct passphrases *phrases;        /* of the settings' keys */
+	struct socket_activation inherited; /* until the first plan has them */
 	enum daemon_state state;
 	struct ev_loop *loop;
 	struct worker **workers;
 	size_t worker_count;
 	struct worker_setup setup;
 	long room; /* for streams, by the descriptors left at the start; 0: not known */
-	struct budget windows;
+	struct byte_budget windows;
 	ev_signal term, interrupt, hangup, user1;
 	ev_timer limit; /* of lingering, then of draining */
 	ev_timer look;  /* at files */
-	struct staples *staples;
+	struct ocsp_refresh *staples;
 	double looked_at_dates; /* these two by reactor_now(); 0: never */
 	double tried_to_listen; /* on what is missing */
 	unsigned long reloaded; /* by the plan of this number, which not all workers
@@ -48,8 +48,8 @@ struct daemon {
 	struct watchdog *watchdog;
 	struct status_subject subject; /* of the next one */
 	struct status *status;
-	struct notify notify;
-	struct background background;
+	struct sd_notify notify;
+	struct daemonize background;
 	struct pid_file pid;
 	bool log_deferred, pid_deferred;
 };

@@ -15,25 +15,25 @@ static const double again = 60, at_least = 60, at_most = 12 * 3600;
 /* One certificate of a service that is at work. */
 struct kept {
 	LIST_ENTRY(kept) entry;
-	struct staples *staples;
+	struct ocsp_refresh *staples;
 	struct service *service; /* held */
 	struct tls_staple *staple;
 	X509_STORE *store; /* whose word counts: the issuer's */
-	struct ocsp_ask *ask;
+	struct ocsp_client *ask;
 	double due;  /* by reactor_now() */
 	bool wanted; /* at this look */
 };
 
-struct staples {
+struct ocsp_refresh {
 	struct ev_loop *loop;
 	struct resolver *resolver; /* NULL: none was needed yet */
 	LIST_HEAD(, kept) list;
 };
 
-struct staples *
-staples_new(struct ev_loop *loop)
+struct ocsp_refresh *
+ocsp_refresh_new(struct ev_loop *loop)
 {
-	struct staples *s = calloc(1, sizeof(*s));
+	struct ocsp_refresh *s = calloc(1, sizeof(*s));
 
 	if (s != NULL) {
 		s->loop = loop;
@@ -45,7 +45,7 @@ staples_new(struct ev_loop *loop)
 static void
 drop(struct kept *k)
 {
-	ocsp_ask_cancel(k->ask);
+	ocsp_client_cancel(k->ask);
 	X509_STORE_free(k->store);
 	LIST_REMOVE(k, entry);
 	service_release(k->service);
@@ -53,7 +53,7 @@ drop(struct kept *k)
 }
 
 void
-staples_free(struct staples *s)
+ocsp_refresh_free(struct ocsp_refresh *s)
 {
 	struct kept *k;
 
@@ -134,13 +134,13 @@ ask(struct kept *k)
 	if (k->staples->resolver == NULL)
 		k->staples->resolver = resolver_new(k->staples->loop, &e);
 	if (k->staples->resolver != NULL)
-		k->ask = ocsp_ask_start(
+		k->ask = ocsp_client_start(
 		    k->staples->loop, k->staples->resolver, &matter, &way, on_answer, k);
 	k->due = reactor_now() + again;
 }
 
 static struct kept *
-find(struct staples *s, const struct tls_staple *staple)
+find(struct ocsp_refresh *s, const struct tls_staple *staple)
 {
 	struct kept *k;
 
@@ -164,7 +164,7 @@ store_of(X509 *issuer)
 }
 
 static struct kept *
-add(struct staples *s, struct service *service, struct tls_staple *staple)
+add(struct ocsp_refresh *s, struct service *service, struct tls_staple *staple)
 {
 	struct kept *k = calloc(1, sizeof(*k));
 
@@ -180,7 +180,7 @@ add(struct staples *s, struct service *service, struct tls_staple *staple)
 }
 
 static void
-look_at(struct staples *s, struct service *service)
+look_at(struct ocsp_refresh *s, struct service *service)
 {
 	size_t count;
 	struct tls_staple *staples = tls_context_staples(service->context, &count);
@@ -197,7 +197,7 @@ look_at(struct staples *s, struct service *service)
 }
 
 void
-staples_look(struct staples *s, const struct plan *plan)
+ocsp_refresh_look(struct ocsp_refresh *s, const struct generation *plan)
 {
 	struct kept *k, *next;
 

@@ -9,15 +9,15 @@
 
 #include <ev.h>
 
-struct staples;
+struct ocsp_refresh;
 
 /** NULL: out of memory. */
-struct staples *staples_new(struct ev_loop *loop);
+struct ocsp_refresh *ocsp_refresh_new(struct ev_loop *loop);
 
 /** NULL is fine. */
-void staples_free(struct staples *s);
+void ocsp_refresh_free(struct ocsp_refresh *s);
 
 /** Ask for what the services of @plan need by now.  To be called every few seconds. */
-void staples_look(struct staples *s, const struct plan *plan);
+void ocsp_refresh_look(struct ocsp_refresh *s, const struct generation *plan);
 
 #endif

@@ -98,7 +98,7 @@ pid_file_judge(const char *root, const char *path, struct err *e)
 	if ((size_t)snprintf(whole, PATH_MAX, "%s%s%s", root != NULL ? root : "",
 		root != NULL && *path != '/' ? "/" : "", path) >= PATH_MAX)
 		return err_errno(e, ENAMETOOLONG, "pid %.500s", path);
-	return writable_judge(whole, e) || err_prefix(e, "pid");
+	return file_access_check(whole, e) || err_prefix(e, "pid");
 }
 
 /* In a folder such as /tmp only the owner of a file, or of the folder, removes it. */

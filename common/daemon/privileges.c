@@ -181,7 +181,7 @@ warn_of_unreadable(const struct settings *settings)
 }
 
 bool
-privilege_owner(const struct settings *settings, uid_t *user, gid_t *group)
+privileges_owner(const struct settings *settings, uid_t *user, gid_t *group)
 {
 	struct identity who;
 	struct err e;
@@ -194,7 +194,7 @@ privilege_owner(const struct settings *settings, uid_t *user, gid_t *group)
 }
 
 bool
-privilege_drop(const struct settings *settings, struct err *e)
+privileges_drop(const struct settings *settings, struct err *e)
 {
 	struct identity who;
 
@@ -203,7 +203,7 @@ privilege_drop(const struct settings *settings, struct err *e)
 }
 
 bool
-privilege_confine(const struct settings *settings, struct err *e)
+privileges_confine(const struct settings *settings, struct err *e)
 {
 	if (settings->sandbox) {
 		forbid_more();

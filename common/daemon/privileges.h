@@ -14,14 +14,14 @@
 #include <sys/types.h>
 
 /** Whom a file is to belong to that is opened with it; false: nobody else than us. */
-bool privilege_owner(const struct settings *settings, uid_t *user, gid_t *group);
+bool privileges_owner(const struct settings *settings, uid_t *user, gid_t *group);
 
 /** See another root folder and become another user.  For the main thread, before it
  * starts others.  False: @e says why. */
-bool privilege_drop(const struct settings *settings, struct err *e);
+bool privileges_drop(const struct settings *settings, struct err *e);
 
 /** Then, once all is open: no more rights, and no other files.  A kernel without Landlock
  * is no failure: a line in the log says so. */
-bool privilege_confine(const struct settings *settings, struct err *e);
+bool privileges_confine(const struct settings *settings, struct err *e);
 
 #endif

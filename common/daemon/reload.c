@@ -19,10 +19,10 @@ enum {
 /* Everybody goes on with @plan, which is held by the caller no more: the workers when
  * they come to it, see reload_report(). */
 static void
-adopt(struct daemon *d, struct plan *plan)
+adopt(struct daemon *d, struct generation *plan)
 {
 	plan->number = d->plan->number + 1;
-	plan_release(d->plan);
+	generation_release(d->plan);
 	d->plan = plan;
 	for (size_t i = 0; i < d->worker_count; i++)
 		worker_follow(d->workers[i], plan);
@@ -58,8 +58,8 @@ reload_report(struct daemon *d)
 		return;
 	d->reloaded = 0;
 	log_info("event=reloaded services=%zu", d->plan->service_count);
-	notify_status(&d->notify, "%zu services", d->plan->service_count);
-	notify_ready(&d->notify);
+	sd_notify_status(&d->notify, "%zu services", d->plan->service_count);
+	sd_notify_ready(&d->notify);
 }
 
 /* ---- SIGHUP ---------------------------------------------------------------------- */
@@ -88,7 +88,7 @@ warn_of_fixed(const struct settings *old, const struct settings *new)
 }
 
 static void
-take_over(struct daemon *d, struct settings *settings, struct plan *plan)
+take_over(struct daemon *d, struct settings *settings, struct generation *plan)
 {
 	warn_of_fixed(d->settings, settings);
 	log_set_level(settings->debug);
@@ -120,12 +120,12 @@ reload_settings(struct daemon *d)
 	struct err e = {.text = ""};
 	struct settings *settings =
 	    settings_load(d->settings->file, d->program->role, &e);
-	struct plan *plan = NULL;
+	struct generation *plan = NULL;
 	char text[LOG_QUOTE_LONG_SIZE];
 
 	if (settings != NULL) {
 		settings_lend_phrases(settings, d->phrases);
-		plan = plan_new(settings, d->worker_count, d->plan, NULL, &e);
+		plan = generation_new(settings, d->worker_count, d->plan, NULL, &e);
 	}
 	if (plan != NULL && follow_log(d, settings, &e)) {
 		take_over(d, settings, plan);
@@ -133,12 +133,12 @@ reload_settings(struct daemon *d)
 	}
 	if (d->settings->sandbox)
 		sandbox_explain(&e);
-	plan_release(plan);
+	generation_release(plan);
 	settings_release(settings);
 	log_error("event=reload-failed detail=%s", log_quote_long(e.text, text));
-	notify_status(&d->notify, "a reload failed: %s", e.text);
+	sd_notify_status(&d->notify, "a reload failed: %s", e.text);
 	if (d->reloaded == 0)
-		notify_ready(&d->notify);
+		sd_notify_ready(&d->notify);
 }
 
 /* ---- files ----------------------------------------------------------------------- */
@@ -150,12 +150,12 @@ renew(struct daemon *d, struct service *service)
 {
 	struct err e = {.text = ""};
 	struct service *renewed = service_new(service->whole, service->settings, &e);
-	struct plan *plan = NULL;
+	struct generation *plan = NULL;
 	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
 	if (renewed != NULL) {
 		service_succeed(renewed, service);
-		if ((plan = plan_with(d->plan, service, renewed)) == NULL)
+		if ((plan = generation_with(d->plan, service, renewed)) == NULL)
 			err_set(&e, "out of memory");
 	}
 	if (plan != NULL) {
@@ -205,7 +205,7 @@ warn_of_expiry(const struct service *service)
 static void
 listen_again(struct daemon *d, double now)
 {
-	struct plan *plan;
+	struct generation *plan;
 
 	if (d->plan->missing_count == 0)
 		return;
@@ -214,7 +214,7 @@ listen_again(struct daemon *d, double now)
 	if (now < d->tried_to_listen + reload_listen_every)
 		return;
 	d->tried_to_listen = now;
-	if ((plan = plan_retry(d->plan, d->worker_count)) != NULL)
+	if ((plan = generation_retry(d->plan, d->worker_count)) != NULL)
 		adopt(d, plan);
 }
 
@@ -226,7 +226,7 @@ on_look(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	staples_look(d->staples, d->plan);
+	ocsp_refresh_look(d->staples, d->plan);
 	listen_again(d, now);
 	for (size_t i = 0; i < d->plan->service_count; i++)
 		if (is_due(d->plan->services[i]))

@@ -32,11 +32,11 @@ read_address(struct net_address *to, const char *text)
 }
 
 void
-notify_open(struct notify *n)
+sd_notify_open(struct sd_notify *n)
 {
 	const char *text = getenv("NOTIFY_SOCKET");
 
-	*n = (struct notify){0};
+	*n = (struct sd_notify){0};
 	if (text == NULL || !read_address(&n->to, text))
 		return;
 	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -45,18 +45,18 @@ notify_open(struct notify *n)
 }
 
 void
-notify_close(struct notify *n)
+sd_notify_close(struct sd_notify *n)
 {
 	if (n->loop != NULL)
 		ev_timer_stop(n->loop, &n->watchdog);
 	if (n->to.length > 0)
 		close(n->fd);
-	*n = (struct notify){0};
+	*n = (struct sd_notify){0};
 }
 
 /* A word that is lost is systemd's to notice. */
 static void
-tell(struct notify *n, const char *text)
+tell(struct sd_notify *n, const char *text)
 {
 	if (n->to.length > 0)
 		(void)sendto(
@@ -64,7 +64,7 @@ tell(struct notify *n, const char *text)
 }
 
 void
-notify_ready(struct notify *n)
+sd_notify_ready(struct sd_notify *n)
 {
 	tell(n, "READY=1");
 }
@@ -72,7 +72,7 @@ notify_ready(struct notify *n)
 /* With the time, by which systemd tells this reload from the one before
  * (Type=notify-reload). */
 void
-notify_reloading(struct notify *n)
+sd_notify_reloading(struct sd_notify *n)
 {
 	struct timespec now;
 	char text[TEXT_SIZE];
@@ -84,13 +84,13 @@ notify_reloading(struct notify *n)
 }
 
 void
-notify_stopping(struct notify *n)
+sd_notify_stopping(struct sd_notify *n)
 {
 	tell(n, "STOPPING=1");
 }
 
 void
-notify_status(struct notify *n, const char *format, ...)
+sd_notify_status(struct sd_notify *n, const char *format, ...)
 {
 	static const char head[] = "STATUS=";
 	char text[TEXT_SIZE];
@@ -109,7 +109,7 @@ notify_status(struct notify *n, const char *format, ...)
 static void
 on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct notify *n = timer->data;
+	struct sd_notify *n = timer->data;
 
 	(void)loop;
 	(void)events;
@@ -133,8 +133,8 @@ number_of(const char *variable)
 }
 
 void
-notify_watch(
-    struct notify *n, struct ev_loop *loop, bool (*alive)(void *owner), void *owner)
+sd_notify_watch(
+    struct sd_notify *n, struct ev_loop *loop, bool (*alive)(void *owner), void *owner)
 {
 	unsigned long long pid = number_of("WATCHDOG_PID");
 	double half = (double)number_of("WATCHDOG_USEC") / 1e6 / 2;

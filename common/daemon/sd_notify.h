@@ -12,7 +12,7 @@
 #include <ev.h>
 
 /** All zero: nobody wants to know. */
-struct notify {
+struct sd_notify {
 	int fd;
 	struct net_address to; /* its length is 0: as above */
 	struct ev_loop *loop;  /* NULL: no watchdog runs */
@@ -21,25 +21,25 @@ struct notify {
 	void *owner;
 };
 
-/** Read the environment.  notify_close() follows. */
-void notify_open(struct notify *n);
-void notify_close(struct notify *n);
+/** Read the environment.  sd_notify_close() follows. */
+void sd_notify_open(struct sd_notify *n);
+void sd_notify_close(struct sd_notify *n);
 
-/** READY=1: at work, also again after notify_reloading(). */
-void notify_ready(struct notify *n);
+/** READY=1: at work, also again after sd_notify_reloading(). */
+void sd_notify_ready(struct sd_notify *n);
 
 /** RELOADING=1: the settings are being read. */
-void notify_reloading(struct notify *n);
+void sd_notify_reloading(struct sd_notify *n);
 
 /** STOPPING=1. */
-void notify_stopping(struct notify *n);
+void sd_notify_stopping(struct sd_notify *n);
 
 /** STATUS=: one line for systemctl status. */
-void notify_status(struct notify *n, const char *format, ...)
+void sd_notify_status(struct sd_notify *n, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /** Begin to give signs of life, if the watchdog wants any. */
-void notify_watch(
-    struct notify *n, struct ev_loop *loop, bool (*alive)(void *owner), void *owner);
+void sd_notify_watch(
+    struct sd_notify *n, struct ev_loop *loop, bool (*alive)(void *owner), void *owner);
 
 #endif

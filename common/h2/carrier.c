@@ -23,7 +23,7 @@ static const char *const state_names[] = {
 /* ---- small steps ------------------------------------------------------------------ */
 
 void
-carrier_h2_enter(struct carrier_h2 *c, enum h2_state next)
+h2_carrier_enter(struct h2_carrier *c, enum h2_state next)
 {
 	assert(next > c->state);
 	log_debug("event=carrier service=%s from=%s to=%s channels=%zu", c->service,
@@ -32,23 +32,23 @@ carrier_h2_enter(struct carrier_h2 *c, enum h2_state next)
 }
 
 void
-carrier_h2_later(struct carrier_h2 *c)
+h2_carrier_later(struct h2_carrier *c)
 {
 	ev_timer_start(c->reactor->loop, &c->later);
 }
 
 void
-carrier_h2_retire(struct carrier_h2 *c)
+h2_carrier_retire(struct h2_carrier *c)
 {
 	if (c->state != H2_OPEN)
 		return;
-	carrier_h2_enter(c, H2_DRAINING);
+	h2_carrier_enter(c, H2_DRAINING);
 	c->retiring = true;
-	carrier_h2_later(c);
+	h2_carrier_later(c);
 }
 
 void
-carrier_h2_blame(struct carrier_h2 *c, const char *format, ...)
+h2_carrier_blame(struct h2_carrier *c, const char *format, ...)
 {
 	va_list args;
 
@@ -58,14 +58,14 @@ carrier_h2_blame(struct carrier_h2 *c, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(c->fault, sizeof(c->fault), format, args);
 	va_end(args);
-	carrier_h2_later(c);
+	h2_carrier_later(c);
 }
 
 /* ---- owners ---------------------------------------------------------------------- */
 
 /* Its owner learns that there is a channel, or what became of it. */
 static void
-announce(struct carrier_h2 *c, struct channel_h2 *ch)
+announce(struct h2_carrier *c, struct h2_channel *ch)
 {
 	char *text;
 
@@ -86,7 +86,7 @@ announce(struct carrier_h2 *c, struct channel_h2 *ch)
 }
 
 static void
-wake(struct channel_h2 *ch)
+wake(struct h2_channel *ch)
 {
 	struct endpoint *e = &ch->channel.endpoint;
 
@@ -96,7 +96,7 @@ wake(struct channel_h2 *ch)
 
 /* It may release any channel, also this one. */
 static void
-deliver_one(struct carrier_h2 *c, struct channel_h2 *ch)
+deliver_one(struct h2_carrier *c, struct h2_channel *ch)
 {
 	c->current = ch;
 	announce(c, ch);
@@ -105,14 +105,14 @@ deliver_one(struct carrier_h2 *c, struct channel_h2 *ch)
 		wake(ch);
 	}
 	if (c->current != NULL)
-		inbound_h2_settle(ch);
+		h2_receive_settle(ch);
 	c->current = NULL;
 }
 
 static void
-deliver(struct carrier_h2 *c)
+deliver(struct h2_carrier *c)
 {
-	struct channel_h2 *ch;
+	struct h2_channel *ch;
 
 	for (size_t n = c->ready_count; n > 0 && c->ready_count > 0; n--) {
 		ch = TAILQ_FIRST(&c->ready);
@@ -125,14 +125,14 @@ deliver(struct carrier_h2 *c)
 
 /* In turn, a chunk each, while the socket takes any. */
 static void
-deliver_room(struct carrier_h2 *c)
+deliver_room(struct h2_carrier *c)
 {
-	struct channel_h2 *ch;
+	struct h2_channel *ch;
 
 	for (size_t n = c->waiting_count; n > 0; n--) {
 		if (c->link == NULL || tls_room(&c->link->tls) == 0 ||
 		    nghttp2_session_get_remote_window_size(c->session) <= 0 ||
-		    (ch = share_h2_next(c)) == NULL)
+		    (ch = h2_scheduler_next(c)) == NULL)
 			return;
 		ch->starved = endpoint_room(&ch->channel.endpoint) == 0;
 		if (ch->starved)
@@ -147,14 +147,14 @@ deliver_room(struct carrier_h2 *c)
 
 /* Any byte is life. */
 static void
-sign_of_life(struct carrier_h2 *c)
+sign_of_life(struct h2_carrier *c)
 {
 	c->heard = reactor_now();
 	c->asked_at = 0;
 }
 
 static void
-receive(struct carrier_h2 *c)
+receive(struct h2_carrier *c)
 {
 	struct tls *t = &c->link->tls;
 	struct batch batch;
@@ -165,13 +165,13 @@ receive(struct carrier_h2 *c)
 	if (t->heard)
 		sign_of_life(c);
 	if (batch.length > 0 && c->state < H2_FINISHING)
-		session_h2_receive(c, &batch);
+		h2_session_receive(c, &batch);
 }
 
 /* The last id is that of a stream begun, and nothing is fed in between: else nghttp2
  * would take requests that the client then hears refused. */
 static void
-say_goaway(struct carrier_h2 *c)
+say_goaway(struct h2_carrier *c)
 {
 	c->goaway_due = false;
 	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
@@ -180,7 +180,7 @@ say_goaway(struct carrier_h2 *c)
 }
 
 static void
-tell_retired(struct carrier_h2 *c)
+tell_retired(struct h2_carrier *c)
 {
 	bool retiring = c->retiring && !c->server;
 
@@ -190,26 +190,26 @@ tell_retired(struct carrier_h2 *c)
 }
 
 static void
-tell_room(struct carrier_h2 *c)
+tell_room(struct h2_carrier *c)
 {
-	if (!c->server && carrier_h2_has_room(c))
+	if (!c->server && h2_carrier_has_room(c))
 		c->events->room(c->owner);
 }
 
 /* The time is over, and what the socket had was read. */
 static void
-judge_life(struct carrier_h2 *c)
+judge_life(struct h2_carrier *c)
 {
 	c->overdue = false;
 	if (c->asked_at > 0)
-		carrier_h2_blame(
+		h2_carrier_blame(
 		    c, "no sign of life for %.0f s", reactor_now() - c->heard);
 }
 
 /* A client that leaves the PING behind the notice without an answer opens streams no
  * longer than one that is slow to answer. */
 static bool
-is_goaway_due(const struct carrier_h2 *c)
+is_goaway_due(const struct h2_carrier *c)
 {
 	return c->goaway_due || (c->notice_sent && !c->goaway_sent &&
 				    reactor_now() >= c->drain_asked + c->keepalive_limit);
@@ -217,10 +217,10 @@ is_goaway_due(const struct carrier_h2 *c)
 
 /* The one place that takes the carrier as far as it will go, and frees it. */
 static void
-step(struct carrier_h2 *c, bool readable)
+step(struct h2_carrier *c, bool readable)
 {
-	struct h2_turn turn;
-	const struct carrier_h2_events *events = c->events;
+	struct h2_iteration turn;
+	const struct h2_carrier_events *events = c->events;
 	void *owner = c->owner;
 
 	turn.count = 0;
@@ -231,34 +231,34 @@ step(struct carrier_h2 *c, bool readable)
 		judge_life(c);
 	if (c->session != NULL && is_goaway_due(c))
 		say_goaway(c);
-	output_h2_pump(c);
+	h2_output_pump(c);
 	if (c->link != NULL)
-		ending_h2_judge(c);
+		h2_shutdown_judge(c);
 	tell_retired(c);
 	deliver(c);
 	c->turn = NULL;
 	tell_room(c); /* first: those who wait fill the socket again */
 	deliver_room(c);
 	if (c->ready_count > 0)
-		carrier_h2_later(c);
+		h2_carrier_later(c);
 	if (c->link == NULL && c->channel_count == 0) {
 		enum reason reason = c->reason;
 
-		ending_h2_reap(c);
+		h2_shutdown_reap(c);
 		events->ended(owner, reason);
 		return;
 	}
-	output_h2_wait(c);
+	h2_output_wait(c);
 }
 
 static void
 on_ready(void *owner, int events)
 {
-	struct carrier_h2 *c = owner;
+	struct h2_carrier *c = owner;
 	struct tls *t = &c->link->tls;
 
 	if ((events & EV_WRITE) && tls_flush(t))
-		output_h2_send(c);
+		h2_output_send(c);
 	if (events & WATCH_BROKEN)
 		link_check(c->link);
 	step(c, events & (EV_READ | WATCH_BROKEN));
@@ -267,7 +267,7 @@ on_ready(void *owner, int events)
 static void
 on_later(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct carrier_h2 *c = timer->data;
+	struct h2_carrier *c = timer->data;
 
 	(void)loop;
 	(void)events;
@@ -277,17 +277,17 @@ on_later(struct ev_loop *loop, ev_timer *timer, int events)
 /* ---- liveness -------------------------------------------------------------------- */
 
 static void
-ask_for_life(struct carrier_h2 *c, double now)
+ask_for_life(struct h2_carrier *c, double now)
 {
 	c->asked_at = now;
-	session_h2_ping(c, SESSION_H2_LIFE);
-	output_h2_pump(c);
+	h2_session_ping(c, SESSION_H2_LIFE);
+	h2_output_pump(c);
 }
 
 /* What the far end was let in by, its certificates and what was said of them, counts
  * until a date. */
 static bool
-is_out_of_date(const struct carrier_h2 *c)
+is_out_of_date(const struct h2_carrier *c)
 {
 	time_t until = c->link != NULL ? tls_until(&c->link->tls) : 0;
 
@@ -296,17 +296,17 @@ is_out_of_date(const struct carrier_h2 *c)
 
 /* Then it takes no new streams; the far end is let in anew on another carrier, or not. */
 static void
-end_by_date(struct carrier_h2 *c)
+end_by_date(struct h2_carrier *c)
 {
 	if (c->server)
-		carrier_h2_drain(c);
+		h2_carrier_drain(c);
 	else
-		carrier_h2_retire(c);
+		h2_carrier_retire(c);
 }
 
 /* Be called in @seconds, or when that date is over. */
 static void
-set_timer(struct carrier_h2 *c, double seconds)
+set_timer(struct h2_carrier *c, double seconds)
 {
 	time_t until = tls_until(&c->link->tls);
 	double left = difftime(until, time(NULL));
@@ -320,11 +320,11 @@ set_timer(struct carrier_h2 *c, double seconds)
 static void
 on_timer(void *owner)
 {
-	struct carrier_h2 *c = owner;
+	struct h2_carrier *c = owner;
 	double now = reactor_now(), left;
 
 	if (c->state == H2_FINISHING) {
-		ending_h2_leave(c, false);
+		h2_shutdown_leave(c, false);
 		step(c, false);
 		return;
 	}
@@ -348,7 +348,7 @@ on_timer(void *owner)
 }
 
 void
-carrier_h2_set_keepalive(struct carrier_h2 *c, double idle, double limit)
+h2_carrier_set_keepalive(struct h2_carrier *c, double idle, double limit)
 {
 	c->keepalive = idle;
 	c->keepalive_limit = limit;
@@ -361,17 +361,17 @@ carrier_h2_set_keepalive(struct carrier_h2 *c, double idle, double limit)
 static void
 on_drain(void *owner)
 {
-	carrier_h2_drain(owner);
+	h2_carrier_drain(owner);
 }
 
 static void
 on_end(void *owner)
 {
-	struct carrier_h2 *c = owner;
-	const struct carrier_h2_events *events = c->events;
+	struct h2_carrier *c = owner;
+	const struct h2_carrier_events *events = c->events;
 	void *events_owner = c->owner;
 
-	carrier_h2_close(c);
+	h2_carrier_close(c);
 	events->ended(events_owner, REASON_STOPPED);
 }
 
@@ -384,7 +384,7 @@ static const struct link_carrier link_carrier = {
 
 /* It never chooses a destination. */
 static void
-name_authority(struct carrier_h2 *c)
+name_authority(struct h2_carrier *c)
 {
 	const struct service_settings *s = c->link->service->settings;
 	const struct target *target = c->link->target;
@@ -398,7 +398,7 @@ name_authority(struct carrier_h2 *c)
 }
 
 static void
-init(struct carrier_h2 *c, struct link *link)
+init(struct h2_carrier *c, struct link *link)
 {
 	c->link = link;
 	c->links = link->set;
@@ -415,12 +415,12 @@ init(struct carrier_h2 *c, struct link *link)
 	c->window_most = (size_t)link->service->settings->stream_window << 20;
 	link_facts(link, &c->facts);
 	name_authority(c);
-	output_h2_init(c);
-	share_h2_init(c);
+	h2_output_init(c);
+	h2_scheduler_init(c);
 }
 
 static void
-log_opening(const struct carrier_h2 *c, enum log_level level)
+log_opening(const struct h2_carrier *c, enum log_level level)
 {
 	char service[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
 
@@ -431,24 +431,24 @@ log_opening(const struct carrier_h2 *c, enum log_level level)
 		    c->facts.resumed ? "yes" : "no", log_quote(c->facts.names, names));
 }
 
-struct carrier_h2 *
-carrier_h2_new(struct link *link, enum log_level level,
-    const struct carrier_h2_events *events, void *owner)
+struct h2_carrier *
+h2_carrier_new(struct link *link, enum log_level level,
+    const struct h2_carrier_events *events, void *owner)
 {
-	struct carrier_h2 *c = calloc(1, sizeof(*c));
+	struct h2_carrier *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		goto fail;
 	init(c, link);
 	c->events = events;
 	c->owner = owner;
-	if (!session_h2_init(c))
+	if (!h2_session_init(c))
 		goto fail;
 	link_adopt(link, &link_carrier, c);
 	link_set_hold(c->links);
 	set_timer(c, c->keepalive);
-	output_h2_pump(c);
-	carrier_h2_later(c); /* the handshake may have read more than its own */
+	h2_output_pump(c);
+	h2_carrier_later(c); /* the handshake may have read more than its own */
 	log_opening(c, level);
 	return c;
 fail:
@@ -460,25 +460,25 @@ fail:
 }
 
 size_t
-carrier_h2_load(const struct carrier_h2 *c)
+h2_carrier_load(const struct h2_carrier *c)
 {
 	return c->channel_count;
 }
 
 uint64_t
-carrier_h2_instance(const struct carrier_h2 *c)
+h2_carrier_instance(const struct h2_carrier *c)
 {
 	return c->instance;
 }
 
 double
-carrier_h2_opened(const struct carrier_h2 *c)
+h2_carrier_opened(const struct h2_carrier *c)
 {
 	return c->opened;
 }
 
 static size_t
-stream_limit(const struct carrier_h2 *c)
+stream_limit(const struct h2_carrier *c)
 {
 	return c->settings_came ? nghttp2_session_get_remote_settings(
 				      c->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
@@ -486,33 +486,33 @@ stream_limit(const struct carrier_h2 *c)
 }
 
 static bool
-takes_streams(const struct carrier_h2 *c)
+takes_streams(const struct h2_carrier *c)
 {
 	return c->state == H2_OPEN && c->link != NULL && !c->faulty && !c->goaway_came &&
 	       !c->link->tls.deaf && !is_out_of_date(c);
 }
 
 bool
-carrier_h2_is_in_doubt(const struct carrier_h2 *c)
+h2_carrier_is_in_doubt(const struct h2_carrier *c)
 {
 	return takes_streams(c) && reactor_now() - c->heard > doubt_after;
 }
 
 bool
-carrier_h2_has_room(const struct carrier_h2 *c)
+h2_carrier_has_room(const struct h2_carrier *c)
 {
 	return takes_streams(c) && c->streams < stream_limit(c) &&
-	       !carrier_h2_is_in_doubt(c);
+	       !h2_carrier_is_in_doubt(c);
 }
 
 bool
-carrier_h2_is_full(const struct carrier_h2 *c)
+h2_carrier_is_full(const struct h2_carrier *c)
 {
 	return c->link != NULL && tls_room(&c->link->tls) == 0;
 }
 
 void
-carrier_h2_ask(struct carrier_h2 *c)
+h2_carrier_ask(struct h2_carrier *c)
 {
 	if (c->asked_at > 0 || !takes_streams(c))
 		return;
@@ -521,69 +521,69 @@ carrier_h2_ask(struct carrier_h2 *c)
 }
 
 double
-carrier_h2_unanswered(const struct carrier_h2 *c)
+h2_carrier_unanswered(const struct h2_carrier *c)
 {
 	return c->asked_at > 0 ? reactor_now() - c->asked_at : 0;
 }
 
 struct channel *
-carrier_h2_open(struct carrier_h2 *c, const char *forwarded,
+h2_carrier_open(struct h2_carrier *c, const char *forwarded,
     const struct channel_events *events, void *owner)
 {
-	struct channel_h2 *ch;
+	struct h2_channel *ch;
 
-	if (!carrier_h2_has_room(c) || (ch = channel_h2_new(c)) == NULL)
+	if (!h2_carrier_has_room(c) || (ch = h2_channel_new(c)) == NULL)
 		return NULL;
 	ch->events = events;
 	ch->events_owner = owner;
-	if (!session_h2_request(ch, forwarded)) {
-		channel_h2_free(ch);
+	if (!h2_session_request(ch, forwarded)) {
+		h2_channel_free(ch);
 		return NULL;
 	}
 	c->streams++;
 	c->streams_ever++;
-	output_h2_pump(c);
+	h2_output_pump(c);
 	if (nghttp2_session_get_next_stream_id(c->session) > H2_LAST_ID)
-		carrier_h2_retire(c);
+		h2_carrier_retire(c);
 	return &ch->channel;
 }
 
 void
-carrier_h2_drain(struct carrier_h2 *c)
+h2_carrier_drain(struct h2_carrier *c)
 {
 	if (c->state == H2_OPEN)
-		carrier_h2_enter(c, H2_DRAINING);
+		h2_carrier_enter(c, H2_DRAINING);
 	if (c->state != H2_DRAINING)
 		return;
 	if (c->goaway_came) {
 		c->goaway_due = c->server && !c->goaway_sent; /* it opens no more */
 	} else if (c->server && !c->notice_sent) {
 		nghttp2_submit_shutdown_notice(c->session);
-		session_h2_ping(c, SESSION_H2_DRAIN);
+		h2_session_ping(c, SESSION_H2_DRAIN);
 		c->notice_sent = true;
 		c->drain_asked = reactor_now();
-		output_h2_pump(c);
+		h2_output_pump(c);
 	}
-	carrier_h2_later(c);
+	h2_carrier_later(c);
 }
 
 void
-carrier_h2_relieve(struct carrier_h2 *c)
+h2_carrier_relieve(struct h2_carrier *c)
 {
 	c->relieved = true;
-	carrier_h2_later(c);
+	h2_carrier_later(c);
 }
 
 void
-carrier_h2_close(struct carrier_h2 *c)
+h2_carrier_close(struct h2_carrier *c)
 {
 	if (c->link != NULL) {
 		if (c->state < H2_FINISHING)
-			ending_h2_finish(c);
+			h2_shutdown_finish(c);
 		c->reason = REASON_STOPPED;
-		ending_h2_leave(c, false);
+		h2_shutdown_leave(c, false);
 	}
-	ending_h2_forget(c);
+	h2_shutdown_forget(c);
 	assert(c->channel_count == 0);
-	ending_h2_reap(c);
+	h2_shutdown_reap(c);
 }

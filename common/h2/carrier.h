@@ -20,16 +20,16 @@
 #include "common/carrier/link.h"
 #include "common/base/log.h"
 
-struct carrier_h2;
+struct h2_carrier;
 
-struct carrier_h2_events {
+struct h2_carrier_events {
 	/** Server: the far end asks for the app; @forwarded is the legacy program's
 	 * address in text, or "".  The channel is the callee's, who calls
 	 * channel_answer() and at the end channel_release(), both from inside or later.
 	 */
 	void (*asked)(void *owner, struct channel *channel, const char *forwarded);
 	/** Client: it takes no new channels any more (GOAWAY, ids used up, lost).  Comes
-	 * at most once, and not for a carrier_h2_drain(). */
+	 * at most once, and not for a h2_carrier_drain(). */
 	void (*retired)(void *owner);
 	/** The carrier is gone; so are all its channels.  Comes last, once, from the
 	 * loop, when the last channel is released.  REASON_FINISHED: in good order. */
@@ -42,28 +42,28 @@ struct carrier_h2_events {
 /** Make an open link an h2 carrier; the link is the carrier's from now on, even on
  * failure.  Its role is the service's.  @level: of the line that tells of it in the log.
  * NULL: out of memory, and no event comes. */
-struct carrier_h2 *carrier_h2_new(struct link *link, enum log_level level,
-    const struct carrier_h2_events *events, void *owner);
+struct h2_carrier *h2_carrier_new(struct link *link, enum log_level level,
+    const struct h2_carrier_events *events, void *owner);
 
 /** Client: how many channels it has, and whether it takes another one now (the peer's
  * stream limit, GOAWAY); not while it is in doubt. */
-size_t carrier_h2_load(const struct carrier_h2 *carrier);
-bool carrier_h2_has_room(const struct carrier_h2 *carrier);
+size_t h2_carrier_load(const struct h2_carrier *carrier);
+bool h2_carrier_has_room(const struct h2_carrier *carrier);
 
 /** Client: its socket takes nothing at the moment, so that a channel may wait a little.
  */
-bool carrier_h2_is_full(const struct carrier_h2 *carrier);
+bool h2_carrier_is_full(const struct h2_carrier *carrier);
 
 /** Client: nothing has come for a while, so that it may be dead, and what is given to it
- * lost.  `room` is told once there is a sign of life, which carrier_h2_ask() asks for. */
-bool carrier_h2_is_in_doubt(const struct carrier_h2 *carrier);
-void carrier_h2_ask(struct carrier_h2 *carrier);
+ * lost.  `room` is told once there is a sign of life, which h2_carrier_ask() asks for. */
+bool h2_carrier_is_in_doubt(const struct h2_carrier *carrier);
+void h2_carrier_ask(struct h2_carrier *carrier);
 
 /** Client: for how many seconds it has owed a sign of life that it was asked for; 0: it
  * owes none. */
-double carrier_h2_unanswered(const struct carrier_h2 *carrier);
+double h2_carrier_unanswered(const struct h2_carrier *carrier);
 
-/** What became of an asked channel; see carrier_h2_open(). */
+/** What became of an asked channel; see h2_carrier_open(). */
 struct channel_events {
 	/** The app has accepted: the channel is OPEN. */
 	void (*accepted)(void *owner);
@@ -81,37 +81,37 @@ struct channel_events {
  * keep a copy.  Exactly one event comes, from the loop, unless channel_release() comes
  * first. NULL: out of memory, or no room.
  */
-struct channel *carrier_h2_open(struct carrier_h2 *carrier, const char *forwarded,
+struct channel *h2_carrier_open(struct h2_carrier *carrier, const char *forwarded,
     const struct channel_events *events, void *owner);
 
 /** Take no new channels; end when the last one is released.  The server tells the client
  * by GOAWAY as H2's shutdown sequence has it: notice, PING, and at its answer, or when
  * the limit for a sign of life has passed without it, the last id.  One that went by
  * itself needs no notice. */
-void carrier_h2_drain(struct carrier_h2 *carrier);
+void h2_carrier_drain(struct h2_carrier *carrier);
 
 /** Client: another carrier has taken over: it ends once it has no channel, and that is
  * logged at debug.  Until then it still takes new ones. */
-void carrier_h2_relieve(struct carrier_h2 *carrier);
+void h2_carrier_relieve(struct h2_carrier *carrier);
 
 /** Client: which process of a server is at the far end: a number that no other one has,
  * in all likelihood.  0: it does not say, or has not yet. */
-uint64_t carrier_h2_instance(const struct carrier_h2 *carrier);
+uint64_t h2_carrier_instance(const struct h2_carrier *carrier);
 
 /** Since when it has been open, by reactor_now(). */
-double carrier_h2_opened(const struct carrier_h2 *carrier);
+double h2_carrier_opened(const struct h2_carrier *carrier);
 
 /**
  * When nothing was received for @idle seconds, ask for a sign of life; none within @limit
  * more is a lost carrier.  Without this call it is 30 and 10.
  */
-void carrier_h2_set_keepalive(struct carrier_h2 *carrier, double idle, double limit);
+void h2_carrier_set_keepalive(struct h2_carrier *carrier, double idle, double limit);
 
 /**
  * End it at once, without an event; all its channels must have been released.  What they
  * have said is still sent, GOAWAY and close_notify behind it, by the link on its own.
  * For the end of a worker.  Not for use inside an event.
  */
-void carrier_h2_close(struct carrier_h2 *carrier);
+void h2_carrier_close(struct h2_carrier *carrier);
 
 #endif

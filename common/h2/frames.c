@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct channel_h2 *
+static struct h2_channel *
 channel_of(nghttp2_session *session, int32_t id)
 {
 	return nghttp2_session_get_stream_user_data(session, id);
@@ -18,21 +18,21 @@ channel_of(nghttp2_session *session, int32_t id)
 
 /* A peer over a limit loses its carrier. */
 static int
-count(struct carrier_h2 *c, enum limit_h2 which, size_t n)
+count(struct h2_carrier *c, enum h2_rate_limit which, size_t n)
 {
-	if (limits_h2_count(&c->limits, which, (double)n, c->heard))
+	if (h2_rate_limit_count(&c->limits, which, (double)n, c->heard))
 		return 0;
-	carrier_h2_blame(c, "too many %s", limits_h2_name(which));
+	h2_carrier_blame(c, "too many %s", h2_rate_limit_name(which));
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* Cut one stream off for a fault of the peer. */
 static void
-refuse_frame(struct carrier_h2 *c, struct channel_h2 *ch, uint32_t code, const char *why)
+refuse_frame(struct h2_carrier *c, struct h2_channel *ch, uint32_t code, const char *why)
 {
 	nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, ch->id, code);
 	ch->reset = true;
-	channel_h2_break(ch, REASON_FAR_RESET, why);
+	h2_channel_break(ch, REASON_FAR_RESET, why);
 }
 
 /* ---- HEADERS --------------------------------------------------------------------- */
@@ -45,7 +45,7 @@ refuse_frame(struct carrier_h2 *c, struct channel_h2 *ch, uint32_t code, const c
 static int
 on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
 {
-	const struct carrier_h2 *c = user_data;
+	const struct h2_carrier *c = user_data;
 
 	if (!c->server || hd->type != NGHTTP2_HEADERS || hd->stream_id == 0 ||
 	    hd->stream_id > nghttp2_session_get_last_proc_stream_id(session) ||
@@ -57,9 +57,9 @@ on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_
 }
 
 static int
-begin_request(struct carrier_h2 *c, int32_t id)
+begin_request(struct h2_carrier *c, int32_t id)
 {
-	struct channel_h2 *ch = channel_h2_new(c);
+	struct h2_channel *ch = h2_channel_new(c);
 
 	c->streams++;
 	c->streams_ever++;
@@ -78,8 +78,8 @@ begin_request(struct carrier_h2 *c, int32_t id)
 static int
 on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
-	struct channel_h2 *ch;
+	struct h2_carrier *c = user_data;
+	struct h2_channel *ch;
 
 	if (frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
@@ -100,7 +100,7 @@ is_named(const uint8_t *name, size_t length, const char *wanted)
 }
 
 static void
-note_request(struct channel_h2 *ch, const uint8_t *name, size_t name_length,
+note_request(struct h2_channel *ch, const uint8_t *name, size_t name_length,
     const uint8_t *value, size_t length)
 {
 	if (is_named(name, name_length, ":method")) {
@@ -109,13 +109,13 @@ note_request(struct channel_h2 *ch, const uint8_t *name, size_t name_length,
 		ch->has_authority = length > 0;
 	} else if (is_named(name, name_length, "forwarded") && ch->text == NULL) {
 		if ((ch->text = malloc(HEADERS_H2_FORWARDED_SIZE)) != NULL)
-			headers_h2_read_forwarded(ch->text, (const char *)value, length);
+			h2_headers_read_forwarded(ch->text, (const char *)value, length);
 	}
 }
 
 /* nghttp2 has seen to it that `:status` is three digits. */
 static void
-note_answer(struct channel_h2 *ch, const uint8_t *name, size_t name_length,
+note_answer(struct h2_channel *ch, const uint8_t *name, size_t name_length,
     const uint8_t *value, size_t length)
 {
 	if (is_named(name, name_length, ":status") && length == 3)
@@ -130,8 +130,8 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
     size_t name_length, const uint8_t *value, size_t length, uint8_t flags,
     void *user_data)
 {
-	struct carrier_h2 *c = user_data;
-	struct channel_h2 *ch = channel_of(session, frame->hd.stream_id);
+	struct h2_carrier *c = user_data;
+	struct h2_channel *ch = channel_of(session, frame->hd.stream_id);
 	size_t size = name_length + length + 32; /* RFC 9113, 6.5.2 */
 
 	(void)flags;
@@ -152,13 +152,13 @@ on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *n
 }
 
 static int
-take_request(struct carrier_h2 *c, struct channel_h2 *ch)
+take_request(struct h2_carrier *c, struct h2_channel *ch)
 {
 	nghttp2_nv bad[] = {{(uint8_t *)(uintptr_t) ":status",
 	    (uint8_t *)(uintptr_t) "400", 7, 3, NGHTTP2_NV_FLAG_NONE}};
 
 	if (ch->is_connect && ch->has_authority) {
-		channel_h2_ready(ch);
+		h2_channel_ready(ch);
 		return 0;
 	}
 	nghttp2_submit_response(c->session, ch->id, bad, 1, NULL);
@@ -167,7 +167,7 @@ take_request(struct carrier_h2 *c, struct channel_h2 *ch)
 }
 
 static void
-take_answer(struct channel_h2 *ch)
+take_answer(struct h2_channel *ch)
 {
 	const char *detail;
 	enum reason reason;
@@ -177,32 +177,32 @@ take_answer(struct channel_h2 *ch)
 	if (ch->status < 300) {
 		ch->verdict = H2_ACCEPTED;
 		ch->channel.endpoint.readable = true;
-		channel_h2_ready(ch);
-		channel_h2_feed(ch);
+		h2_channel_ready(ch);
+		h2_channel_feed(ch);
 		return;
 	}
-	reason = headers_h2_read_error(ch->status, ch->text, &detail);
+	reason = h2_headers_read_error(ch->status, ch->text, &detail);
 	ch->detail = detail;
 	ch->again = true;
-	channel_h2_refuse(ch, reason);
+	h2_channel_refuse(ch, reason);
 }
 
 /* The peer's END_STREAM: a FIN behind the bytes. */
 static void
-take_end(struct channel_h2 *ch)
+take_end(struct h2_channel *ch)
 {
 	if (ch->end != SOURCE_OPEN)
 		return;
 	ch->end = SOURCE_FINISHED;
 	ch->channel.endpoint.readable = true;
-	channel_h2_ready(ch);
+	h2_channel_ready(ch);
 }
 
 /* ---- other frames ---------------------------------------------------------------- */
 
 /* Who the far end is, if it is a server that says so. */
 static void
-take_instance(struct carrier_h2 *c, const nghttp2_settings *settings)
+take_instance(struct h2_carrier *c, const nghttp2_settings *settings)
 {
 	uint64_t high = 0, low = 0;
 
@@ -219,43 +219,43 @@ take_instance(struct carrier_h2 *c, const nghttp2_settings *settings)
 }
 
 static void
-take_settings(struct carrier_h2 *c, const nghttp2_settings *settings, bool ack)
+take_settings(struct h2_carrier *c, const nghttp2_settings *settings, bool ack)
 {
-	struct channel_h2 *ch;
+	struct h2_channel *ch;
 
 	if (ack) {
 		if (c->settings_at > 0)
-			session_h2_note(c, c->heard - c->settings_at);
+			h2_session_note(c, c->heard - c->settings_at);
 		c->settings_at = 0;
-		session_h2_measure(c, c->heard); /* its answer has less to wait for */
+		h2_session_measure(c, c->heard); /* its answer has less to wait for */
 		return;
 	}
 	take_instance(c, settings);
 	c->settings_came = true;
 	LIST_FOREACH (ch, &c->channels, entry) /* their windows may have changed */
-		channel_h2_feed(ch);
+		h2_channel_feed(ch);
 }
 
 static void
-take_pong(struct carrier_h2 *c, const nghttp2_ping *ping)
+take_pong(struct h2_carrier *c, const nghttp2_ping *ping)
 {
 	if (ping->opaque_data[0] == SESSION_H2_DRAIN && c->notice_sent)
 		c->goaway_due = !c->goaway_sent;
-	session_h2_note(c, c->heard - session_h2_pinged(c, ping));
+	h2_session_note(c, c->heard - h2_session_pinged(c, ping));
 }
 
 static void
-take_goaway(struct carrier_h2 *c, const nghttp2_goaway *goaway)
+take_goaway(struct h2_carrier *c, const nghttp2_goaway *goaway)
 {
 	c->goaway_came = true;
 	if (goaway->error_code != NGHTTP2_NO_ERROR)
-		carrier_h2_blame(c, "the far end gave up: %s",
+		h2_carrier_blame(c, "the far end gave up: %s",
 		    nghttp2_http2_strerror(goaway->error_code));
-	carrier_h2_retire(c);
+	h2_carrier_retire(c);
 }
 
 static int
-take_headers(struct carrier_h2 *c, struct channel_h2 *ch, uint8_t flags)
+take_headers(struct h2_carrier *c, struct h2_channel *ch, uint8_t flags)
 {
 	int result = 0;
 
@@ -271,7 +271,7 @@ take_headers(struct carrier_h2 *c, struct channel_h2 *ch, uint8_t flags)
 }
 
 static int
-take_data(struct carrier_h2 *c, struct channel_h2 *ch, const nghttp2_frame *frame)
+take_data(struct h2_carrier *c, struct h2_channel *ch, const nghttp2_frame *frame)
 {
 	if (ch != NULL) /* it took room in the window, and goes nowhere */
 		ch->credit += (uint32_t)frame->data.padlen;
@@ -287,9 +287,9 @@ take_data(struct carrier_h2 *c, struct channel_h2 *ch, const nghttp2_frame *fram
 static int
 on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
+	struct h2_carrier *c = user_data;
 	bool ack = frame->hd.flags & NGHTTP2_FLAG_ACK;
-	struct channel_h2 *ch =
+	struct h2_channel *ch =
 	    frame->hd.stream_id != 0 ? channel_of(session, frame->hd.stream_id) : NULL;
 
 	switch (frame->hd.type) {
@@ -310,7 +310,7 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_d
 		return 0;
 	case NGHTTP2_WINDOW_UPDATE:
 		if (ch != NULL)
-			channel_h2_feed(ch);
+			h2_channel_feed(ch);
 		return count(c, LIMIT_WINDOW_UPDATE, 1);
 	case NGHTTP2_PRIORITY:
 		return count(c, LIMIT_PRIORITY, 1);
@@ -330,7 +330,7 @@ static int
 on_invalid_frame(
     nghttp2_session *session, const nghttp2_frame *frame, int error, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
+	struct h2_carrier *c = user_data;
 
 	(void)session;
 	log_debug("event=carrier-invalid-frame type=%d stream=%d error=\"%s\"",
@@ -343,38 +343,38 @@ static int
 on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
     size_t n, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
-	struct channel_h2 *ch = channel_of(session, id);
+	struct h2_carrier *c = user_data;
+	struct h2_channel *ch = channel_of(session, id);
 
 	(void)flags;
 	if (nghttp2_session_consume_connection(session, n) != 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	c->bytes_in += n;
 	if (ch != NULL && !ch->reset && ch->end == SOURCE_OPEN)
-		inbound_h2_receive(ch, bytes, n);
+		h2_receive_receive(ch, bytes, n);
 	return 0;
 }
 
 static int
 on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
-	struct channel_h2 *ch = channel_of(session, id);
+	struct h2_carrier *c = user_data;
+	struct h2_channel *ch = channel_of(session, id);
 
 	c->streams--;
 	if (!c->server && c->turn == NULL)
-		carrier_h2_later(c); /* there may be room for another one */
+		h2_carrier_later(c); /* there may be room for another one */
 	if (ch == NULL)
 		return 0;
 	if (c->server && !ch->announced)
-		channel_h2_free(ch);
+		h2_channel_free(ch);
 	else
-		channel_h2_closed(ch, code);
+		h2_channel_closed(ch, code);
 	return 0;
 }
 
 void
-frames_h2_set_callbacks(nghttp2_session_callbacks *k)
+h2_frames_set_callbacks(nghttp2_session_callbacks *k)
 {
 	nghttp2_session_callbacks_set_on_begin_frame_callback(k, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(k, on_begin_headers);

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 const char *
-headers_h2_status(enum reason reason)
+h2_headers_status(enum reason reason)
 {
 	switch (reason) {
 	case REASON_ROUTE_UNKNOWN:
@@ -32,7 +32,7 @@ is_control(char c)
 }
 
 void
-headers_h2_write_error(
+h2_headers_write_error(
     char out[HEADERS_H2_ERROR_SIZE], enum reason reason, const char *detail)
 {
 	size_t end;
@@ -83,7 +83,7 @@ reason_of_status(int status)
 }
 
 enum reason
-headers_h2_read_error(int status, const char *error, const char **detail)
+h2_headers_read_error(int status, const char *error, const char **detail)
 {
 	enum reason reason;
 	size_t length;
@@ -107,7 +107,7 @@ headers_h2_read_error(int status, const char *error, const char **detail)
 /* ---- forwarded -------------------------------------------------------------------- */
 
 void
-headers_h2_write_forwarded(char out[HEADERS_H2_FORWARDED_SIZE], const char *address)
+h2_headers_write_forwarded(char out[HEADERS_H2_FORWARDED_SIZE], const char *address)
 {
 	static const char key[] = "for=\"";
 	size_t n = sizeof(key) - 1;
@@ -149,7 +149,7 @@ find_for(const char *at, const char *end)
 }
 
 void
-headers_h2_read_forwarded(
+h2_headers_read_forwarded(
     char out[HEADERS_H2_FORWARDED_SIZE], const char *value, size_t length)
 {
 	const char *end = value + length, *at = find_for(value, end);

@@ -18,22 +18,22 @@ enum {
 };
 
 /** "421", "502", "503" or "504". */
-const char *headers_h2_status(enum reason reason);
+const char *h2_headers_status(enum reason reason);
 
 /** `routeport-error`: no control characters, no outer blanks (nghttp2 would refuse the
  * whole answer), at most 200 bytes.  @detail may be NULL. */
-void headers_h2_write_error(
+void h2_headers_write_error(
     char out[HEADERS_H2_ERROR_SIZE], enum reason reason, const char *detail);
 
 /** The reason in a refusal.  @error: `routeport-error`, or NULL; @detail: what stands
  * behind the word in it, or NULL. */
-enum reason headers_h2_read_error(int status, const char *error, const char **detail);
+enum reason h2_headers_read_error(int status, const char *error, const char **detail);
 
 /** `forwarded` for an address in text. */
-void headers_h2_write_forwarded(char out[HEADERS_H2_FORWARDED_SIZE], const char *address);
+void h2_headers_write_forwarded(char out[HEADERS_H2_FORWARDED_SIZE], const char *address);
 
 /** The first address in it, "" for none. */
-void headers_h2_read_forwarded(
+void h2_headers_read_forwarded(
     char out[HEADERS_H2_FORWARDED_SIZE], const char *value, size_t length);
 
 #endif

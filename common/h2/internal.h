@@ -7,7 +7,7 @@
  *	frames_h2    nghttp2's callbacks for what comes in
  *	output_h2    how frames become TLS records
  *	share_h2     who gives next, and how much
- *	channel_h2   what a stream sees
+ *	h2_channel   what a stream sees
  *	inbound_h2   the bytes that come for it
  *	headers_h2   the text in HEADERS
  *	limits_h2    how much a peer may ask of us
@@ -63,7 +63,7 @@ struct h2_piece {
 };
 
 /** What one turn received; on the stack of that turn. */
-struct h2_turn {
+struct h2_iteration {
 	int16_t count;
 	struct h2_piece pieces[H2_PIECES];
 };
@@ -82,15 +82,15 @@ enum h2_verdict {
 	H2_REFUSED,
 };
 
-TAILQ_HEAD(h2_queue, channel_h2);
+TAILQ_HEAD(h2_queue, h2_channel);
 
 /* There may be thousands that are silent: kept small, numbers of bytes in 32 bits. */
-struct channel_h2 {
+struct h2_channel {
 	struct channel channel;
-	struct carrier_h2 *carrier;
-	LIST_ENTRY(channel_h2) entry;
-	TAILQ_ENTRY(channel_h2) ready_entry;
-	TAILQ_ENTRY(channel_h2) waiting_entry;
+	struct h2_carrier *carrier;
+	LIST_ENTRY(h2_channel) entry;
+	TAILQ_ENTRY(h2_channel) ready_entry;
+	TAILQ_ENTRY(h2_channel) waiting_entry;
 	struct h2_queue *waiting; /* in which it is; NULL: in none */
 	const char *detail;       /* what broke it, in words; static, or the carrier's */
 	int32_t id;               /* of the stream */
@@ -148,12 +148,12 @@ struct channel_h2 {
 	uint64_t data_at; /* where in the carrier's output its first DATA stands */
 };
 
-struct carrier_h2 {
+struct h2_carrier {
 	struct link *link; /* NULL once closed */
 	struct link_set *links;
 	struct reactor *reactor;
 	const char *service; /* its name, for the log */
-	const struct carrier_h2_events *events;
+	const struct h2_carrier_events *events;
 	void *owner;
 	nghttp2_session *session; /* NULL once lost */
 	bool server;
@@ -166,11 +166,11 @@ struct carrier_h2 {
 	char authority[H2_AUTHORITY_SIZE];
 	double opened;
 
-	LIST_HEAD(, channel_h2) channels;
+	LIST_HEAD(, h2_channel) channels;
 	size_t channel_count;
 	size_t streams; /* that nghttp2 has, released ones among them */
 	uint64_t streams_ever;
-	struct channel_h2 *current; /* being woken; NULL once it is released */
+	struct h2_channel *current; /* being woken; NULL once it is released */
 	struct h2_queue ready;      /* have news for their owners */
 	size_t ready_count;
 	/* These wait for the socket or the connection's window: */
@@ -181,14 +181,14 @@ struct carrier_h2 {
 	ev_timer later;       /* step soon */
 
 	/* coming in */
-	struct h2_turn *turn; /* NULL outside of one */
+	struct h2_iteration *turn; /* NULL outside of one */
 	bool settings_came;
 	uint64_t instance; /* that they told of; 0: none */
 	bool goaway_came;
 	double heard; /* when a byte came last */
 	uint64_t bytes_in;
-	struct limits_h2 limits;
-	struct budget *windows; /* of what all windows of the program grow by */
+	struct h2_rate_limits limits;
+	struct byte_budget *windows; /* of what all windows of the program grow by */
 	size_t window_most;
 
 	/* going out */
@@ -205,7 +205,7 @@ struct carrier_h2 {
 	const struct batch *giving;
 	int giving_part;
 	size_t giving_offset, giving_left; /* bytes */
-	struct channel_h2 *giver;
+	struct h2_channel *giver;
 
 	/* liveness and the round trip */
 	double keepalive, keepalive_limit; /* seconds */
@@ -225,159 +225,159 @@ struct carrier_h2 {
 /* ---- carrier_h2.c ---------------------------------------------------------------- */
 
 /** The one place that changes the state. */
-void carrier_h2_enter(struct carrier_h2 *c, enum h2_state next);
+void h2_carrier_enter(struct h2_carrier *c, enum h2_state next);
 
 /** Take it as far as it will go, soon, from the loop. */
-void carrier_h2_later(struct carrier_h2 *c);
+void h2_carrier_later(struct h2_carrier *c);
 
 /** No new channels from now on. */
-void carrier_h2_retire(struct carrier_h2 *c);
+void h2_carrier_retire(struct h2_carrier *c);
 
 /** The carrier is to be lost, in printf()'s words; the first ones stay. */
-void carrier_h2_blame(struct carrier_h2 *c, const char *format, ...)
+void h2_carrier_blame(struct h2_carrier *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* ---- ending_h2.c ----------------------------------------------------------------- */
 
 /** What have the link and the session come to? */
-void ending_h2_judge(struct carrier_h2 *c);
+void h2_shutdown_judge(struct h2_carrier *c);
 
 /** A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
-void ending_h2_finish(struct carrier_h2 *c);
+void h2_shutdown_finish(struct h2_carrier *c);
 
 /** Give the link away, and the session with it. */
-void ending_h2_leave(struct carrier_h2 *c, bool abort);
+void h2_shutdown_leave(struct h2_carrier *c, bool abort);
 
 /** Once there is no session any more, or none that is called: free the channels that no
  * owner knows of, whose requests have not come whole. */
-void ending_h2_forget(struct carrier_h2 *c);
+void h2_shutdown_forget(struct h2_carrier *c);
 
 /** Log and free it. */
-void ending_h2_reap(struct carrier_h2 *c);
+void h2_shutdown_reap(struct h2_carrier *c);
 
 /* ---- session_h2.c ---------------------------------------------------------------- */
 
 /** False: out of memory. */
-bool session_h2_init(struct carrier_h2 *c);
+bool h2_session_init(struct h2_carrier *c);
 
 /** Feed what was received. */
-void session_h2_receive(struct carrier_h2 *c, const struct batch *batch);
+void h2_session_receive(struct h2_carrier *c, const struct batch *batch);
 
 /** What a PING is for, its first byte. */
-enum session_h2_ping {
+enum h2_session_ping_kind {
 	SESSION_H2_LIFE = 'l',
 	SESSION_H2_DRAIN = 'd',
 	SESSION_H2_MEASURE = 'm',
 };
 
 /** Any PING measures the round trip. */
-void session_h2_ping(struct carrier_h2 *c, enum session_h2_ping what);
+void h2_session_ping(struct h2_carrier *c, enum h2_session_ping_kind what);
 
 /** Measure the round trip, if that was not done of late. */
-void session_h2_measure(struct carrier_h2 *c, double now);
+void h2_session_measure(struct h2_carrier *c, double now);
 
 /** When the PING was sent that was answered. */
-double session_h2_pinged(const struct carrier_h2 *c, const nghttp2_ping *ping);
+double h2_session_pinged(const struct h2_carrier *c, const nghttp2_ping *ping);
 
 /** A round trip took that long, in seconds. */
-void session_h2_note(struct carrier_h2 *c, double seconds);
+void h2_session_note(struct h2_carrier *c, double seconds);
 
 /** Ask for the app.  False: out of memory. */
-bool session_h2_request(struct channel_h2 *ch, const char *forwarded);
+bool h2_session_request(struct h2_channel *ch, const char *forwarded);
 
 /** Answer it. */
-void session_h2_accept(struct channel_h2 *ch);
-void session_h2_refuse(struct channel_h2 *ch, enum reason reason, const char *detail);
+void h2_session_accept(struct h2_channel *ch);
+void h2_session_refuse(struct h2_channel *ch, enum reason reason, const char *detail);
 
 /* ---- frames_h2.c ----------------------------------------------------------------- */
 
-void frames_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
+void h2_frames_set_callbacks(nghttp2_session_callbacks *callbacks);
 
 /* ---- output_h2.c ----------------------------------------------------------------- */
 
-void output_h2_set_callbacks(nghttp2_session_callbacks *callbacks);
+void h2_output_set_callbacks(nghttp2_session_callbacks *callbacks);
 
-void output_h2_init(struct carrier_h2 *c);
-void output_h2_clear(struct carrier_h2 *c);
+void h2_output_init(struct h2_carrier *c);
+void h2_output_clear(struct h2_carrier *c);
 
 /** Serialize all that nghttp2 has; large frames are sent at once, small ones before the
  * loop waits.  Not for use inside a callback of nghttp2. */
-void output_h2_pump(struct carrier_h2 *c);
+void h2_output_pump(struct h2_carrier *c);
 
 /** Send all that was gathered now, or hand it to the link that ends. */
-void output_h2_send(struct carrier_h2 *c);
+void h2_output_send(struct h2_carrier *c);
 
 /** Serialize a channel's bytes that are being given, or its end. */
-void output_h2_data(struct channel_h2 *ch);
+void h2_output_data(struct h2_channel *ch);
 
 /** Give bytes of a channel; returns how many went. */
-size_t output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most);
+size_t h2_output_give(struct h2_channel *ch, const struct batch *batch, size_t most);
 
 /** What to wait for on the socket. */
-void output_h2_wait(struct carrier_h2 *c);
+void h2_output_wait(struct h2_carrier *c);
 
 /* ---- share_h2.c ------------------------------------------------------------------ */
 
-void share_h2_init(struct carrier_h2 *c);
+void h2_scheduler_init(struct h2_carrier *c);
 
 /** It waits for its turn to give; from the loop `wake` comes when it is there. */
-void share_h2_wait(struct channel_h2 *ch);
-void share_h2_leave(struct channel_h2 *ch);
+void h2_scheduler_wait(struct h2_channel *ch);
+void h2_scheduler_leave(struct h2_channel *ch);
 
 /** Whose turn it is; it waits no more.  NULL: nobody waits. */
-struct channel_h2 *share_h2_next(struct carrier_h2 *c);
+struct h2_channel *h2_scheduler_next(struct h2_carrier *c);
 
 /** A channel has given @n bytes. */
-void share_h2_note(struct channel_h2 *ch, size_t n);
+void h2_scheduler_note(struct h2_channel *ch, size_t n);
 
 /** Send what was encrypted, and learn from it how much to give next. */
-void share_h2_flush(struct carrier_h2 *c);
+void h2_scheduler_flush(struct h2_carrier *c);
 
-/* ---- channel_h2.c ---------------------------------------------------------------- */
+/* ---- h2_channel.c ---------------------------------------------------------------- */
 
 /** A channel without a stream.  NULL: out of memory. */
-struct channel_h2 *channel_h2_new(struct carrier_h2 *c);
-void channel_h2_free(struct channel_h2 *ch);
+struct h2_channel *h2_channel_new(struct h2_carrier *c);
+void h2_channel_free(struct h2_channel *ch);
 
 /** It has news for its owner. */
-void channel_h2_ready(struct channel_h2 *ch);
+void h2_channel_ready(struct h2_channel *ch);
 
 /** Nothing can be said to the far end any more. */
-bool channel_h2_is_mute(const struct channel_h2 *ch);
+bool h2_channel_is_mute(const struct h2_channel *ch);
 
 /** Its stream is cut off, behind the bytes that came. */
-void channel_h2_break(struct channel_h2 *ch, enum reason reason, const char *detail);
+void h2_channel_break(struct h2_channel *ch, enum reason reason, const char *detail);
 
 /** nghttp2 has closed its stream. */
-void channel_h2_closed(struct channel_h2 *ch, uint32_t code);
+void h2_channel_closed(struct h2_channel *ch, uint32_t code);
 
 /** The answer to our request is here, or is not to be expected any more. */
-void channel_h2_refuse(struct channel_h2 *ch, enum reason reason);
+void h2_channel_refuse(struct h2_channel *ch, enum reason reason);
 
 /** Its own window, or the answer it waited for, has come. */
-void channel_h2_feed(struct channel_h2 *ch);
+void h2_channel_feed(struct h2_channel *ch);
 
-void channel_h2_leave_queues(struct channel_h2 *ch);
+void h2_channel_leave_queues(struct h2_channel *ch);
 
 /* ---- inbound_h2.c ---------------------------------------------------------------- */
 
 /** Bytes came; they are noted, or copied. */
-void inbound_h2_receive(struct channel_h2 *ch, const uint8_t *bytes, size_t n);
+void h2_receive_receive(struct h2_channel *ch, const uint8_t *bytes, size_t n);
 
 /** Copy what was noted in this turn and not taken. */
-void inbound_h2_settle(struct channel_h2 *ch);
+void h2_receive_settle(struct h2_channel *ch);
 
 /** As endpoint_take() and endpoint_credit(). */
-enum source inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *batch);
-void inbound_h2_credit(struct channel_h2 *ch, uint32_t n);
+enum source h2_receive_take(struct h2_channel *ch, size_t most, struct batch *batch);
+void h2_receive_credit(struct h2_channel *ch, uint32_t n);
 
-bool inbound_h2_has_bytes(const struct channel_h2 *ch);
+bool h2_receive_has_bytes(const struct h2_channel *ch);
 
 /** At its end: what its window grew by is for others. */
-void inbound_h2_stop(struct channel_h2 *ch);
+void h2_receive_stop(struct h2_channel *ch);
 
 /** What is on loan has been used. */
-void inbound_h2_end_loan(struct channel_h2 *ch);
-void inbound_h2_drop(struct channel_h2 *ch);
+void h2_receive_end_loan(struct h2_channel *ch);
+void h2_receive_drop(struct h2_channel *ch);
 
 #endif

@@ -12,7 +12,7 @@
 /* ---- to TLS ---------------------------------------------------------------------- */
 
 static void
-write_record(struct carrier_h2 *c, const uint8_t *bytes, size_t n)
+write_record(struct h2_carrier *c, const uint8_t *bytes, size_t n)
 {
 	if (c->link != NULL)
 		tls_write(&c->link->tls, bytes, n);
@@ -22,7 +22,7 @@ write_record(struct carrier_h2 *c, const uint8_t *bytes, size_t n)
 }
 
 static void
-write_gathered(struct carrier_h2 *c)
+write_gathered(struct h2_carrier *c)
 {
 	if (c->gathered_length > 0)
 		write_record(c, c->gathered, c->gathered_length);
@@ -30,7 +30,7 @@ write_gathered(struct carrier_h2 *c)
 }
 
 static void
-forget_gathered(struct carrier_h2 *c)
+forget_gathered(struct h2_carrier *c)
 {
 	free(c->gathered);
 	c->gathered = NULL;
@@ -39,23 +39,23 @@ forget_gathered(struct carrier_h2 *c)
 
 /* What was encrypted has to leave TLS's scratch space before anybody else writes. */
 static void
-flush(struct carrier_h2 *c)
+flush(struct h2_carrier *c)
 {
 	struct tls *t = &c->link->tls;
 
 	c->encrypted = false;
-	share_h2_flush(c);
+	h2_scheduler_flush(c);
 	if (c->records > H2_RECORDS && tls_room(t) > 0) {
 		tls_probe(t); /* its KeyUpdate is a new key */
 		c->records = 0;
 	}
 	if (t->deaf || (c->waiting_count > 0 && tls_room(t) > 0))
-		carrier_h2_later(c); /* to tell that, or to let those who wait give */
-	output_h2_wait(c);
+		h2_carrier_later(c); /* to tell that, or to let those who wait give */
+	h2_output_wait(c);
 }
 
 void
-output_h2_send(struct carrier_h2 *c)
+h2_output_send(struct h2_carrier *c)
 {
 	ev_prepare_stop(c->reactor->loop, &c->prepare);
 	if (c->link == NULL || c->gathered_length == 0)
@@ -69,18 +69,18 @@ output_h2_send(struct carrier_h2 *c)
 static void
 on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
-	struct carrier_h2 *c = prepare->data;
+	struct h2_carrier *c = prepare->data;
 
 	(void)events;
 	if (tls_room(&c->link->tls) > 0)
-		output_h2_send(c);
+		h2_output_send(c);
 	else
 		ev_prepare_stop(loop, prepare);
 }
 
 /* Most often little is gathered.  False: out of memory. */
 static bool
-make_space(struct carrier_h2 *c, size_t length)
+make_space(struct h2_carrier *c, size_t length)
 {
 	size_t space = c->gathered_space > 0 ? c->gathered_space : H2_GATHERED;
 	uint8_t *memory;
@@ -98,7 +98,7 @@ make_space(struct carrier_h2 *c, size_t length)
 
 /* False: out of memory. */
 static bool
-gather(struct carrier_h2 *c, const uint8_t *bytes, size_t n)
+gather(struct h2_carrier *c, const uint8_t *bytes, size_t n)
 {
 	if (c->gathered_length + n > H2_RECORD)
 		write_gathered(c);
@@ -116,7 +116,7 @@ static ssize_t
 on_send(
     nghttp2_session *session, const uint8_t *bytes, size_t n, int flags, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
+	struct h2_carrier *c = user_data;
 
 	(void)session;
 	(void)flags;
@@ -145,7 +145,7 @@ read_length(nghttp2_session *session, uint8_t type, int32_t id, int32_t session_
 
 /* The part being given, from the first byte that was not sent yet. */
 static const struct iovec *
-present_part(struct carrier_h2 *c)
+present_part(struct h2_carrier *c)
 {
 	while (c->giving_offset == c->giving->parts[c->giving_part].iov_len) {
 		c->giving_part++;
@@ -161,8 +161,8 @@ static ssize_t
 on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
     uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
-	struct channel_h2 *ch = nghttp2_session_get_stream_user_data(session, id);
+	struct h2_carrier *c = user_data;
+	struct h2_channel *ch = nghttp2_session_get_stream_user_data(session, id);
 	size_t n;
 
 	(void)buf;
@@ -185,7 +185,7 @@ on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
 /* A record of one frame.  Bytes that lie elsewhere than in the scratch space have no room
  * ahead of them, and go there first. */
 static void
-write_frame(struct carrier_h2 *c, const uint8_t *header, const uint8_t *bytes, size_t n)
+write_frame(struct h2_carrier *c, const uint8_t *header, const uint8_t *bytes, size_t n)
 {
 	uint8_t *first = c->reactor->plain + REACTOR_HEADROOM;
 	uint8_t *at = first;
@@ -202,7 +202,7 @@ static int
 on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
     size_t n, nghttp2_data_source *source, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
+	struct h2_carrier *c = user_data;
 	const uint8_t *bytes =
 	    (const uint8_t *)present_part(c)->iov_base + c->giving_offset;
 
@@ -222,7 +222,7 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 }
 
 void
-output_h2_set_callbacks(nghttp2_session_callbacks *callbacks)
+h2_output_set_callbacks(nghttp2_session_callbacks *callbacks)
 {
 	nghttp2_session_callbacks_set_send_callback(callbacks, on_send);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
@@ -233,28 +233,28 @@ output_h2_set_callbacks(nghttp2_session_callbacks *callbacks)
 /* ---- for the carrier ------------------------------------------------------------- */
 
 void
-output_h2_init(struct carrier_h2 *c)
+h2_output_init(struct h2_carrier *c)
 {
 	ev_prepare_init(&c->prepare, on_prepare);
 	c->prepare.data = c;
 }
 
 void
-output_h2_clear(struct carrier_h2 *c)
+h2_output_clear(struct h2_carrier *c)
 {
 	ev_prepare_stop(c->reactor->loop, &c->prepare);
 	forget_gathered(c);
 }
 
 void
-output_h2_pump(struct carrier_h2 *c)
+h2_output_pump(struct h2_carrier *c)
 {
 	int result;
 
 	if (c->session == NULL)
 		return;
 	if ((result = nghttp2_session_send(c->session)) != 0)
-		carrier_h2_blame(c, "%s", nghttp2_strerror(result));
+		h2_carrier_blame(c, "%s", nghttp2_strerror(result));
 	if (c->encrypted) {
 		write_gathered(c);
 		flush(c);
@@ -264,24 +264,24 @@ output_h2_pump(struct carrier_h2 *c)
 }
 
 void
-output_h2_data(struct channel_h2 *ch)
+h2_output_data(struct h2_channel *ch)
 {
 	static const nghttp2_data_provider provider = {.read_callback = on_want_data};
-	struct carrier_h2 *c = ch->carrier;
+	struct h2_carrier *c = ch->carrier;
 	int result =
 	    nghttp2_submit_data(c->session, NGHTTP2_FLAG_END_STREAM, ch->id, &provider);
 
 	if (result == NGHTTP2_ERR_DATA_EXIST)
 		result = nghttp2_session_resume_data(c->session, ch->id);
 	if (nghttp2_is_fatal(result))
-		carrier_h2_blame(c, "%s", nghttp2_strerror(result));
-	output_h2_pump(c);
+		h2_carrier_blame(c, "%s", nghttp2_strerror(result));
+	h2_output_pump(c);
 }
 
 size_t
-output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most)
+h2_output_give(struct h2_channel *ch, const struct batch *batch, size_t most)
 {
-	struct carrier_h2 *c = ch->carrier;
+	struct h2_carrier *c = ch->carrier;
 	size_t n = batch->length < most ? batch->length : most;
 
 	if (ch->given == 0)
@@ -291,19 +291,19 @@ output_h2_give(struct channel_h2 *ch, const struct batch *batch, size_t most)
 	c->giving_offset = 0;
 	c->giving_left = n;
 	c->giver = ch;
-	output_h2_data(ch);
+	h2_output_data(ch);
 	n -= c->giving_left;
 	c->giving = NULL;
 	c->giving_left = 0;
 	c->giver = NULL;
 	ch->given += n;
 	c->bytes_out += n;
-	share_h2_note(ch, n);
+	h2_scheduler_note(ch, n);
 	return n;
 }
 
 void
-output_h2_wait(struct carrier_h2 *c)
+h2_output_wait(struct h2_carrier *c)
 {
 	if (c->link != NULL)
 		link_wait(c->link, buf_length(&c->link->tls.out) < H2_UNREAD);

@@ -17,7 +17,8 @@ static const struct {
 };
 
 bool
-limits_h2_count(struct limits_h2 *l, enum limit_h2 which, double n, double now)
+h2_rate_limit_count(
+    struct h2_rate_limits *l, enum h2_rate_limit which, double n, double now)
 {
 	double gone = (now - l->since[which]) * rows[which].per_second;
 	double used = l->used[which] > gone ? l->used[which] - gone : 0;
@@ -28,7 +29,7 @@ limits_h2_count(struct limits_h2 *l, enum limit_h2 which, double n, double now)
 }
 
 const char *
-limits_h2_name(enum limit_h2 which)
+h2_rate_limit_name(enum h2_rate_limit which)
 {
 	return rows[which].name;
 }

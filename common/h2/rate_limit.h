@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-enum limit_h2 {
+enum h2_rate_limit {
 	LIMIT_RESET,   /* of a stream that was not answered yet */
 	LIMIT_GONE,    /* RST_STREAM of one that nobody has any more */
 	LIMIT_INVALID, /* frames that make us reset a stream */
@@ -21,15 +21,16 @@ enum limit_h2 {
 	LIMIT_H2_COUNT,
 };
 
-struct limits_h2 {
+struct h2_rate_limits {
 	double used[LIMIT_H2_COUNT];
 	double since[LIMIT_H2_COUNT]; /* by reactor_now() */
 };
 
 /** Count @n at the time @now (reactor_now()).  False: over the limit. */
-bool limits_h2_count(struct limits_h2 *l, enum limit_h2 which, double n, double now);
+bool h2_rate_limit_count(
+    struct h2_rate_limits *l, enum h2_rate_limit which, double n, double now);
 
 /** What it is called in the log: "PING". */
-const char *limits_h2_name(enum limit_h2 which);
+const char *h2_rate_limit_name(enum h2_rate_limit which);
 
 #endif

@@ -10,21 +10,21 @@ static const double slow = 1;           /* for a window */
 static const double short_trip = 0.001; /* batches want as much as a path like that */
 
 bool
-inbound_h2_has_bytes(const struct channel_h2 *ch)
+h2_receive_has_bytes(const struct h2_channel *ch)
 {
 	return buf_length(&ch->kept) > ch->lent || ch->first >= 0;
 }
 
 /* What is on loan has been used. */
 void
-inbound_h2_end_loan(struct channel_h2 *ch)
+h2_receive_end_loan(struct h2_channel *ch)
 {
 	buf_consume(&ch->kept, ch->lent);
 	ch->lent = 0;
 }
 
 void
-inbound_h2_drop(struct channel_h2 *ch)
+h2_receive_drop(struct h2_channel *ch)
 {
 	buf_clear(&ch->kept);
 	ch->lent = 0;
@@ -32,26 +32,26 @@ inbound_h2_drop(struct channel_h2 *ch)
 }
 
 static void
-keep(struct channel_h2 *ch, const uint8_t *bytes, size_t n)
+keep(struct h2_channel *ch, const uint8_t *bytes, size_t n)
 {
 	if (buf_append(&ch->kept, bytes, n)) {
 		ch->behind |= buf_length(&ch->kept) >= ch->window / 2;
 		return;
 	}
-	inbound_h2_drop(ch);
-	if (!channel_h2_is_mute(ch))
+	h2_receive_drop(ch);
+	if (!h2_channel_is_mute(ch))
 		nghttp2_submit_rst_stream(
 		    ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id, NGHTTP2_CANCEL);
 	ch->reset = true;
-	channel_h2_break(ch, REASON_NO_MEMORY, NULL);
+	h2_channel_break(ch, REASON_NO_MEMORY, NULL);
 }
 
 void
-inbound_h2_settle(struct channel_h2 *ch)
+h2_receive_settle(struct h2_channel *ch)
 {
 	int i;
 
-	inbound_h2_end_loan(ch);
+	h2_receive_end_loan(ch);
 	while ((i = ch->first) >= 0) {
 		const struct h2_piece *piece = &ch->carrier->turn->pieces[i];
 
@@ -63,9 +63,9 @@ inbound_h2_settle(struct channel_h2 *ch)
 
 /* The window that its first bytes fill was granted a round trip ago. */
 static void
-note_rest(struct channel_h2 *ch)
+note_rest(struct h2_channel *ch)
 {
-	struct carrier_h2 *c = ch->carrier;
+	struct h2_carrier *c = ch->carrier;
 
 	if (c->heard - ch->heard > rest) {
 		ch->cycle = c->heard - c->round_trip;
@@ -77,13 +77,13 @@ note_rest(struct channel_h2 *ch)
 }
 
 void
-inbound_h2_receive(struct channel_h2 *ch, const uint8_t *bytes, size_t n)
+h2_receive_receive(struct h2_channel *ch, const uint8_t *bytes, size_t n)
 {
-	struct h2_turn *turn = ch->carrier->turn;
+	struct h2_iteration *turn = ch->carrier->turn;
 
 	note_rest(ch);
 	if (turn->count == H2_PIECES) {
-		inbound_h2_settle(ch);
+		h2_receive_settle(ch);
 		if (ch->end == SOURCE_OPEN) /* nothing comes behind a gap */
 			keep(ch, bytes, n);
 	} else {
@@ -95,12 +95,12 @@ inbound_h2_receive(struct channel_h2 *ch, const uint8_t *bytes, size_t n)
 		ch->last = turn->count++;
 	}
 	ch->channel.endpoint.readable = true;
-	channel_h2_ready(ch);
+	h2_channel_ready(ch);
 }
 
 /* Hand out pieces of this turn, as many as fit. */
 static void
-take_pieces(struct channel_h2 *ch, size_t most, struct batch *batch)
+take_pieces(struct h2_channel *ch, size_t most, struct batch *batch)
 {
 	while (ch->first >= 0 && batch->count < BATCH_PARTS && batch->length < most) {
 		struct h2_piece *piece = &ch->carrier->turn->pieces[ch->first];
@@ -118,19 +118,19 @@ take_pieces(struct channel_h2 *ch, size_t most, struct batch *batch)
 }
 
 enum source
-inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *batch)
+h2_receive_take(struct h2_channel *ch, size_t most, struct batch *batch)
 {
 	struct endpoint *e = &ch->channel.endpoint;
 	size_t kept;
 
-	inbound_h2_end_loan(ch);
+	h2_receive_end_loan(ch);
 	kept = buf_length(&ch->kept);
 	ch->lent = (uint32_t)(kept < most ? kept : most);
 	if (ch->lent > 0)
 		batch_add(batch, buf_bytes(&ch->kept), ch->lent);
 	take_pieces(ch, most, batch);
 	ch->taken += batch->length;
-	e->readable = inbound_h2_has_bytes(ch);
+	e->readable = h2_receive_has_bytes(ch);
 	if (e->readable || ch->end == SOURCE_OPEN)
 		return SOURCE_OPEN;
 	ch->end_taken = true;
@@ -141,12 +141,12 @@ inbound_h2_take(struct channel_h2 *ch, size_t most, struct batch *batch)
 
 /* Returns by how much. */
 static size_t
-widen(struct channel_h2 *ch, size_t more)
+widen(struct h2_channel *ch, size_t more)
 {
-	struct carrier_h2 *c = ch->carrier;
+	struct h2_carrier *c = ch->carrier;
 	size_t left = c->window_most > ch->window ? c->window_most - ch->window : 0;
 
-	more = budget_take(c->windows, more < left ? more : left);
+	more = byte_budget_take(c->windows, more < left ? more : left);
 	ch->window += (uint32_t)more;
 	return more;
 }
@@ -154,19 +154,19 @@ widen(struct channel_h2 *ch, size_t more)
 /* What was promised cannot be taken back, but as bytes pass they need not be credited.
  * Returns how many of them are to be. */
 static uint32_t
-narrow(struct channel_h2 *ch, uint32_t n)
+narrow(struct h2_channel *ch, uint32_t n)
 {
 	uint32_t less = n < ch->excess ? n : ch->excess;
 
 	ch->excess -= less;
 	ch->window -= less;
-	budget_return(ch->carrier->windows, less);
+	byte_budget_return(ch->carrier->windows, less);
 	return n - less;
 }
 
 /* Of the last two windows, for bytes come in bursts: so much passes in a second. */
 static double
-rate_of(struct channel_h2 *ch, double now)
+rate_of(struct h2_channel *ch, double now)
 {
 	double gone = now - ch->cycle, passed = (double)ch->cycle_credit;
 	double rate = (passed + ch->last_passed) / (gone + (double)ch->last_gone);
@@ -187,16 +187,16 @@ rate_of(struct channel_h2 *ch, double now)
  * it grew.
  */
 static size_t
-judge(struct channel_h2 *ch)
+judge(struct h2_channel *ch)
 {
-	struct carrier_h2 *c = ch->carrier;
+	struct h2_carrier *c = ch->carrier;
 	double now = reactor_now(), window = (double)ch->window;
 	double trip = c->round_trip > short_trip ? c->round_trip : short_trip;
 	double wanted = 4 * trip * rate_of(ch, now);
 	bool behind = ch->behind;
 
 	ch->behind = buf_length(&ch->kept) >= ch->window / 2;
-	session_h2_measure(c, now);
+	h2_session_measure(c, now);
 	if (ch->last_gone > slow && wanted < window / 4)
 		ch->excess = (ch->window - H2_WINDOW) / 2;
 	if (wanted <= window || behind || c->round_trip == 0)
@@ -206,14 +206,14 @@ judge(struct channel_h2 *ch)
 }
 
 void
-inbound_h2_credit(struct channel_h2 *ch, uint32_t n)
+h2_receive_credit(struct h2_channel *ch, uint32_t n)
 {
 	size_t step = ch->window / 8 < H2_CREDIT_STEP ? ch->window / 8 : H2_CREDIT_STEP;
 	size_t more = 0;
 
 	ch->cycle_credit += n;
 	ch->credit += narrow(ch, n);
-	if (channel_h2_is_mute(ch) || ch->end != SOURCE_OPEN)
+	if (h2_channel_is_mute(ch) || ch->end != SOURCE_OPEN)
 		return;
 	if (ch->cycle_credit >= ch->window)
 		more = judge(ch);
@@ -222,12 +222,12 @@ inbound_h2_credit(struct channel_h2 *ch, uint32_t n)
 	nghttp2_submit_window_update(ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id,
 	    (int32_t)(ch->credit + more));
 	ch->credit = 0;
-	output_h2_pump(ch->carrier);
+	h2_output_pump(ch->carrier);
 }
 
 void
-inbound_h2_stop(struct channel_h2 *ch)
+h2_receive_stop(struct h2_channel *ch)
 {
-	budget_return(ch->carrier->windows, ch->window - H2_WINDOW);
+	byte_budget_return(ch->carrier->windows, ch->window - H2_WINDOW);
 	ch->window = H2_WINDOW;
 }

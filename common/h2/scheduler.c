@@ -24,9 +24,9 @@ enum {
 /* ---- whose turn ------------------------------------------------------------------ */
 
 void
-share_h2_wait(struct channel_h2 *ch)
+h2_scheduler_wait(struct h2_channel *ch)
 {
-	struct carrier_h2 *c = ch->carrier;
+	struct h2_carrier *c = ch->carrier;
 
 	if (ch->waiting != NULL)
 		return;
@@ -36,7 +36,7 @@ share_h2_wait(struct channel_h2 *ch)
 }
 
 void
-share_h2_leave(struct channel_h2 *ch)
+h2_scheduler_leave(struct h2_channel *ch)
 {
 	if (ch->waiting == NULL)
 		return;
@@ -47,23 +47,23 @@ share_h2_leave(struct channel_h2 *ch)
 
 /* Who gives little goes first, but all of them together no more than one who gives much.
  */
-struct channel_h2 *
-share_h2_next(struct carrier_h2 *c)
+struct h2_channel *
+h2_scheduler_next(struct h2_carrier *c)
 {
-	struct channel_h2 *small = TAILQ_FIRST(&c->small), *bulk = TAILQ_FIRST(&c->bulk);
-	struct channel_h2 *next = small;
+	struct h2_channel *small = TAILQ_FIRST(&c->small), *bulk = TAILQ_FIRST(&c->bulk);
+	struct h2_channel *next = small;
 
 	if (small == NULL || (bulk != NULL && c->small_given >= c->chunk)) {
 		next = bulk;
 		c->small_given = 0;
 	}
 	if (next != NULL)
-		share_h2_leave(next);
+		h2_scheduler_leave(next);
 	return next;
 }
 
 void
-share_h2_note(struct channel_h2 *ch, size_t n)
+h2_scheduler_note(struct h2_channel *ch, size_t n)
 {
 	ch->last_given = (uint32_t)n; /* of one batch */
 	if (n < H2_SMALL)
@@ -73,14 +73,14 @@ share_h2_note(struct channel_h2 *ch, size_t n)
 /* ---- how much -------------------------------------------------------------------- */
 
 static void
-set_unsent_most(struct carrier_h2 *c, int n)
+set_unsent_most(struct h2_carrier *c, int n)
 {
 	c->unsent_most = n;
 	(void)setsockopt(c->link->tls.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &n, sizeof(n));
 }
 
 void
-share_h2_init(struct carrier_h2 *c)
+h2_scheduler_init(struct h2_carrier *c)
 {
 	TAILQ_INIT(&c->small);
 	TAILQ_INIT(&c->bulk);
@@ -90,7 +90,7 @@ share_h2_init(struct carrier_h2 *c)
 
 /* Bytes that TCP was given and has not sent. */
 static int
-unsent(const struct carrier_h2 *c)
+unsent(const struct h2_carrier *c)
 {
 	int n = 0;
 
@@ -117,7 +117,7 @@ unsent_for(int under_way, int buffer)
 
 /* True: TCP may take more now. */
 static bool
-review_unsent_most(struct carrier_h2 *c, int left)
+review_unsent_most(struct h2_carrier *c, int left)
 {
 	int given = 0, buffer = 0, before = c->unsent_most, n;
 	socklen_t length = sizeof(buffer);
@@ -134,7 +134,7 @@ review_unsent_most(struct carrier_h2 *c, int left)
 
 /* As much as TCP will send soon. */
 static size_t
-next_chunk(const struct carrier_h2 *c, int left)
+next_chunk(const struct h2_carrier *c, int left)
 {
 	size_t n;
 
@@ -148,7 +148,7 @@ next_chunk(const struct carrier_h2 *c, int left)
 }
 
 void
-share_h2_flush(struct carrier_h2 *c)
+h2_scheduler_flush(struct h2_carrier *c)
 {
 	struct tls *t = &c->link->tls;
 	bool small = c->written - c->flushed < H2_CHUNK;

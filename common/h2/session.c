@@ -15,7 +15,7 @@ static const double measure_every = 1;
 static const double least_period = 60; /* of which the least round trip is taken */
 static const double round_trip_most = 60;
 
-static struct channel_h2 *
+static struct h2_channel *
 channel_of(nghttp2_session *session, int32_t id)
 {
 	return nghttp2_session_get_stream_user_data(session, id);
@@ -25,7 +25,7 @@ channel_of(nghttp2_session *session, int32_t id)
 
 /* Behind a refusal the far end is told to send no more (RFC 9113, 8.1). */
 static void
-end_refused(struct carrier_h2 *c, int32_t id)
+end_refused(struct h2_carrier *c, int32_t id)
 {
 	if (nghttp2_session_get_stream_remote_close(c->session, id) == 0)
 		nghttp2_submit_rst_stream(
@@ -33,10 +33,10 @@ end_refused(struct carrier_h2 *c, int32_t id)
 }
 
 static void
-sent_goaway(struct carrier_h2 *c, const nghttp2_goaway *goaway)
+sent_goaway(struct h2_carrier *c, const nghttp2_goaway *goaway)
 {
 	if (goaway->error_code != NGHTTP2_NO_ERROR)
-		carrier_h2_blame(c, "the far end broke the rules of HTTP/2: %s",
+		h2_carrier_blame(c, "the far end broke the rules of HTTP/2: %s",
 		    nghttp2_http2_strerror(goaway->error_code));
 	else if (goaway->last_stream_id != INT32_MAX)
 		c->goaway_sent = true;
@@ -45,8 +45,8 @@ sent_goaway(struct carrier_h2 *c, const nghttp2_goaway *goaway)
 static int
 on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
-	struct carrier_h2 *c = user_data;
-	struct channel_h2 *ch =
+	struct h2_carrier *c = user_data;
+	struct h2_channel *ch =
 	    frame->hd.stream_id != 0 ? channel_of(session, frame->hd.stream_id) : NULL;
 	bool last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 
@@ -83,9 +83,9 @@ make_callbacks(void)
 
 	if (nghttp2_session_callbacks_new(&k) != 0)
 		return NULL;
-	frames_h2_set_callbacks(k);
+	h2_frames_set_callbacks(k);
 	nghttp2_session_callbacks_set_on_frame_send_callback(k, on_frame_send);
-	output_h2_set_callbacks(k);
+	h2_output_set_callbacks(k);
 	return k;
 }
 
@@ -123,7 +123,7 @@ make_options(void)
 }
 
 static bool
-submit_settings(struct carrier_h2 *c)
+submit_settings(struct h2_carrier *c)
 {
 	uint64_t instance = c->links->instance;
 	nghttp2_settings_entry entries[8] = {
@@ -149,7 +149,7 @@ submit_settings(struct carrier_h2 *c)
 }
 
 bool
-session_h2_init(struct carrier_h2 *c)
+h2_session_init(struct h2_carrier *c)
 {
 	nghttp2_session_callbacks *callbacks = make_callbacks();
 	nghttp2_option *options = make_options();
@@ -169,14 +169,14 @@ session_h2_init(struct carrier_h2 *c)
 }
 
 void
-session_h2_receive(struct carrier_h2 *c, const struct batch *batch)
+h2_session_receive(struct h2_carrier *c, const struct batch *batch)
 {
 	for (int i = 0; i < batch->count; i++) {
 		ssize_t n = nghttp2_session_mem_recv(
 		    c->session, batch->parts[i].iov_base, batch->parts[i].iov_len);
 
 		if (n < 0) {
-			carrier_h2_blame(c, "not HTTP/2 as it should be: %s",
+			h2_carrier_blame(c, "not HTTP/2 as it should be: %s",
 			    nghttp2_strerror((int)n));
 			return;
 		}
@@ -188,7 +188,7 @@ session_h2_receive(struct carrier_h2 *c, const struct batch *batch)
 /* Behind what it is for stands when it was sent, in us of the carrier's life: the answer
  * brings that back. */
 void
-session_h2_ping(struct carrier_h2 *c, enum session_h2_ping what)
+h2_session_ping(struct h2_carrier *c, enum h2_session_ping_kind what)
 {
 	uint8_t opaque[8] = {(uint8_t)what};
 	uint64_t now = (uint64_t)((reactor_now() - c->opened) * 1e6);
@@ -199,7 +199,7 @@ session_h2_ping(struct carrier_h2 *c, enum session_h2_ping what)
 }
 
 double
-session_h2_pinged(const struct carrier_h2 *c, const nghttp2_ping *ping)
+h2_session_pinged(const struct h2_carrier *c, const nghttp2_ping *ping)
 {
 	uint64_t us = 0;
 
@@ -209,19 +209,19 @@ session_h2_pinged(const struct carrier_h2 *c, const nghttp2_ping *ping)
 }
 
 void
-session_h2_measure(struct carrier_h2 *c, double now)
+h2_session_measure(struct h2_carrier *c, double now)
 {
 	if (now - c->measured_at < measure_every)
 		return;
 	c->measured_at = now;
-	session_h2_ping(c, SESSION_H2_MEASURE);
+	h2_session_ping(c, SESSION_H2_MEASURE);
 }
 
 /* The least of this period and of the one before: what waits on the way with bulk is no
  * part of the path, and yet a path that became longer is known in a while.  A peer that
  * answers what was never asked tells us nothing. */
 void
-session_h2_note(struct carrier_h2 *c, double seconds)
+h2_session_note(struct h2_carrier *c, double seconds)
 {
 	double gone = c->round_trip > 0 ? c->heard - c->least_since : HUGE_VAL;
 
@@ -253,9 +253,9 @@ header(const char *name, const char *value, uint8_t flags)
 
 /* An address that comes once is not worth a place in the table of headers. */
 bool
-session_h2_request(struct channel_h2 *ch, const char *forwarded)
+h2_session_request(struct h2_channel *ch, const char *forwarded)
 {
-	struct carrier_h2 *c = ch->carrier;
+	struct h2_carrier *c = ch->carrier;
 	char element[HEADERS_H2_FORWARDED_SIZE];
 	size_t n = 2;
 	nghttp2_nv headers[3] = {
@@ -264,7 +264,7 @@ session_h2_request(struct channel_h2 *ch, const char *forwarded)
 	};
 
 	if (forwarded != NULL && *forwarded != '\0') {
-		headers_h2_write_forwarded(element, forwarded);
+		h2_headers_write_forwarded(element, forwarded);
 		headers[n++] = header("forwarded", element, NGHTTP2_NV_FLAG_NO_INDEX);
 	}
 	ch->id = nghttp2_submit_headers(
@@ -273,7 +273,7 @@ session_h2_request(struct channel_h2 *ch, const char *forwarded)
 }
 
 void
-session_h2_accept(struct channel_h2 *ch)
+h2_session_accept(struct h2_channel *ch)
 {
 	nghttp2_nv headers[] = {header(":status", "200", NGHTTP2_NV_FLAG_NONE)};
 
@@ -283,13 +283,13 @@ session_h2_accept(struct channel_h2 *ch)
 }
 
 void
-session_h2_refuse(struct channel_h2 *ch, enum reason reason, const char *detail)
+h2_session_refuse(struct h2_channel *ch, enum reason reason, const char *detail)
 {
 	char error[HEADERS_H2_ERROR_SIZE];
 	nghttp2_nv headers[2];
 
-	headers_h2_write_error(error, reason, detail);
-	headers[0] = header(":status", headers_h2_status(reason), NGHTTP2_NV_FLAG_NONE);
+	h2_headers_write_error(error, reason, detail);
+	headers[0] = header(":status", h2_headers_status(reason), NGHTTP2_NV_FLAG_NONE);
 	headers[1] = header(HEADERS_H2_ERROR, error, NGHTTP2_NV_FLAG_NONE);
 	ch->verdict = H2_REFUSED;
 	nghttp2_submit_response(ch->carrier->session, ch->id, headers, 2, NULL);

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 static void
-log_end(const struct carrier_h2 *c)
+log_end(const struct h2_carrier *c)
 {
 	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 	enum log_level level = c->relieved && c->reason == REASON_FINISHED
@@ -32,12 +32,12 @@ log_end(const struct carrier_h2 *c)
 
 /* Give the link away, and the session with it. */
 void
-ending_h2_leave(struct carrier_h2 *c, bool abort)
+h2_shutdown_leave(struct h2_carrier *c, bool abort)
 {
 	struct link *link = c->link;
 
-	output_h2_send(c);
-	output_h2_clear(c);
+	h2_output_send(c);
+	h2_output_clear(c);
 	nghttp2_session_del(c->session);
 	c->session = NULL;
 	if (!abort)
@@ -47,13 +47,13 @@ ending_h2_leave(struct carrier_h2 *c, bool abort)
 }
 
 void
-ending_h2_reap(struct carrier_h2 *c)
+h2_shutdown_reap(struct h2_carrier *c)
 {
 	struct link_set *links = c->links;
 
 	log_end(c);
 	ev_timer_stop(c->reactor->loop, &c->later);
-	output_h2_clear(c);
+	h2_output_clear(c);
 	nghttp2_session_del(c->session);
 	free(c);
 	link_set_release(links);
@@ -61,38 +61,38 @@ ending_h2_reap(struct carrier_h2 *c)
 
 /* Both ends of it have passed, whole. */
 static bool
-is_complete(const struct channel_h2 *ch, bool unsent)
+is_complete(const struct h2_channel *ch, bool unsent)
 {
 	return ch->closed && ch->end == SOURCE_FINISHED && ch->out_finished && !unsent;
 }
 
 void
-ending_h2_forget(struct carrier_h2 *c)
+h2_shutdown_forget(struct h2_carrier *c)
 {
-	struct channel_h2 *ch, *next;
+	struct h2_channel *ch, *next;
 
 	for (ch = LIST_FIRST(&c->channels); ch != NULL; ch = next) {
 		next = LIST_NEXT(ch, entry);
 		if (c->server && !ch->announced)
-			channel_h2_free(ch);
+			h2_channel_free(ch);
 	}
 }
 
 /* Every channel is cut, behind the bytes that came for it. */
 static void
-cut_channels(struct carrier_h2 *c, bool unsent)
+cut_channels(struct h2_carrier *c, bool unsent)
 {
-	struct channel_h2 *ch;
+	struct h2_channel *ch;
 
-	ending_h2_forget(c);
+	h2_shutdown_forget(c);
 	LIST_FOREACH (ch, &c->channels, entry)
 		if (!is_complete(ch, unsent) && !ch->channel.endpoint.deaf)
-			channel_h2_break(ch, c->reason, c->fault);
+			h2_channel_break(ch, c->reason, c->fault);
 }
 
 /* The peer did something it should not. */
 static void
-log_fault(const struct carrier_h2 *c)
+log_fault(const struct h2_carrier *c)
 {
 	char service[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
@@ -103,7 +103,7 @@ log_fault(const struct carrier_h2 *c)
 }
 
 static void
-lose(struct carrier_h2 *c)
+lose(struct h2_carrier *c)
 {
 	const struct tls *t = &c->link->tls;
 	bool unsent;
@@ -112,31 +112,31 @@ lose(struct carrier_h2 *c)
 	    t->state != TLS_FINISHED)
 		route_note_loss(c->link->target, t);
 	if (!t->deaf)
-		output_h2_send(c); /* from here on it is certain what was sent */
+		h2_output_send(c); /* from here on it is certain what was sent */
 	unsent = t->lost || tls_room(t) == 0 || c->gathered_length > 0;
 	c->reason = t->reason == REASON_CERT_REFUSED ? t->reason : REASON_CARRIER_LOST;
 	if (c->faulty)
 		log_fault(c);
 	else
-		carrier_h2_blame(c, "%s",
+		h2_carrier_blame(c, "%s",
 		    t->detail != NULL          ? t->detail
 		    : t->state == TLS_FINISHED ? "the far end closed the connection"
 					       : "the connection is broken");
 	c->retiring |= c->state == H2_OPEN;
 	cut_channels(c, unsent);
-	carrier_h2_enter(c, H2_LOST);
-	ending_h2_leave(c, true);
+	h2_carrier_enter(c, H2_LOST);
+	h2_shutdown_leave(c, true);
 }
 
 /* A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
 void
-ending_h2_finish(struct carrier_h2 *c)
+h2_shutdown_finish(struct h2_carrier *c)
 {
-	carrier_h2_enter(c, H2_FINISHING);
+	h2_carrier_enter(c, H2_FINISHING);
 	c->reason = REASON_FINISHED;
 	nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
-	output_h2_pump(c);
-	output_h2_send(c);
+	h2_output_pump(c);
+	h2_output_send(c);
 	tls_finish(&c->link->tls);
 	link_set_timer(c->link, c->link->service->settings->timeout_close);
 }
@@ -144,23 +144,23 @@ ending_h2_finish(struct carrier_h2 *c)
 /* The far end has finished, and nothing of any stream is under way.  It may not be
  * reading any more, so TCP is for us to close first. */
 static void
-answer_end(struct carrier_h2 *c)
+answer_end(struct h2_carrier *c)
 {
 	struct link *link = c->link;
 
 	c->retiring |= c->state == H2_OPEN;
-	ending_h2_finish(c);
+	h2_shutdown_finish(c);
 	if (tls_room(&link->tls) > 0 && !link->tls.deaf) {
 		link->shut = true;
 		shutdown(link->tls.fd, SHUT_WR);
 	}
-	ending_h2_leave(c, false);
+	h2_shutdown_leave(c, false);
 }
 
 static bool
-has_live_channel(const struct carrier_h2 *c)
+has_live_channel(const struct h2_carrier *c)
 {
-	const struct channel_h2 *ch;
+	const struct h2_channel *ch;
 
 	LIST_FOREACH (ch, &c->channels, entry)
 		if (!ch->closed)
@@ -169,7 +169,7 @@ has_live_channel(const struct carrier_h2 *c)
 }
 
 static bool
-is_empty(const struct carrier_h2 *c)
+is_empty(const struct h2_carrier *c)
 {
 	return (c->state == H2_DRAINING || c->relieved) && c->channel_count == 0 &&
 	       c->streams == 0 && (!c->server || c->goaway_sent || c->goaway_came);
@@ -177,7 +177,7 @@ is_empty(const struct carrier_h2 *c)
 
 /* nghttp2 reports success after a protocol error; it just wants nothing any more. */
 static bool
-has_given_up(const struct carrier_h2 *c)
+has_given_up(const struct h2_carrier *c)
 {
 	return (c->state == H2_OPEN || c->streams > 0) &&
 	       nghttp2_session_want_read(c->session) == 0 &&
@@ -186,7 +186,7 @@ has_given_up(const struct carrier_h2 *c)
 
 /* Nothing more can come from the far end, in good order or not. */
 static bool
-is_cut_off(const struct carrier_h2 *c)
+is_cut_off(const struct h2_carrier *c)
 {
 	const struct tls *t = &c->link->tls;
 
@@ -196,21 +196,21 @@ is_cut_off(const struct carrier_h2 *c)
 
 /* What has the link come to, and the session? */
 void
-ending_h2_judge(struct carrier_h2 *c)
+h2_shutdown_judge(struct h2_carrier *c)
 {
 	const struct tls *t = &c->link->tls;
 
 	if (c->state == H2_FINISHING) {
 		if (t->state != TLS_OPEN || (t->deaf && t->dry))
-			ending_h2_leave(c, t->state != TLS_FINISHED);
+			h2_shutdown_leave(c, t->state != TLS_FINISHED);
 	} else if (c->faulty || is_cut_off(c) || has_given_up(c)) {
 		lose(c);
 	} else if (t->state == TLS_FINISHED) {
 		answer_end(c);
 	} else if (is_empty(c)) {
 		c->retiring |= c->state == H2_OPEN;
-		ending_h2_finish(c);
+		h2_shutdown_finish(c);
 	} else if (t->deaf) {
-		carrier_h2_later(c); /* bytes are still to be read */
+		h2_carrier_later(c); /* bytes are still to be read */
 	}
 }

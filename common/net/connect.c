@@ -35,10 +35,10 @@ struct connect {
 	double seconds; /* as they were asked for, in tenths; for the words */
 	connect_done *done;
 	void *arg;
-	struct resolve_query *query; /* while the name is looked up */
-	ev_timer limit;              /* of the whole */
-	ev_timer next;               /* begins the next try, or reports that all failed */
-	struct try *tries;           /* `own`, or from the heap after a lookup */
+	struct resolver_query *query; /* while the name is looked up */
+	ev_timer limit;               /* of the whole */
+	ev_timer next;     /* begins the next try, or reports that all failed */
+	struct try *tries; /* `own`, or from the heap after a lookup */
 	size_t count;
 	size_t begun;
 	size_t failed;
@@ -109,7 +109,7 @@ connect_cancel(struct connect *attempt)
 
 	if (a == NULL)
 		return;
-	resolve_cancel(a->query);
+	resolver_cancel(a->query);
 	ev_timer_stop(a->loop, &a->limit);
 	ev_timer_stop(a->loop, &a->next);
 	for (size_t i = 0; i < a->begun; i++) {
@@ -134,7 +134,7 @@ finish(struct connect *a, struct try *winner, enum reason reason, const char *wh
 		to = winner->to;
 		fd = detach(winner);
 		if (a->name->host != NULL)
-			resolve_prefer(a->resolver, a->name->host, &to);
+			resolver_prefer(a->resolver, a->name->host, &to);
 	}
 	connect_cancel(a); /* first, as done may free what the attempt leans on */
 	done(arg, fd, winner != NULL ? &to : NULL, reason, why);
@@ -407,7 +407,7 @@ connect_start(struct ev_loop *loop, struct resolver *resolver,
 		begin(a, addresses, count);
 	} else {
 		a->query =
-		    resolve_start(resolver, name->host, name->port, on_resolved, a);
+		    resolver_start(resolver, name->host, name->port, on_resolved, a);
 		if (a->query == NULL) {
 			free(a);
 			return NULL;

@@ -13,7 +13,7 @@ struct name_cached {
 };
 
 static void
-forget(struct name_cache *cache, struct name_cached *name)
+forget(struct dns_cache *cache, struct name_cached *name)
 {
 	TAILQ_REMOVE(&cache->names, name, entry);
 	cache->count--;
@@ -22,21 +22,21 @@ forget(struct name_cache *cache, struct name_cached *name)
 }
 
 void
-name_cache_init(struct name_cache *cache)
+dns_cache_init(struct dns_cache *cache)
 {
 	TAILQ_INIT(&cache->names);
 	cache->count = 0;
 }
 
 void
-name_cache_clear(struct name_cache *cache)
+dns_cache_clear(struct dns_cache *cache)
 {
 	while (!TAILQ_EMPTY(&cache->names))
 		forget(cache, TAILQ_FIRST(&cache->names));
 }
 
 static struct name_cached *
-look_for(const struct name_cache *cache, const char *host)
+look_for(const struct dns_cache *cache, const char *host)
 {
 	struct name_cached *name;
 
@@ -64,27 +64,27 @@ make(const char *host, const struct net_address *addresses, size_t count)
 }
 
 void
-name_cache_keep(struct name_cache *cache, const char *host,
+dns_cache_keep(struct dns_cache *cache, const char *host,
     const struct net_address *addresses, size_t count, double expiry)
 {
 	struct name_cached *name = look_for(cache, host);
 
 	if (name != NULL)
 		forget(cache, name);
-	if (count > NAME_CACHE_ADDRESSES)
-		count = NAME_CACHE_ADDRESSES;
+	if (count > DNS_CACHE_ADDRESSES)
+		count = DNS_CACHE_ADDRESSES;
 	if ((name = make(host, addresses, count)) == NULL)
 		return;
 	name->expiry = expiry;
-	if (cache->count == NAME_CACHE_NAMES)
+	if (cache->count == DNS_CACHE_NAMES)
 		forget(cache, TAILQ_LAST(&cache->names, name_cached_list));
 	TAILQ_INSERT_HEAD(&cache->names, name, entry);
 	cache->count++;
 }
 
 size_t
-name_cache_find(struct name_cache *cache, const char *host, double now,
-    struct net_address addresses[NAME_CACHE_ADDRESSES])
+dns_cache_find(struct dns_cache *cache, const char *host, double now,
+    struct net_address addresses[DNS_CACHE_ADDRESSES])
 {
 	struct name_cached *name = look_for(cache, host);
 
@@ -99,8 +99,8 @@ name_cache_find(struct name_cache *cache, const char *host, double now,
 }
 
 void
-name_cache_prefer(
-    struct name_cache *cache, const char *host, const struct net_address *address)
+dns_cache_prefer(
+    struct dns_cache *cache, const char *host, const struct net_address *address)
 {
 	struct name_cached *name = look_for(cache, host);
 	struct net_address chosen;

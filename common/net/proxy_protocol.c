@@ -128,7 +128,7 @@ put_text(uint8_t *at, uint8_t type, const char *text)
 {
 	size_t n = strlen(text);
 
-	if (n == 0 || n > PROXY_HEADER_TEXT)
+	if (n == 0 || n > PROXY_PROTOCOL_TEXT)
 		return at;
 	at[0] = type;
 	set_length(at + 1, n);
@@ -194,8 +194,8 @@ write_v2(uint8_t *out, const struct ends *ends, const struct proxy_facts *facts)
 }
 
 size_t
-proxy_header_write(
-    uint8_t out[PROXY_HEADER_SIZE], int version, const struct proxy_facts *facts)
+proxy_protocol_write(
+    uint8_t out[PROXY_PROTOCOL_SIZE], int version, const struct proxy_facts *facts)
 {
 	struct ends ends = ends_of(facts);
 
@@ -226,7 +226,7 @@ read_port(const char *text, in_port_t *port)
 }
 
 bool
-proxy_header_read_address(struct net_address *address, const char *text)
+proxy_protocol_read_address(struct net_address *address, const char *text)
 {
 	bool brackets = *text == '[';
 	const char *host = text + (brackets ? 1 : 0);

@@ -16,9 +16,9 @@ enum {
 	/** The most bytes of one text in version 2, and what a common name may need (RFC
 	 * 5280, appendix A.1: 64 characters).  A longer one is left out, since a part of
 	 * a name is another name. */
-	PROXY_HEADER_TEXT = 256,
+	PROXY_PROTOCOL_TEXT = 256,
 	/** Room for either version. */
-	PROXY_HEADER_SIZE = 16 + 36 + 8 + 4 * (3 + PROXY_HEADER_TEXT),
+	PROXY_PROTOCOL_SIZE = 16 + 36 + 8 + 4 * (3 + PROXY_PROTOCOL_TEXT),
 };
 
 /** What is told of a stream.  Texts may hold any byte but NUL; "": none. */
@@ -39,14 +39,14 @@ struct proxy_facts {
  * the header says that the addresses are unknown, and an app then takes those of the
  * socket itself.
  */
-size_t proxy_header_write(
-    uint8_t out[PROXY_HEADER_SIZE], int version, const struct proxy_facts *facts);
+size_t proxy_protocol_write(
+    uint8_t out[PROXY_PROTOCOL_SIZE], int version, const struct proxy_facts *facts);
 
 /**
  * Read an address as a peer names it: "192.0.2.1:80", "[2001:db8::1]:80", either without
  * a port (then it is 0).  A %scope is passed over, for it means an interface of another
  * host.  False: it is no address in numbers, and @address is undefined.
  */
-bool proxy_header_read_address(struct net_address *address, const char *text);
+bool proxy_protocol_read_address(struct net_address *address, const char *text);
 
 #endif

@@ -31,13 +31,13 @@ enum {
 
 struct reactor {
 	struct ev_loop *loop;
-	size_t index;     /* of the worker; set by it */
-	struct turn turn; /* what the loop is at */
-	uint8_t *plain;   /* REACTOR_HEADROOM and REACTOR_PLAIN bytes of plaintext */
-	uint8_t *frames;  /* REACTOR_PLAIN bytes of HTTP/2 just received */
-	uint8_t *in;      /* REACTOR_BATCH bytes of ciphertext just received */
-	uint8_t *out;     /* REACTOR_OUT bytes of ciphertext about to be sent */
-	int broken;       /* the second epoll */
+	size_t index;         /* of the worker; set by it */
+	struct progress turn; /* what the loop is at */
+	uint8_t *plain;       /* REACTOR_HEADROOM and REACTOR_PLAIN bytes of plaintext */
+	uint8_t *frames;      /* REACTOR_PLAIN bytes of HTTP/2 just received */
+	uint8_t *in;          /* REACTOR_BATCH bytes of ciphertext just received */
+	uint8_t *out;         /* REACTOR_OUT bytes of ciphertext about to be sent */
+	int broken;           /* the second epoll */
 	ev_io broken_io;
 };
 

@@ -33,13 +33,13 @@ struct resolver {
 	struct ev_loop *loop;
 	struct dns *dns;
 	double try_seconds;
-	struct name_cache kept;
-	LIST_HEAD(, resolve_query) queries; /* those that are wanted */
+	struct dns_cache kept;
+	LIST_HEAD(, resolver_query) queries; /* those that are wanted */
 };
 
 /* One of the two questions. */
 struct half {
-	struct resolve_query *query;
+	struct resolver_query *query;
 	int status; /* c-ares' verdict */
 	int ttl;    /* seconds, the least of all that led here */
 	size_t count;
@@ -51,7 +51,7 @@ struct half {
  * cannot forget a single question, until both halves are called back.  Whoever lets go
  * last frees it.
  */
-struct resolve_query {
+struct resolver_query {
 	struct resolver *resolver;
 	resolve_done *done;
 	void *arg;
@@ -63,13 +63,13 @@ struct resolve_query {
 	bool settled;     /* what may still come does not count */
 	size_t open;      /* halves that c-ares has not called back for */
 	ev_timer deliver; /* calls done */
-	LIST_ENTRY(resolve_query) entry;
+	LIST_ENTRY(resolver_query) entry;
 	struct half halves[FAMILIES];
 	size_t count; /* these two: what is delivered */
-	struct net_address list[NAME_CACHE_ADDRESSES];
+	struct net_address list[DNS_CACHE_ADDRESSES];
 };
 
-static_assert(NAME_CACHE_ADDRESSES == FAMILIES * MOST_OF_A_FAMILY, "all of a query");
+static_assert(DNS_CACHE_ADDRESSES == FAMILIES * MOST_OF_A_FAMILY, "all of a query");
 
 struct resolver *
 resolver_new(struct ev_loop *loop, struct err *e)
@@ -86,7 +86,7 @@ resolver_new(struct ev_loop *loop, struct err *e)
 		return NULL;
 	}
 	resolver->loop = loop;
-	name_cache_init(&resolver->kept);
+	dns_cache_init(&resolver->kept);
 	resolver->try_seconds = setup.try_ms / 1e3;
 	return resolver;
 }
@@ -104,7 +104,7 @@ resolver_configure(
 
 /* The last one who holds the query lets go of it. */
 static void
-query_reap(struct resolve_query *query)
+query_reap(struct resolver_query *query)
 {
 	if (!query->wanted && query->open == 0)
 		free(query);
@@ -112,7 +112,7 @@ query_reap(struct resolve_query *query)
 
 /* The asker lets go. */
 static void
-query_drop(struct resolve_query *query)
+query_drop(struct resolver_query *query)
 {
 	ev_timer_stop(query->resolver->loop, &query->deliver);
 	LIST_REMOVE(query, entry);
@@ -128,13 +128,13 @@ resolver_free(struct resolver *resolver)
 	while (!LIST_EMPTY(&resolver->queries))
 		query_drop(LIST_FIRST(&resolver->queries));
 	dns_free(resolver->dns);
-	name_cache_clear(&resolver->kept);
+	dns_cache_clear(&resolver->kept);
 	free(resolver);
 }
 
 /* The addresses of both families in turn. */
 static void
-collect(struct resolve_query *query)
+collect(struct resolver_query *query)
 {
 	for (size_t i = 0; i < MOST_OF_A_FAMILY; i++) {
 		for (size_t f = 0; f < FAMILIES; f++) {
@@ -146,7 +146,7 @@ collect(struct resolve_query *query)
 
 /* Keep what was found for its TTL, of which the hosts file has none. */
 static void
-keep(struct resolve_query *query)
+keep(struct resolver_query *query)
 {
 	int ttl = INT_MAX;
 
@@ -154,13 +154,13 @@ keep(struct resolve_query *query)
 		if (query->halves[f].count > 0 && query->halves[f].ttl < ttl)
 			ttl = query->halves[f].ttl;
 	if (query->count > 0 && ttl > 0 && !query->outdated)
-		name_cache_keep(&query->resolver->kept, query->host, query->list,
+		dns_cache_keep(&query->resolver->kept, query->host, query->list,
 		    query->count, reactor_now() + ttl);
 }
 
 /* Why there is no address: that there is no such name, else what went wrong. */
 static const char *
-failure_words(const struct resolve_query *query)
+failure_words(const struct resolver_query *query)
 {
 	int v6 = query->halves[V6].status;
 	int v4 = query->halves[V4].status;
@@ -173,8 +173,8 @@ failure_words(const struct resolve_query *query)
 static void
 on_deliver(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct resolve_query *query = timer->data;
-	struct net_address list[NAME_CACHE_ADDRESSES];
+	struct resolver_query *query = timer->data;
+	struct net_address list[DNS_CACHE_ADDRESSES];
 	size_t count;
 	const char *why;
 	resolve_done *done = query->done;
@@ -194,16 +194,16 @@ on_deliver(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
-deliver_in(struct resolve_query *query, double seconds)
+deliver_in(struct resolver_query *query, double seconds)
 {
 	ev_timer_stop(query->resolver->loop, &query->deliver);
 	ev_timer_set(&query->deliver, seconds, 0.);
 	ev_timer_start(query->resolver->loop, &query->deliver);
 }
 
-/* A half was called back, perhaps from inside resolve_start(): see what to wait for. */
+/* A half was called back, perhaps from inside resolver_start(): see what to wait for. */
 static void
-query_turn(struct resolve_query *query)
+query_turn(struct resolver_query *query)
 {
 	if (!query->wanted)
 		query_reap(query);
@@ -271,7 +271,7 @@ static void
 on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
 	struct half *half = arg;
-	struct resolve_query *query = half->query;
+	struct resolver_query *query = half->query;
 
 	(void)timeouts;
 	half->status = status;
@@ -288,7 +288,7 @@ on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 
 /* Ask for both families. */
 static void
-ask(struct resolve_query *query, const char *host)
+ask(struct resolver_query *query, const char *host)
 {
 	query->open = FAMILIES;
 	for (size_t f = 0; f < FAMILIES; f++)
@@ -307,7 +307,7 @@ ask(struct resolve_query *query, const char *host)
 
 /* What needs no question.  False: ask. */
 static bool
-answer_here(struct resolve_query *query, const char *host)
+answer_here(struct resolver_query *query, const char *host)
 {
 	struct net_name name = {.host = (char *)(uintptr_t)host, .port = query->port};
 	struct net_address found[2];
@@ -326,32 +326,32 @@ answer_here(struct resolve_query *query, const char *host)
 static void
 forget_all(struct resolver *resolver)
 {
-	struct resolve_query *query;
+	struct resolver_query *query;
 
-	name_cache_clear(&resolver->kept);
+	dns_cache_clear(&resolver->kept);
 	LIST_FOREACH (query, &resolver->queries, entry)
 		query->outdated = true;
 }
 
 /* What was asked for lately needs no question either. */
 static bool
-answer_from_kept(struct resolve_query *query)
+answer_from_kept(struct resolver_query *query)
 {
 	struct resolver *resolver = query->resolver;
 
 	query->count =
-	    name_cache_find(&resolver->kept, query->host, reactor_now(), query->list);
+	    dns_cache_find(&resolver->kept, query->host, reactor_now(), query->list);
 	for (size_t i = 0; i < query->count; i++)
 		set_port(&query->list[i], query->port);
 	query->kept = query->count > 0;
 	return query->kept;
 }
 
-static struct resolve_query *
+static struct resolver_query *
 query_new(struct resolver *resolver, const char *host)
 {
 	size_t room = strlen(host) + 1;
-	struct resolve_query *query = calloc(1, sizeof(*query) + room);
+	struct resolver_query *query = calloc(1, sizeof(*query) + room);
 
 	if (query == NULL)
 		return NULL;
@@ -368,11 +368,11 @@ query_new(struct resolver *resolver, const char *host)
 	return query;
 }
 
-struct resolve_query *
-resolve_start(struct resolver *resolver, const char *host, uint16_t port,
+struct resolver_query *
+resolver_start(struct resolver *resolver, const char *host, uint16_t port,
     resolve_done *done, void *arg)
 {
-	struct resolve_query *query;
+	struct resolver_query *query;
 
 	if (dns_refresh(resolver->dns))
 		forget_all(resolver);
@@ -389,20 +389,20 @@ resolve_start(struct resolver *resolver, const char *host, uint16_t port,
 }
 
 void
-resolve_prefer(
+resolver_prefer(
     struct resolver *resolver, const char *host, const struct net_address *address)
 {
-	name_cache_prefer(&resolver->kept, host, address);
+	dns_cache_prefer(&resolver->kept, host, address);
 }
 
 void
-resolve_cancel(struct resolve_query *query)
+resolver_cancel(struct resolver_query *query)
 {
 	if (query != NULL)
 		query_drop(query);
 }
 
-/* What resolve_now() waits for. */
+/* What resolver_now() waits for. */
 struct now {
 	struct ev_loop *loop;
 	const char *host;
@@ -436,7 +436,7 @@ on_now_late(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 size_t
-resolve_now(const char *host, uint16_t port, double seconds,
+resolver_now(const char *host, uint16_t port, double seconds,
     struct net_address *addresses, size_t most, struct err *e)
 {
 	struct now now = {.host = host,
@@ -453,7 +453,7 @@ resolve_now(const char *host, uint16_t port, double seconds,
 	}
 	if ((resolver = resolver_new(now.loop, e)) == NULL)
 		goto out;
-	if (resolve_start(resolver, host, port, on_now_done, &now) == NULL) {
+	if (resolver_start(resolver, host, port, on_now_done, &now) == NULL) {
 		err_set(e, "look up %s: out of memory", host);
 		goto out;
 	}

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 struct resolver;
-struct resolve_query;
+struct resolver_query;
 
 /** What a question brought: @count addresses, IPv6 and IPv4 in turn (RFC 8305, 4), none
  * twice; or 0 and @why (plain words: "no such name", "the name server does not answer",
@@ -46,24 +46,24 @@ void resolver_configure(
 /**
  * Look @host up; every address gets @port (host byte order).  A literal address and
  * localhost are answered here, without a question.  @done is called exactly once, never
- * from inside this call, unless resolve_cancel() or resolver_free() comes first.  NULL:
+ * from inside this call, unless resolver_cancel() or resolver_free() comes first.  NULL:
  * out of memory.  The query is gone once @done is called.
  */
-struct resolve_query *resolve_start(struct resolver *resolver, const char *host,
+struct resolver_query *resolver_start(struct resolver *resolver, const char *host,
     uint16_t port, resolve_done *done, void *arg);
 
 /** @address has answered.  While the answer that brought it is kept it is the first that
  * @host leads to, so that one that is dead does not cost every connection a wait. */
-void resolve_prefer(
+void resolver_prefer(
     struct resolver *resolver, const char *host, const struct net_address *address);
 
 /** Forget a query; its @done is not called.  NULL is fine.  Not for use inside @done. */
-void resolve_cancel(struct resolve_query *query);
+void resolver_cancel(struct resolver_query *query);
 
 /** For start-up alone: waits, on a loop of its own, for at most @seconds.  Returns how
  * many addresses were written, at most @most; 0: @e says why ("look up db.example: no
  * such name"). */
-size_t resolve_now(const char *host, uint16_t port, double seconds,
+size_t resolver_now(const char *host, uint16_t port, double seconds,
     struct net_address *addresses, size_t most, struct err *e);
 
 #endif

@@ -8,7 +8,7 @@
 
 /* Readable by the group is normal: a Secret mounted for any user id. */
 void
-tls_keys_warn_of_readers(const char *path)
+credentials_warn_of_readers(const char *path)
 {
 	struct stat st;
 	char text[LOG_QUOTE_SIZE];
@@ -29,13 +29,13 @@ take_pair(SSL_CTX *context, const struct tls_pair *pair, const char *cert,
 	else if (SSL_CTX_use_cert_and_key(
 		     context, pair->certificate, pair->key, pair->chain, 0) == 1)
 		return true;
-	else if (tls_keys_openssl_says(ERR_LIB_SSL, SSL_R_NOT_REPLACING_CERTIFICATE))
+	else if (pem_openssl_says(ERR_LIB_SSL, SSL_R_NOT_REPLACING_CERTIFICATE))
 		err_set(e,
 		    "cert %s: a cert line before it has a key of the same kind; several "
 		    "are for keys of several kinds: RSA, ECDSA, Ed25519",
 		    cert);
 	else
-		err_set(e, "cert %s: is refused: %s", cert, tls_keys_openssl_words());
+		err_set(e, "cert %s: is refused: %s", cert, pem_openssl_message());
 	ERR_clear_error();
 	return false;
 }
@@ -55,11 +55,11 @@ load_pair(SSL_CTX *context, const struct service_settings *s, size_t which, stru
 	const char *cert = s->cert.items[which], *key = s->key.items[which];
 	bool ok;
 
-	ok = tls_keys_read_chain(s, cert, &pair, e);
+	ok = credentials_read_chain(s, cert, &pair, e);
 	if (ok && (pair.key == NULL || strcmp(cert, key) != 0))
-		ok = tls_keys_read_key(s, key, &pair, e);
+		ok = credentials_read_key(s, key, &pair, e);
 	if (ok) {
-		tls_keys_warn_of_readers(key);
+		credentials_warn_of_readers(key);
 		ok = take_pair(context, &pair, cert, key, e);
 	}
 	free_pair(&pair);
@@ -67,18 +67,18 @@ load_pair(SSL_CTX *context, const struct service_settings *s, size_t which, stru
 }
 
 void
-tls_keys_judge(SSL_CTX *context, const struct service_settings *s, size_t which,
+credentials_check(SSL_CTX *context, const struct service_settings *s, size_t which,
     const struct tls_listener *listener)
 {
 	struct tls_pair pair = {NULL, NULL, NULL};
 	const char *cert = s->cert.items[which], *key = s->key.items[which];
 	struct err e = {.text = ""};
-	bool has_chain = tls_keys_read_chain(s, cert, &pair, &e), has_key = true;
+	bool has_chain = credentials_read_chain(s, cert, &pair, &e), has_key = true;
 
 	if (!has_chain)
 		listener->tell(listener->owner, &e);
 	if (strcmp(cert, key) != 0 || (has_chain && pair.key == NULL))
-		has_key = tls_keys_read_key(s, key, &pair, &e);
+		has_key = credentials_read_key(s, key, &pair, &e);
 	if (!has_key)
 		listener->tell(listener->owner, &e);
 	if (has_chain && has_key && !take_pair(context, &pair, cert, key, &e))
@@ -92,9 +92,9 @@ load_own(SSL_CTX *context, const struct service_settings *s, struct err *e)
 	for (size_t i = 0; i < s->cert.count; i++)
 		if (!load_pair(context, s, i, e))
 			return false;
-	tls_keys_warn_of_readers(s->key_pass_file);
+	credentials_warn_of_readers(s->key_pass_file);
 	if (s->ticket_key_secret != NULL || s->protocol_password != NULL)
-		tls_keys_warn_of_readers(s->file);
+		credentials_warn_of_readers(s->file);
 	return true;
 }
 
@@ -122,9 +122,9 @@ complete_chains(SSL_CTX *context)
 }
 
 bool
-tls_keys_load(SSL_CTX *context, const struct service_settings *s, struct err *e)
+credentials_load(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
-	if (!load_own(context, s, e) || !tls_trust_load(context, s, e))
+	if (!load_own(context, s, e) || !trust_load(context, s, e))
 		return false;
 	complete_chains(context);
 	return true;

@@ -19,7 +19,7 @@
  * else the first of the places that distributions use.  A server also tells its clients
  * the names of CAfile's, as long as they are few.  With them the revocation lists.
  */
-bool tls_keys_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
+bool credentials_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
 /** Who is told of each of several faults, and may put words in front. */
 struct tls_listener {
@@ -29,7 +29,7 @@ struct tls_listener {
 
 /** For who checks: tell what is wrong with the files of pair @which, both of them, and
  * whether they fit each other and @context. */
-void tls_keys_judge(SSL_CTX *context, const struct service_settings *s, size_t which,
+void credentials_check(SSL_CTX *context, const struct service_settings *s, size_t which,
     const struct tls_listener *listener);
 
 #endif

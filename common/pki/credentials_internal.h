@@ -2,10 +2,10 @@
  * What the files of this room share.
  *
  *	tls_keys	our certificates and their keys, as pairs
- *	tls_keys_read	what stands in the files of a pair: PEM or PKCS#12, locked or not
- *	tls_trust	whom to trust: CAfile, CApath, CAstore, the system's, CRLs
+ *	credentials_read	what stands in the files of a pair: PEM or PKCS#12, locked
+ *or not tls_trust	whom to trust: CAfile, CApath, CAstore, the system's, CRLs
  *	psk_keys	pre-shared keys
- *	tls_keys_file	how a PEM file is read, and what OpenSSL has against it
+ *	credentials_file	how a PEM file is read, and what OpenSSL has against it
  */
 #ifndef COMMON_PKI_CREDENTIALS_INTERNAL_H
 #define COMMON_PKI_CREDENTIALS_INTERNAL_H
@@ -20,34 +20,35 @@ struct tls_pair {
 };
 
 /** Read a cert file into @pair, with its key where it is PKCS#12 (one in PEM is left to
- * tls_keys_read_key()).  False: @e says why.  The caller frees what is there in any case.
+ * credentials_read_key()).  False: @e says why.  The caller frees what is there in any
+ * case.
  */
-bool tls_keys_read_chain(const struct service_settings *s, const char *path,
+bool credentials_read_chain(const struct service_settings *s, const char *path,
     struct tls_pair *pair, struct err *e);
 
 /** Read a key file into @pair, in place of the key there.  The same holds. */
-bool tls_keys_read_key(const struct service_settings *s, const char *path,
+bool credentials_read_key(const struct service_settings *s, const char *path,
     struct tls_pair *pair, struct err *e);
 
 /** The trusted certificates and the revocation lists of @s. */
-bool tls_trust_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
+bool trust_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
 /** Say so where everybody can read a secret.  NULL: there is none. */
-void tls_keys_warn_of_readers(const char *path);
+void credentials_warn_of_readers(const char *path);
 
 /** Open @path, a regular file; @what names the option.  NULL: @e says why.  The caller
  * calls BIO_free(). */
-BIO *tls_keys_open(const char *what, const char *path, struct err *e);
+BIO *pem_open(const char *what, const char *path, struct err *e);
 
 /** One certificate more of a PEM file, which is the caller's.  NULL at its end, or with
  * @e set if it is broken, or has none at all. */
-X509 *tls_keys_next_certificate(
+X509 *pem_next_certificate(
     BIO *bio, const char *what, const char *path, int number, struct err *e);
 
 /** What OpenSSL has against something, in its own words; its queue is empty then. */
-const char *tls_keys_openssl_words(void);
+const char *pem_openssl_message(void);
 
 /** Is that its last error? */
-bool tls_keys_openssl_says(int library, int reason);
+bool pem_openssl_says(int library, int reason);
 
 #endif

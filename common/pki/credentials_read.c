@@ -24,7 +24,7 @@ struct locked {
 static bool
 read_phrase_file(const char *path, char phrase[PASS_PHRASE_SIZE], struct err *e)
 {
-	BIO *bio = tls_keys_open("keyPassFile", path, e);
+	BIO *bio = pem_open("keyPassFile", path, e);
 	int n = bio != NULL ? BIO_gets(bio, phrase, PASS_PHRASE_SIZE) : 0;
 
 	if (bio != NULL && n <= 0)
@@ -42,7 +42,7 @@ find_phrase(struct locked *l, char phrase[PASS_PHRASE_SIZE])
 	if (l->s->key_pass_file != NULL)
 		l->given = read_phrase_file(l->s->key_pass_file, phrase, &l->e);
 	else if (l->s->phrases != NULL)
-		l->given = pass_phrases_get(l->s->phrases, l->path, phrase);
+		l->given = passphrases_get(l->s->phrases, l->path, phrase);
 	return l->given;
 }
 
@@ -66,12 +66,12 @@ give_phrase(char *out, int size, int writing, void *locked)
 static bool
 may_try_again(const struct locked *l, int tries)
 {
-	struct pass_phrases *phrases = l->s->phrases;
+	struct passphrases *phrases = l->s->phrases;
 
 	if (!l->given || l->s->key_pass_file != NULL || phrases == NULL)
 		return false;
-	pass_phrases_forget(phrases, l->path);
-	return pass_phrases_are_asked(phrases) && tries < TRIES;
+	passphrases_forget(phrases, l->path);
+	return passphrases_are_asked(phrases) && tries < TRIES;
 }
 
 /* Why it stays locked. */
@@ -89,7 +89,7 @@ blame_lock(const struct locked *l, const char *what, struct err *e)
 	return err_set(e, "%s %s: the pass phrase%s%s does not fit (%s)", what, l->path,
 	    l->s->key_pass_file != NULL ? " in " : "",
 	    l->s->key_pass_file != NULL ? l->s->key_pass_file : "",
-	    tls_keys_openssl_words());
+	    pem_openssl_message());
 }
 
 /* ---- PKCS#12 --------------------------------------------------------------------- */
@@ -150,9 +150,9 @@ unlock_pkcs12(struct locked *l, PKCS12 *file, struct tls_pair *pair)
 static bool
 blame_pkcs12(const struct locked *l, const char *what, struct err *e)
 {
-	if (tls_keys_openssl_says(ERR_LIB_EVP, EVP_R_UNSUPPORTED_ALGORITHM) ||
-	    tls_keys_openssl_says(ERR_LIB_EVP, ERR_R_UNSUPPORTED) ||
-	    tls_keys_openssl_says(ERR_LIB_PKCS12, PKCS12_R_UNKNOWN_DIGEST_ALGORITHM)) {
+	if (pem_openssl_says(ERR_LIB_EVP, EVP_R_UNSUPPORTED_ALGORITHM) ||
+	    pem_openssl_says(ERR_LIB_EVP, ERR_R_UNSUPPORTED) ||
+	    pem_openssl_says(ERR_LIB_PKCS12, PKCS12_R_UNKNOWN_DIGEST_ALGORITHM)) {
 		ERR_clear_error();
 		return err_set(e,
 		    "%s %s: is encrypted in an old way that OpenSSL has given up: write "
@@ -199,8 +199,7 @@ read_pem_chain(BIO *bio, const char *path, struct tls_pair *pair, struct err *e)
 	e->text[0] = '\0';
 	if ((pair->chain = sk_X509_new_null()) == NULL)
 		return err_set(e, "out of memory");
-	while (
-	    (certificate = tls_keys_next_certificate(bio, "cert", path, ++number, e))) {
+	while ((certificate = pem_next_certificate(bio, "cert", path, ++number, e))) {
 		if (number == 1) {
 			pair->certificate = certificate;
 		} else if (sk_X509_push(pair->chain, certificate) <= 0) {
@@ -212,10 +211,10 @@ read_pem_chain(BIO *bio, const char *path, struct tls_pair *pair, struct err *e)
 }
 
 bool
-tls_keys_read_chain(const struct service_settings *s, const char *path,
+credentials_read_chain(const struct service_settings *s, const char *path,
     struct tls_pair *pair, struct err *e)
 {
-	BIO *bio = tls_keys_open("cert", path, e);
+	BIO *bio = pem_open("cert", path, e);
 	bool ok;
 
 	if (bio == NULL)
@@ -242,20 +241,20 @@ read_pem_key(const struct service_settings *s, const char *path, BIO *bio,
 		return true;
 	if (l.wanted)
 		blame_lock(&l, "key", e);
-	else if (tls_keys_openssl_says(ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED))
+	else if (pem_openssl_says(ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED))
 		err_set(e, "key %s: no private key in it", path);
 	else
-		err_set(e, "key %s: cannot be read: %s", path, tls_keys_openssl_words());
+		err_set(e, "key %s: cannot be read: %s", path, pem_openssl_message());
 	ERR_clear_error();
 	return false;
 }
 
 bool
-tls_keys_read_key(const struct service_settings *s, const char *path,
+credentials_read_key(const struct service_settings *s, const char *path,
     struct tls_pair *pair, struct err *e)
 {
 	struct tls_pair other = {NULL, NULL, NULL};
-	BIO *bio = tls_keys_open("key", path, e);
+	BIO *bio = pem_open("key", path, e);
 	bool ok;
 
 	if (bio == NULL)

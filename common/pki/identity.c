@@ -183,19 +183,19 @@ static const struct {
 	match_fingerprint},
 };
 
-const struct text_list *
+const struct strlist *
 identity_rules(const struct service_settings *rules, size_t kind, const char **option)
 {
 	if (kind >= sizeof(kinds) / sizeof(kinds[0]))
 		return NULL;
 	*option = kinds[kind].option;
-	return (const struct text_list *)((const char *)rules + kinds[kind].offset);
+	return (const struct strlist *)((const char *)rules + kinds[kind].offset);
 }
 
 bool
 identity_has_rules(const struct service_settings *rules)
 {
-	const struct text_list *list;
+	const struct strlist *list;
 	const char *option;
 
 	for (size_t i = 0; (list = identity_rules(rules, i, &option)) != NULL; i++)
@@ -209,7 +209,7 @@ identity_match(X509 *certificate, const struct service_settings *rules)
 {
 	enum identity_match best =
 	    identity_has_rules(rules) ? IDENTITY_REFUSED : IDENTITY_EXACT;
-	const struct text_list *list;
+	const struct strlist *list;
 	const char *option;
 
 	for (size_t i = 0; (list = identity_rules(rules, i, &option)) != NULL; i++)

@@ -30,7 +30,7 @@ enum identity_match {
 
 /** The rules of one kind, and the option they are written by; @kind counts from 0.  NULL:
  * there are no more kinds. */
-const struct text_list *
+const struct strlist *
 identity_rules(const struct service_settings *rules, size_t kind, const char **option);
 
 /** Is there any rule? */

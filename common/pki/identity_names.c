@@ -207,7 +207,7 @@ subject_text(X509 *certificate, char *out, size_t size)
 static void
 text_add_rules(struct text *t, const struct service_settings *rules)
 {
-	const struct text_list *list;
+	const struct strlist *list;
 	const char *option, *between = " ";
 
 	for (size_t i = 0; (list = identity_rules(rules, i, &option)) != NULL; i++)

@@ -15,7 +15,7 @@ enum {
 	MOST_BYTES = 64 * 1024, /* of an answer, with the certificates in it */
 };
 
-struct ocsp_ask {
+struct ocsp_client {
 	struct ev_loop *loop;
 	struct resolver *resolver;
 	struct ocsp_matter matter; /* held */
@@ -38,13 +38,13 @@ struct ocsp_ask {
 	ev_timer timer;
 };
 
-static void next_responder(struct ocsp_ask *a);
+static void next_responder(struct ocsp_client *a);
 
 /* ---- the end --------------------------------------------------------------------- */
 
 /* Be done with the responder that is asked now. */
 static void
-leave_responder(struct ocsp_ask *a)
+leave_responder(struct ocsp_client *a)
 {
 	ev_io_stop(a->loop, &a->io);
 	connect_cancel(a->connect);
@@ -59,7 +59,7 @@ leave_responder(struct ocsp_ask *a)
 }
 
 void
-ocsp_ask_cancel(struct ocsp_ask *a)
+ocsp_client_cancel(struct ocsp_client *a)
 {
 	if (a == NULL)
 		return;
@@ -75,20 +75,20 @@ ocsp_ask_cancel(struct ocsp_ask *a)
 }
 
 static void
-finish(struct ocsp_ask *a, enum ocsp_answer answer, OCSP_RESPONSE *response)
+finish(struct ocsp_client *a, enum ocsp_answer answer, OCSP_RESPONSE *response)
 {
 	ocsp_ask_done *done = a->done;
 	void *arg = a->arg;
 	char why[WHY_SIZE];
 
 	memcpy(why, a->why, sizeof(why));
-	ocsp_ask_cancel(a);
+	ocsp_client_cancel(a);
 	done(arg, answer, response, why);
 }
 
 /* This responder says nothing of use; the words of all are kept. */
 static void
-give_up(struct ocsp_ask *a, const char *words)
+give_up(struct ocsp_client *a, const char *words)
 {
 	size_t length = strlen(a->why);
 
@@ -100,7 +100,7 @@ give_up(struct ocsp_ask *a, const char *words)
 /* ---- one responder --------------------------------------------------------------- */
 
 static void
-take_answer(struct ocsp_ask *a, OCSP_RESPONSE *response)
+take_answer(struct ocsp_client *a, OCSP_RESPONSE *response)
 {
 	char why[128];
 	enum ocsp_answer answer =
@@ -119,7 +119,7 @@ take_answer(struct ocsp_ask *a, OCSP_RESPONSE *response)
 static void
 on_ready(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct ocsp_ask *a = io->data;
+	struct ocsp_client *a = io->data;
 	OCSP_RESPONSE *response = NULL;
 	int result;
 
@@ -141,7 +141,7 @@ on_ready(struct ev_loop *loop, ev_io *io, int events)
 }
 
 static bool
-prepare_http(struct ocsp_ask *a, int fd)
+prepare_http(struct ocsp_client *a, int fd)
 {
 	if ((a->bio = BIO_new_socket(fd, BIO_CLOSE)) == NULL) {
 		close(fd);
@@ -160,7 +160,7 @@ static void
 on_connected(
     void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
 {
-	struct ocsp_ask *a = arg;
+	struct ocsp_client *a = arg;
 
 	(void)to;
 	(void)reason;
@@ -178,7 +178,7 @@ on_connected(
 
 /* Into `name` and `path`. */
 static bool
-read_url(struct ocsp_ask *a, const char *url)
+read_url(struct ocsp_client *a, const char *url)
 {
 	char *host = NULL, *port = NULL, text[300];
 	int tls = 0;
@@ -198,7 +198,7 @@ read_url(struct ocsp_ask *a, const char *url)
 }
 
 static void
-next_responder(struct ocsp_ask *a)
+next_responder(struct ocsp_client *a)
 {
 	double left = a->until - ev_now(a->loop);
 	const char *url;
@@ -227,7 +227,7 @@ next_responder(struct ocsp_ask *a)
 static void
 on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct ocsp_ask *a = timer->data;
+	struct ocsp_client *a = timer->data;
 
 	(void)events;
 	if (a->next > 0) {
@@ -241,7 +241,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static bool
-take_matter(struct ocsp_ask *a, const struct ocsp_matter *m)
+take_matter(struct ocsp_client *a, const struct ocsp_matter *m)
 {
 	a->matter = (struct ocsp_matter){.flags = m->flags};
 	if (!X509_up_ref(m->certificate))
@@ -258,7 +258,7 @@ take_matter(struct ocsp_ask *a, const struct ocsp_matter *m)
 }
 
 static bool
-take_way(struct ocsp_ask *a, const struct ocsp_way *way)
+take_way(struct ocsp_client *a, const struct ocsp_way *way)
 {
 	char *url = NULL;
 
@@ -275,7 +275,7 @@ take_way(struct ocsp_ask *a, const struct ocsp_way *way)
 }
 
 static bool
-make_request(struct ocsp_ask *a, bool nonce)
+make_request(struct ocsp_client *a, bool nonce)
 {
 	OCSP_CERTID *id = OCSP_cert_to_id(NULL, a->matter.certificate, a->matter.issuer);
 
@@ -288,12 +288,12 @@ make_request(struct ocsp_ask *a, bool nonce)
 	return !nonce || OCSP_request_add1_nonce(a->request, NULL, -1) == 1;
 }
 
-struct ocsp_ask *
-ocsp_ask_start(struct ev_loop *loop, struct resolver *resolver,
+struct ocsp_client *
+ocsp_client_start(struct ev_loop *loop, struct resolver *resolver,
     const struct ocsp_matter *matter, const struct ocsp_way *way, ocsp_ask_done *done,
     void *arg)
 {
-	struct ocsp_ask *a = calloc(1, sizeof(*a));
+	struct ocsp_client *a = calloc(1, sizeof(*a));
 
 	if (a == NULL)
 		return NULL;
@@ -310,7 +310,7 @@ ocsp_ask_start(struct ev_loop *loop, struct resolver *resolver,
 	if (!take_matter(a, matter) || !take_way(a, way) ||
 	    !make_request(a, way->nonce)) {
 		ERR_clear_error();
-		ocsp_ask_cancel(a);
+		ocsp_client_cancel(a);
 		return NULL;
 	}
 	ev_timer_start(loop, &a->timer);

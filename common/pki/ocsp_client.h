@@ -12,7 +12,7 @@
 
 #include <ev.h>
 
-struct ocsp_ask;
+struct ocsp_client;
 
 /** @response: the answer, NULL for OCSP_NOTHING.  @why, where it is not OCSP_GOOD: what
  * each responder said, or that there is none.  Both only valid during the call. */
@@ -30,14 +30,14 @@ struct ocsp_way {
 
 /**
  * Start.  @done is called exactly once, never from inside this call, unless
- * ocsp_ask_cancel() comes first.  What @matter points to is held; @resolver and what @way
- * points to must live until then.  NULL: out of memory.
+ * ocsp_client_cancel() comes first.  What @matter points to is held; @resolver and what
+ * @way points to must live until then.  NULL: out of memory.
  */
-struct ocsp_ask *ocsp_ask_start(struct ev_loop *loop, struct resolver *resolver,
+struct ocsp_client *ocsp_client_start(struct ev_loop *loop, struct resolver *resolver,
     const struct ocsp_matter *matter, const struct ocsp_way *way, ocsp_ask_done *done,
     void *arg);
 
 /** Nobody waits for it any more.  NULL is fine.  Not for use inside @done. */
-void ocsp_ask_cancel(struct ocsp_ask *ask);
+void ocsp_client_cancel(struct ocsp_client *ask);
 
 #endif

@@ -10,7 +10,7 @@
 
 /* What OpenSSL has against something, in its own words; the queue is empty then. */
 const char *
-tls_keys_openssl_words(void)
+pem_openssl_message(void)
 {
 	unsigned long last = ERR_peek_last_error();
 	const char *words = ERR_reason_error_string(last);
@@ -20,7 +20,7 @@ tls_keys_openssl_words(void)
 }
 
 bool
-tls_keys_openssl_says(int library, int reason)
+pem_openssl_says(int library, int reason)
 {
 	unsigned long last = ERR_peek_last_error();
 
@@ -30,7 +30,7 @@ tls_keys_openssl_says(int library, int reason)
 /* Any file that is no regular one is refused: a folder cannot be read, and a pipe could
  * make us wait for ever. */
 BIO *
-tls_keys_open(const char *what, const char *path, struct err *e)
+pem_open(const char *what, const char *path, struct err *e)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -62,16 +62,16 @@ fail:
 /* One certificate more of a PEM file.  NULL at its end, or with @e set if it is broken.
  */
 X509 *
-tls_keys_next_certificate(
+pem_next_certificate(
     BIO *bio, const char *what, const char *path, int number, struct err *e)
 {
 	X509 *certificate = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
 
 	if (certificate)
 		return certificate;
-	if (!tls_keys_openssl_says(ERR_LIB_PEM, PEM_R_NO_START_LINE))
+	if (!pem_openssl_says(ERR_LIB_PEM, PEM_R_NO_START_LINE))
 		err_set(e, "%s %s: certificate number %d in it cannot be read: %s", what,
-		    path, number, tls_keys_openssl_words());
+		    path, number, pem_openssl_message());
 	else if (number == 1)
 		err_set(e, "%s %s: no certificate in it", what, path);
 	ERR_clear_error();

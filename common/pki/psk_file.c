@@ -14,13 +14,13 @@ enum {
 	LINE_SIZE = PSK_MAX_IDENTITY_LEN + 3 * PSK_MAX_PSK_LEN + 4,
 };
 
-struct psk_keys {
+struct psk_file {
 	struct psk_key *items;
 	size_t count;
 };
 
 void
-psk_keys_free(struct psk_keys *keys)
+psk_file_free(struct psk_file *keys)
 {
 	if (keys == NULL)
 		return;
@@ -33,13 +33,13 @@ psk_keys_free(struct psk_keys *keys)
 }
 
 const struct psk_key *
-psk_keys_at(const struct psk_keys *keys, size_t i)
+psk_file_at(const struct psk_file *keys, size_t i)
 {
 	return i < keys->count ? &keys->items[i] : NULL;
 }
 
 const struct psk_key *
-psk_keys_find(const struct psk_keys *keys, const char *identity)
+psk_file_find(const struct psk_file *keys, const char *identity)
 {
 	for (size_t i = 0; i < keys->count; i++)
 		if (identity == NULL || strcmp(keys->items[i].identity, identity) == 0)
@@ -72,7 +72,7 @@ judge_length(size_t length, struct err *e)
 }
 
 static bool
-add(struct psk_keys *keys, const char *identity, const char *text, struct err *e)
+add(struct psk_file *keys, const char *identity, const char *text, struct err *e)
 {
 	struct psk_key *more =
 	    realloc(keys->items, (keys->count + 1) * sizeof(*keys->items));
@@ -81,7 +81,7 @@ add(struct psk_keys *keys, const char *identity, const char *text, struct err *e
 	if (more == NULL)
 		return err_set(e, "out of memory");
 	keys->items = more;
-	if (psk_keys_find(keys, identity) != NULL)
+	if (psk_file_find(keys, identity) != NULL)
 		return err_set(e, "the identity %s stands there twice", identity);
 	one.key = decode(text, &one.length);
 	one.identity = strdup(identity);
@@ -92,7 +92,7 @@ add(struct psk_keys *keys, const char *identity, const char *text, struct err *e
 }
 
 static bool
-take_line(struct psk_keys *keys, char *line, struct err *e)
+take_line(struct psk_file *keys, char *line, struct err *e)
 {
 	char *colon = strchr(line, ':');
 
@@ -106,7 +106,7 @@ take_line(struct psk_keys *keys, char *line, struct err *e)
 }
 
 static bool
-take_lines(struct psk_keys *keys, BIO *bio, const char *path, struct err *e)
+take_lines(struct psk_file *keys, BIO *bio, const char *path, struct err *e)
 {
 	char line[LINE_SIZE];
 	bool ok = true;
@@ -126,20 +126,20 @@ take_lines(struct psk_keys *keys, BIO *bio, const char *path, struct err *e)
 	return keys->count > 0 || err_set(e, "PSKsecrets %s: no key in it", path);
 }
 
-struct psk_keys *
-psk_keys_read(const char *path, struct err *e)
+struct psk_file *
+psk_file_read(const char *path, struct err *e)
 {
-	BIO *bio = tls_keys_open("PSKsecrets", path, e);
-	struct psk_keys *keys = bio != NULL ? calloc(1, sizeof(*keys)) : NULL;
+	BIO *bio = pem_open("PSKsecrets", path, e);
+	struct psk_file *keys = bio != NULL ? calloc(1, sizeof(*keys)) : NULL;
 	bool ok = keys != NULL && take_lines(keys, bio, path, e);
 
 	if (bio != NULL && keys == NULL)
 		err_set(e, "out of memory");
 	BIO_free(bio);
 	if (ok) {
-		tls_keys_warn_of_readers(path);
+		credentials_warn_of_readers(path);
 		return keys;
 	}
-	psk_keys_free(keys);
+	psk_file_free(keys);
 	return NULL;
 }

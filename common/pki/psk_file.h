@@ -16,21 +16,21 @@ struct psk_key {
 	size_t length; /* bytes */
 };
 
-struct psk_keys;
+struct psk_file;
 
 /** Read @path.  Empty lines are nothing; a KEY of hexadecimal digits (in pairs, colons
  * between them or not) stands for their bytes, any other for its letters; it has at least
  * 16 bytes.  NULL: @e says which line is wrong, and never shows a key. */
-struct psk_keys *psk_keys_read(const char *path, struct err *e);
+struct psk_file *psk_file_read(const char *path, struct err *e);
 
 /** NULL is fine.  The keys are wiped. */
-void psk_keys_free(struct psk_keys *keys);
+void psk_file_free(struct psk_file *keys);
 
 /** Key number @i, from 0 on.  NULL: there are not so many. */
-const struct psk_key *psk_keys_at(const struct psk_keys *keys, size_t i);
+const struct psk_key *psk_file_at(const struct psk_file *keys, size_t i);
 
 /** The key of @identity, or of the first line where that is NULL.  NULL: there is none.
  */
-const struct psk_key *psk_keys_find(const struct psk_keys *keys, const char *identity);
+const struct psk_key *psk_file_find(const struct psk_file *keys, const char *identity);
 
 #endif

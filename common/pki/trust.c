@@ -53,18 +53,18 @@ static bool
 load_ca_file(SSL_CTX *context, const char *what, const char *path,
     STACK_OF(X509_NAME) *names, struct err *e)
 {
-	BIO *bio = tls_keys_open(what, path, e);
+	BIO *bio = pem_open(what, path, e);
 	X509 *certificate;
 	int number = 0;
 
 	if (!bio)
 		return false;
 	e->text[0] = '\0';
-	while ((certificate = tls_keys_next_certificate(bio, what, path, ++number, e))) {
+	while ((certificate = pem_next_certificate(bio, what, path, ++number, e))) {
 		if (!X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) ||
 		    (names && !add_name(names, certificate)))
 			err_set(e, "%s %s: certificate number %d in it is refused: %s",
-			    what, path, number, tls_keys_openssl_words());
+			    what, path, number, pem_openssl_message());
 		X509_free(certificate);
 		if (e->text[0])
 			break;
@@ -77,7 +77,7 @@ load_ca_file(SSL_CTX *context, const char *what, const char *path,
 static bool
 load_crl_file(SSL_CTX *context, const char *what, const char *path, struct err *e)
 {
-	BIO *bio = tls_keys_open(what, path, e);
+	BIO *bio = pem_open(what, path, e);
 	bool ok = bio != NULL;
 	int number = 0;
 	X509_CRL *list;
@@ -86,12 +86,12 @@ load_crl_file(SSL_CTX *context, const char *what, const char *path, struct err *
 		number++;
 		if (!X509_STORE_add_crl(SSL_CTX_get_cert_store(context), list))
 			ok = err_set(e, "%s %s: list number %d in it is refused: %s",
-			    what, path, number, tls_keys_openssl_words());
+			    what, path, number, pem_openssl_message());
 		X509_CRL_free(list);
 	}
-	if (ok && !tls_keys_openssl_says(ERR_LIB_PEM, PEM_R_NO_START_LINE))
+	if (ok && !pem_openssl_says(ERR_LIB_PEM, PEM_R_NO_START_LINE))
 		ok = err_set(e, "%s %s: list number %d in it cannot be read: %s", what,
-		    path, number + 1, tls_keys_openssl_words());
+		    path, number + 1, pem_openssl_message());
 	else if (ok && number == 0)
 		ok = err_set(e, "%s %s: no revocation list in it", what, path);
 	ERR_clear_error();
@@ -250,7 +250,7 @@ load_ca_store(
 
 	if (!ok && ERR_peek_last_error())
 		err_set(e, "CAstore %s: no certificate in it (%s)", uri,
-		    tls_keys_openssl_words());
+		    pem_openssl_message());
 	else if (!ok)
 		err_set(e, "CAstore %s: no certificate in it", uri);
 	OSSL_STORE_close(store);
@@ -314,7 +314,7 @@ load_private(SSL_CTX *context, const struct service_settings *s, struct err *e)
 }
 
 bool
-tls_trust_load(SSL_CTX *context, const struct service_settings *s, struct err *e)
+trust_load(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
 	/* A certificate that is known itself needs nobody above it. */
 	if (s->verify_peer && !s->verify_chain)

@@ -43,7 +43,7 @@ is_in_cluster(const char *host)
 }
 
 static bool
-is_among(const char *host, const struct text_list *more)
+is_among(const char *host, const struct strlist *more)
 {
 	for (size_t i = 0; i < more->count; i++)
 		if (strcasecmp(host, more->items[i]) == 0)
@@ -52,7 +52,7 @@ is_among(const char *host, const struct text_list *more)
 }
 
 bool
-status_host_is_ours(const char *host, const struct text_list *more)
+status_host_is_ours(const char *host, const struct strlist *more)
 {
 	return host[0] == '\0' || is_address(host) || is_in_cluster(host) ||
 	       is_own_name(host) || is_among(host, more);

@@ -14,6 +14,6 @@
 /** Is @host, in lower case and without a port, ours?  That is an address, localhost, this
  * host's name, a name inside of a cluster (NAME, NAME.NAMESPACE.svc with or without
  * cluster.local), or one of @more; "": there was none, which no browser leaves out. */
-bool status_host_is_ours(const char *host, const struct text_list *more);
+bool status_host_is_ours(const char *host, const struct strlist *more);
 
 #endif

@@ -11,7 +11,7 @@
 struct scrape {
 	FILE *out;
 	const struct status_subject *about;
-	const struct plan *plan;
+	const struct generation *plan;
 	bool stopping;
 	const struct counts *sums; /* one for each service */
 	long descriptors;          /* open; -1: not known */
@@ -147,7 +147,7 @@ put_descriptors(const struct scrape *s, const char *name)
 static void
 put_max_descriptors(const struct scrape *s, const char *name)
 {
-	put_one(s, name, (double)machine_descriptors());
+	put_one(s, name, (double)sysinfo_descriptors());
 }
 
 /* ---- services -------------------------------------------------------------------- */
@@ -328,8 +328,8 @@ write_one(const struct scrape *s, const struct metric *m)
 }
 
 bool
-metrics_write(
-    FILE *out, const struct status_subject *about, const struct plan *plan, bool stopping)
+metrics_write(FILE *out, const struct status_subject *about,
+    const struct generation *plan, bool stopping)
 {
 	struct counts *sums =
 	    aligned_alloc(COUNTERS_LINE, (plan->service_count + 1) * sizeof(*sums));

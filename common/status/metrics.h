@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 /** Write every metric; @plan: whose services are told of.  False: out of memory. */
-bool metrics_write(FILE *out, const struct status_subject *about, const struct plan *plan,
-    bool stopping);
+bool metrics_write(FILE *out, const struct status_subject *about,
+    const struct generation *plan, bool stopping);
 
 #endif

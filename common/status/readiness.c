@@ -30,7 +30,7 @@ struct readiness {
 	struct resolver *resolver; /* NULL: none was needed yet */
 	void (*settled)(void *owner);
 	void *owner;
-	struct plan *plan; /* held; NULL: none yet */
+	struct generation *plan; /* held; NULL: none yet */
 	struct check *checks;
 	size_t count;
 };
@@ -56,7 +56,7 @@ forget(struct readiness *r)
 	free(r->checks);
 	r->checks = NULL;
 	r->count = 0;
-	plan_release(r->plan);
+	generation_release(r->plan);
 	r->plan = NULL;
 }
 
@@ -83,7 +83,7 @@ inherit(struct check *check, const struct readiness *r)
 }
 
 void
-readiness_follow(struct readiness *r, struct plan *plan)
+readiness_follow(struct readiness *r, struct generation *plan)
 {
 	size_t count = plan->service_count;
 	struct check *checks = calloc(count, sizeof(*checks));
@@ -93,7 +93,7 @@ readiness_follow(struct readiness *r, struct plan *plan)
 		checks[i].service = plan->services[i];
 		inherit(&checks[i], r);
 	}
-	plan_hold(plan);
+	generation_hold(plan);
 	forget(r);
 	r->plan = plan;
 	r->checks = checks;

@@ -74,7 +74,7 @@ tell_live(const struct status_facts *f, FILE *out)
 
 /* False: there are some. */
 static bool
-tell_missing(const struct plan *plan, FILE *out)
+tell_missing(const struct generation *plan, FILE *out)
 {
 	for (size_t i = 0; i < plan->missing_count; i++) {
 		const struct missing *m = &plan->missing[i];

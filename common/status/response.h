@@ -12,7 +12,7 @@
 struct status_facts {
 	const struct status_subject *about;
 	struct readiness *readiness;
-	struct plan *plan;         /* held; NULL: none yet */
+	struct generation *plan;   /* held; NULL: none yet */
 	struct settings *settings; /* held, with it */
 	const char *stopping;      /* why; NULL: it is not */
 };

@@ -38,10 +38,10 @@ struct visit {
 };
 
 /* One listening socket. */
-struct porch {
-	LIST_ENTRY(porch) entry;
+struct status_listener {
+	LIST_ENTRY(status_listener) entry;
 	struct status *status;
-	struct door *door; /* held */
+	struct listen_socket *door; /* held */
 	ev_io io;
 	ev_timer pause;
 };
@@ -49,7 +49,7 @@ struct porch {
 struct status {
 	struct ev_loop *loop;
 	struct status_facts facts;
-	LIST_HEAD(, porch) porches;
+	LIST_HEAD(, status_listener) status_listeners;
 	TAILQ_HEAD(visits, visit) visits; /* the oldest first */
 	size_t visit_count;
 };
@@ -239,7 +239,7 @@ begin_visit(struct status *s, int fd)
 static void
 on_arrival(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct porch *p = io->data;
+	struct status_listener *p = io->data;
 
 	(void)events;
 	for (int i = 0; i < MOST_VISITS; i++) {
@@ -262,45 +262,45 @@ on_arrival(struct ev_loop *loop, ev_io *io, int events)
 static void
 on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct porch *p = timer->data;
+	struct status_listener *p = timer->data;
 
 	(void)events;
 	ev_io_start(loop, &p->io);
 }
 
 static void
-add_porch(struct status *s, struct door *door)
+add_porch(struct status *s, struct listen_socket *door)
 {
-	struct porch *p = calloc(1, sizeof(*p));
+	struct status_listener *p = calloc(1, sizeof(*p));
 
 	if (p == NULL) {
 		log_error("event=no-memory detail=\"the status port cannot listen\"");
 		return;
 	}
 	p->status = s;
-	p->door = door_hold(door);
+	p->door = listen_socket_hold(door);
 	ev_io_init(&p->io, on_arrival, door->fds[0], EV_READ);
 	door->fds[0] = -1;
 	p->io.data = p;
 	ev_init(&p->pause, on_pause_over);
 	p->pause.data = p;
 	ev_io_start(s->loop, &p->io);
-	LIST_INSERT_HEAD(&s->porches, p, entry);
+	LIST_INSERT_HEAD(&s->status_listeners, p, entry);
 }
 
 static void
-end_porch(struct porch *p)
+end_listener(struct status_listener *p)
 {
 	ev_io_stop(p->status->loop, &p->io);
 	ev_timer_stop(p->status->loop, &p->pause);
 	close(p->io.fd);
-	door_release(p->door);
+	listen_socket_release(p->door);
 	LIST_REMOVE(p, entry);
 	free(p);
 }
 
 static bool
-has_door(const struct plan *plan, const struct door *door)
+has_door(const struct generation *plan, const struct listen_socket *door)
 {
 	for (size_t i = 0; i < plan->entrance_count; i++)
 		if (plan->entrances[i].door == door)
@@ -309,24 +309,24 @@ has_door(const struct plan *plan, const struct door *door)
 }
 
 void
-status_follow(struct status *s, struct plan *plan, struct settings *settings)
+status_follow(struct status *s, struct generation *plan, struct settings *settings)
 {
-	struct porch *p, *next;
+	struct status_listener *p, *next;
 
-	plan_hold(plan);
-	for (p = LIST_FIRST(&s->porches); p != NULL; p = next) {
+	generation_hold(plan);
+	for (p = LIST_FIRST(&s->status_listeners); p != NULL; p = next) {
 		next = LIST_NEXT(p, entry);
 		if (!has_door(plan, p->door))
-			end_porch(p);
+			end_listener(p);
 	}
 	for (size_t i = 0; i < plan->entrance_count; i++) {
-		const struct entrance *entrance = &plan->entrances[i];
+		const struct binding *entrance = &plan->entrances[i];
 
 		if (entrance->service == NULL && entrance->door->fds[0] >= 0)
 			add_porch(s, entrance->door);
 	}
 	readiness_follow(s->facts.readiness, plan);
-	plan_release(s->facts.plan);
+	generation_release(s->facts.plan);
 	s->facts.plan = plan;
 	settings_hold(settings);
 	settings_release(s->facts.settings);
@@ -352,7 +352,7 @@ status_new(struct ev_loop *loop, const struct status_subject *about)
 		return NULL;
 	s->loop = loop;
 	s->facts.about = about;
-	LIST_INIT(&s->porches);
+	LIST_INIT(&s->status_listeners);
 	TAILQ_INIT(&s->visits);
 	if ((s->facts.readiness = readiness_new(loop, on_settled, s)) == NULL) {
 		free(s);
@@ -368,10 +368,10 @@ status_free(struct status *s)
 		return;
 	while (!TAILQ_EMPTY(&s->visits))
 		end_visit(TAILQ_FIRST(&s->visits));
-	while (!LIST_EMPTY(&s->porches))
-		end_porch(LIST_FIRST(&s->porches));
+	while (!LIST_EMPTY(&s->status_listeners))
+		end_listener(LIST_FIRST(&s->status_listeners));
 	readiness_free(s->facts.readiness);
-	plan_release(s->facts.plan);
+	generation_release(s->facts.plan);
 	settings_release(s->facts.settings);
 	free(s);
 }

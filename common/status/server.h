@@ -34,7 +34,8 @@ void status_free(struct status *status);
 
 /** From now on tell of @plan, made from @settings, both of which it holds, and listen at
  * its doors; those that stay are left open. */
-void status_follow(struct status *status, struct plan *plan, struct settings *settings);
+void
+status_follow(struct status *status, struct generation *plan, struct settings *settings);
 
 /** The program was told to stop: not ready any more.  @why: a literal. */
 void status_stop(struct status *status, const char *why);

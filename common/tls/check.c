@@ -42,8 +42,8 @@ strip(const struct service_settings *s)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		memset(at(&bare, texts[i]), 0, sizeof(char *));
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		memset(at(&bare, lists[i]), 0, sizeof(struct text_list));
-	bare.cert = bare.key = (struct text_list){0};
+		memset(at(&bare, lists[i]), 0, sizeof(struct strlist));
+	bare.cert = bare.key = (struct strlist){0};
 	bare.key_pass_file = bare.ticket_key_secret = bare.protocol_password = NULL;
 	bare.system_ca = false;
 	return bare;
@@ -54,13 +54,13 @@ static SSL_CTX *
 load(const struct service_settings *part, const struct tls_listener *listener)
 {
 	struct err e = {.text = "out of memory"};
-	SSL_CTX *context = tls_choices_begin(part, &e);
+	SSL_CTX *context = tls_options_begin(part, &e);
 	struct tls_secrets *secrets = context != NULL ? tls_secrets_new(context) : NULL;
 
-	if (secrets != NULL && tls_choices_load(context, part, &e) &&
-	    tls_keys_load(context, part, &e) &&
+	if (secrets != NULL && tls_options_load(context, part, &e) &&
+	    credentials_load(context, part, &e) &&
 	    tls_psk_load(context, part, secrets, &e) &&
-	    tls_choices_end(context, part, &e))
+	    tls_options_end(context, part, &e))
 		return context;
 	listener->tell(listener->owner, &e);
 	ERR_clear_error();
@@ -89,12 +89,12 @@ static void
 judge_lists(const struct service_settings *s, const struct tls_listener *listener)
 {
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		struct text_list all;
+		struct strlist all;
 
 		memcpy(&all, (const char *)s + lists[i], sizeof(all));
 		for (size_t j = 0; j < all.count; j++) {
 			struct service_settings part = strip(s);
-			const struct text_list one = {all.items + j, 1};
+			const struct strlist one = {all.items + j, 1};
 
 			memcpy(at(&part, lists[i]), &one, sizeof(one));
 			judge(&part, listener);
@@ -110,13 +110,13 @@ judge_pairs(const struct service_settings *s, const struct tls_listener *listene
 		SSL_CTX *context = load(&bare, listener);
 
 		if (context != NULL)
-			tls_keys_judge(context, s, i, listener);
+			credentials_check(context, s, i, listener);
 		SSL_CTX_free(context);
 	}
 }
 
 void
-tls_context_judge(const struct service_settings *s, const struct tls_listener *listener)
+tls_context_check(const struct service_settings *s, const struct tls_listener *listener)
 {
 	struct service_settings trust = strip(s);
 

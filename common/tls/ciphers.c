@@ -81,7 +81,7 @@ name_kept(const STACK_OF(SSL_CIPHER) *ciphers, bool written)
 bool
 tls_ciphers_drop(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
-	bool written = s->ciphers != NULL || tls_choices_has(s, "CipherString");
+	bool written = s->ciphers != NULL || tls_options_has(s, "CipherString");
 	char *kept;
 	bool ok;
 

@@ -99,7 +99,7 @@ tls_flush(struct tls *t)
 	if (buf_length(&t->out) > 0)
 		return false;
 	t->answers = 0;
-	tls_update_answer(t); /* it had to wait for them */
+	tls_key_update_answer(t); /* it had to wait for them */
 	return true;
 }
 
@@ -117,7 +117,7 @@ tls_new_ssl(struct tls *t, SSL_CTX *context)
 	}
 	SSL_set_bio(ssl, bio, bio);
 	tls_context_attach(ssl, &t->observer);
-	tls_update_watch(t, ssl);
+	tls_key_update_watch(t, ssl);
 	if (tls_context_settings(context)->role == ROLE_SERVER)
 		SSL_set_accept_state(ssl);
 	else
@@ -293,7 +293,7 @@ send_answers(struct tls *t, size_t kept)
 {
 	if (t->state == TLS_OPEN) {
 		SSL_free_buffers(t->ssl); /* a ticket leaves 16 KB behind */
-		tls_update_answer(t);
+		tls_key_update_answer(t);
 	}
 	t->answers += t->scratch_used + buf_length(&t->out) - kept;
 	if (t->scratch_used > 0)

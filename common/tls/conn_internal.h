@@ -57,10 +57,10 @@ bool tls_bio_put_aside(struct tls *t);
 
 /** Count the peer's messages on @ssl, which is to be t->ssl, once the handshake is done;
  * `flooded` when it sends too many. */
-void tls_update_watch(struct tls *t, SSL *ssl);
+void tls_key_update_watch(struct tls *t, SSL *ssl);
 
 /** The peer asked for a KeyUpdate: send one, unless it must wait for kept bytes. */
-void tls_update_answer(struct tls *t);
+void tls_key_update_answer(struct tls *t);
 
 /* ---- tls_blame.c ----------------------------------------------------------------- */
 

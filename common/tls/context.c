@@ -34,7 +34,7 @@ free_secrets(
 	(void)more;
 	if (own == NULL)
 		return;
-	psk_keys_free(own->psk);
+	psk_file_free(own->psk);
 	tls_staple_clear(own);
 	/* The secrets of tickets are wiped with the place. */
 	OPENSSL_clear_free(own, sizeof(*own));
@@ -143,7 +143,7 @@ on_client_hello(SSL *ssl, int *alert, void *unused)
 		return SSL_CLIENT_HELLO_SUCCESS;
 	if (SSL_client_hello_get0_ext(
 		ssl, TLSEXT_TYPE_server_name, &extension, &length) == 1)
-		(void)server_name_read(extension, length, name);
+		(void)hostname_read(extension, length, name);
 	*alert = SSL_AD_UNRECOGNIZED_NAME;
 	switch (observer->on_hello(observer, name)) {
 	case TLS_HELLO_GOOD:
@@ -263,7 +263,7 @@ SSL_CTX *
 tls_context_new(const struct service_settings *s, struct err *e)
 {
 	bool server = s->role == ROLE_SERVER;
-	SSL_CTX *context = tls_choices_begin(s, e);
+	SSL_CTX *context = tls_options_begin(s, e);
 	struct tls_secrets *secrets = context ? tls_secrets_new(context) : NULL;
 
 	if (!context)
@@ -277,15 +277,15 @@ tls_context_new(const struct service_settings *s, struct err *e)
 		err_set(e, "a server needs cert and key");
 		goto fail;
 	}
-	if (!tls_choices_load(context, s, e) || !set_verification(context, s, e) ||
-	    !tls_keys_load(context, s, e) || !tls_psk_load(context, s, secrets, e))
+	if (!tls_options_load(context, s, e) || !set_verification(context, s, e) ||
+	    !credentials_load(context, s, e) || !tls_psk_load(context, s, secrets, e))
 		goto fail;
 	if (!(server ? set_server_sessions(context, s, secrets)
 		     : set_client_sessions(context, s))) {
 		err_set(e, "out of memory");
 		goto fail;
 	}
-	if (!tls_choices_end(context, s, e) || !tls_ciphers_suffice(context, s, e))
+	if (!tls_options_end(context, s, e) || !tls_ciphers_suffice(context, s, e))
 		goto fail;
 	ERR_clear_error();
 	return context;

@@ -101,7 +101,7 @@ SSL_CTX *tls_context_new(const struct service_settings *s, struct err *e);
 /** For who checks @s, of which none can be made: tell everything that can be told of each
  * file and each list by itself. */
 void
-tls_context_judge(const struct service_settings *s, const struct tls_listener *listener);
+tls_context_check(const struct service_settings *s, const struct tls_listener *listener);
 
 /** An OCSP answer about one of our own certificates, which its clients may see.  Whoever
  * has one puts it in; handshakes on any thread take it out. */

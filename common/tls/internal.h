@@ -23,7 +23,7 @@ struct tls_secret {
 
 /** What belongs to a context besides, and is wiped with it. */
 struct tls_secrets {
-	struct psk_keys *psk; /* NULL: none */
+	struct psk_file *psk; /* NULL: none */
 	struct tls_staple staples[SETTINGS_CERTIFICATES];
 	size_t staple_count;
 	struct tls_secret ticket_key, ticket_mac;
@@ -38,16 +38,16 @@ struct tls_secrets *tls_secrets_of(const SSL_CTX *context);
 struct tls_secrets *tls_secrets_new(SSL_CTX *context);
 
 /** An empty context.  NULL: @e says why. */
-SSL_CTX *tls_choices_begin(const struct service_settings *s, struct err *e);
+SSL_CTX *tls_options_begin(const struct service_settings *s, struct err *e);
 
 /** What it uses, as @s says. */
-bool tls_choices_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
+bool tls_options_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
 /** OpenSSL's options, when all else is done, and what no list of ciphers may open. */
-bool tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *e);
+bool tls_options_end(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
 /** Does a line config = COMMAND:... stand among @s? */
-bool tls_choices_has(const struct service_settings *s, const char *command);
+bool tls_options_has(const struct service_settings *s, const char *command);
 
 /** Drop the ciphers that are not safe, and where none are written those without forward
  * secrecy.  False: none is left of those that are written. */

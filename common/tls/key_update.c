@@ -56,7 +56,7 @@ on_message(int ours, int version, int type, const void *bytes, size_t length, SS
 }
 
 void
-tls_update_watch(struct tls *t, SSL *ssl)
+tls_key_update_watch(struct tls *t, SSL *ssl)
 {
 	SSL_set_msg_callback(ssl, on_message);
 	SSL_set_msg_callback_arg(ssl, t);
@@ -100,7 +100,7 @@ tls_probe(struct tls *t)
 
 /* OpenSSL writes an answer only before data, or when the next request comes. */
 void
-tls_update_answer(struct tls *t)
+tls_key_update_answer(struct tls *t)
 {
 	if (may_speak(t) && SSL_get_key_update_type(t->ssl) != SSL_KEY_UPDATE_NONE)
 		send_update(t);

@@ -36,7 +36,7 @@ set_option(SSL_CTX *context, const char *text, struct err *e)
 }
 
 bool
-tls_choices_end(SSL_CTX *context, const struct service_settings *s, struct err *e)
+tls_options_end(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
 	for (size_t i = 0; i < s->options.count; i++)
 		if (!set_option(context, s->options.items[i], e))
@@ -146,7 +146,7 @@ prefer_hybrid(SSL_CTX *context)
 }
 
 bool
-tls_choices_has(const struct service_settings *s, const char *command)
+tls_options_has(const struct service_settings *s, const char *command)
 {
 	size_t length = strlen(command);
 
@@ -177,7 +177,7 @@ set_versions(SSL_CTX *context, const struct service_settings *s, struct err *e)
 }
 
 bool
-tls_choices_load(SSL_CTX *context, const struct service_settings *s, struct err *e)
+tls_options_load(SSL_CTX *context, const struct service_settings *s, struct err *e)
 {
 	int level = (int)s->security_level;
 
@@ -189,11 +189,11 @@ tls_choices_load(SSL_CTX *context, const struct service_settings *s, struct err 
 		context, "ciphersuites", s->ciphersuites, SSL_CTX_set_ciphersuites, e) ||
 	    !set_list(context, "curves", s->curves, set_curves, e))
 		return false;
-	if (s->curves == NULL && !tls_choices_has(s, "Curves") &&
-	    !tls_choices_has(s, "Groups"))
+	if (s->curves == NULL && !tls_options_has(s, "Curves") &&
+	    !tls_options_has(s, "Groups"))
 		prefer_hybrid(context);
 	/* For DHE in TLS 1.2: a group as strong as the certificate's key. */
-	if (s->role == ROLE_SERVER && !tls_choices_has(s, "DHParameters"))
+	if (s->role == ROLE_SERVER && !tls_options_has(s, "DHParameters"))
 		SSL_CTX_set_dh_auto(context, 1);
 	if (s->ciphers && SSL_CTX_set_cipher_list(context, s->ciphers) != 1)
 		return err_set(
@@ -215,7 +215,7 @@ has_fips(void)
 }
 
 SSL_CTX *
-tls_choices_begin(const struct service_settings *s, struct err *e)
+tls_options_begin(const struct service_settings *s, struct err *e)
 {
 	const SSL_METHOD *method =
 	    s->role == ROLE_SERVER ? TLS_server_method() : TLS_client_method();

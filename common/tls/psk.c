@@ -33,7 +33,7 @@ static unsigned int
 on_server(SSL *ssl, const char *identity, unsigned char *out, unsigned int size)
 {
 	const struct tls_secrets *secrets = tls_secrets_of(SSL_get_SSL_CTX(ssl));
-	const struct psk_key *key = psk_keys_find(secrets->psk, identity);
+	const struct psk_key *key = psk_file_find(secrets->psk, identity);
 
 	report(ssl, identity, key != NULL);
 	return key != NULL ? give(key, out, size) : 0;
@@ -44,7 +44,7 @@ on_client(SSL *ssl, const char *hint, char *identity, unsigned int identity_size
     unsigned char *out, unsigned int size)
 {
 	SSL_CTX *context = SSL_get_SSL_CTX(ssl);
-	const struct psk_key *key = psk_keys_find(
+	const struct psk_key *key = psk_file_find(
 	    tls_secrets_of(context)->psk, tls_context_settings(context)->psk_identity);
 
 	(void)hint;
@@ -105,7 +105,7 @@ tls_psk_load(SSL_CTX *context, const struct service_settings *s,
 {
 	if (s->psk_secrets == NULL)
 		return true;
-	if ((secrets->psk = psk_keys_read(s->psk_secrets, e)) == NULL)
+	if ((secrets->psk = psk_file_read(s->psk_secrets, e)) == NULL)
 		return false;
 	if (!prefer_psk(context, s))
 		return err_set(e, "PSKsecrets: OpenSSL has no ciphers for them");
@@ -114,7 +114,7 @@ tls_psk_load(SSL_CTX *context, const struct service_settings *s,
 		(void)SSL_CTX_set_session_ticket_cb(context, on_ticket, NULL, NULL);
 		return true;
 	}
-	if (psk_keys_find(secrets->psk, s->psk_identity) == NULL)
+	if (psk_file_find(secrets->psk, s->psk_identity) == NULL)
 		return err_set(e, "PSKidentity = %s: PSKsecrets %s has no such identity",
 		    s->psk_identity, s->psk_secrets);
 	SSL_CTX_set_psk_client_callback(context, on_client);

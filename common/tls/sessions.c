@@ -24,7 +24,7 @@ digest_text(EVP_MD_CTX *digest, const char *text)
 }
 
 static bool
-digest_list(EVP_MD_CTX *digest, const struct text_list *list)
+digest_list(EVP_MD_CTX *digest, const struct strlist *list)
 {
 	bool ok = EVP_DigestUpdate(digest, &list->count, sizeof(list->count)) == 1;
 
@@ -36,7 +36,7 @@ digest_list(EVP_MD_CTX *digest, const struct text_list *list)
 static bool
 digest_rules(EVP_MD_CTX *digest, const struct service_settings *s)
 {
-	const struct text_list *list;
+	const struct strlist *list;
 	const char *option;
 	bool ok = true;
 
@@ -71,12 +71,12 @@ digest_store(EVP_MD_CTX *digest, SSL_CTX *context)
 
 /* Who came in by a key that is gone, or another one, must not resume. */
 static bool
-digest_keys(EVP_MD_CTX *digest, const struct psk_keys *keys)
+digest_keys(EVP_MD_CTX *digest, const struct psk_file *keys)
 {
 	const struct psk_key *key;
 	bool ok = true;
 
-	for (size_t i = 0; ok && keys != NULL && (key = psk_keys_at(keys, i)) != NULL;
+	for (size_t i = 0; ok && keys != NULL && (key = psk_file_at(keys, i)) != NULL;
 	     i++)
 		ok = digest_text(digest, key->identity) &&
 		     EVP_DigestUpdate(digest, &key->length, sizeof(key->length)) == 1 &&

@@ -15,9 +15,9 @@ enum {
 static const double least_share = 1;
 
 void
-attempts_init(struct attempts *a, struct service *service, bool *tried)
+failover_init(struct failover_walk *a, struct service *service, bool *tried)
 {
-	*a = (struct attempts){
+	*a = (struct failover_walk){
 	    .service = service,
 	    .tried = tried,
 	    .beginning = service_first_target(service),
@@ -28,14 +28,14 @@ attempts_init(struct attempts *a, struct service *service, bool *tried)
 }
 
 void
-attempts_clear(struct attempts *a)
+failover_clear(struct failover_walk *a)
 {
 	buf_clear(&a->words);
 }
 
 /* Is there more than one target? */
 static bool
-has_choice(const struct attempts *a)
+has_choice(const struct failover_walk *a)
 {
 	return a->service->target_count > 1;
 }
@@ -43,7 +43,7 @@ has_choice(const struct attempts *a)
 /* The last one's is the deadline itself: now + (deadline - now) may round to less, and
  * would then be extended by nothing. */
 static double
-end_of_share(const struct attempts *a, double now)
+end_of_share(const struct failover_walk *a, double now)
 {
 	double end = a->untried == 1 ? a->deadline
 				     : now + (a->deadline - now) / (double)a->untried;
@@ -52,7 +52,7 @@ end_of_share(const struct attempts *a, double now)
 }
 
 bool
-attempts_next(struct attempts *a)
+failover_next(struct failover_walk *a)
 {
 	double now = reactor_now();
 
@@ -67,19 +67,19 @@ attempts_next(struct attempts *a)
 }
 
 struct target *
-attempts_target(const struct attempts *a)
+failover_target(const struct failover_walk *a)
 {
 	return &a->service->targets[a->current];
 }
 
 double
-attempts_left(const struct attempts *a)
+failover_left(const struct failover_walk *a)
 {
 	return a->share_ends - reactor_now();
 }
 
 bool
-attempts_extend(struct attempts *a)
+failover_extend(struct failover_walk *a)
 {
 	if (a->share_ends >= a->deadline)
 		return false;
@@ -89,7 +89,7 @@ attempts_extend(struct attempts *a)
 
 /* Of several targets each has a like share of the line. */
 static void
-keep_words(struct attempts *a, enum reason reason, const char *detail)
+keep_words(struct failover_walk *a, enum reason reason, const char *detail)
 {
 	char piece[LOG_QUOTE_SIZE];
 	size_t share = LOG_QUOTE_SIZE / a->service->target_count;
@@ -102,14 +102,14 @@ keep_words(struct attempts *a, enum reason reason, const char *detail)
 	if (share < LEAST_WORDS)
 		share = LEAST_WORDS;
 	n = snprintf(piece, share, "%s%s: %s (%s)", buf_length(&a->words) > 0 ? "; " : "",
-	    attempts_target(a)->text, reason_word(reason), detail);
+	    failover_target(a)->text, reason_word(reason), detail);
 	if ((size_t)n >= share)
 		memcpy(piece + share - 4, "...", 4);
 	buf_append(&a->words, piece, strlen(piece));
 }
 
 void
-attempts_blame(struct attempts *a, enum reason reason, const char *detail)
+failover_blame(struct failover_walk *a, enum reason reason, const char *detail)
 {
 	if (a->reason == REASON_NONE)
 		a->reason = reason;
@@ -118,36 +118,36 @@ attempts_blame(struct attempts *a, enum reason reason, const char *detail)
 
 /* There is nowhere else to go while the only target rests, so it never does. */
 void
-attempts_fail(struct attempts *a, enum reason reason, const char *detail)
+failover_fail(struct failover_walk *a, enum reason reason, const char *detail)
 {
 	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 	double seconds;
 
 	if (detail == NULL)
 		detail = reason_text(reason);
-	attempts_blame(a, reason, detail);
+	failover_blame(a, reason, detail);
 	if (!has_choice(a) || reason == REASON_NO_MEMORY)
 		return;
-	if ((seconds = target_fail(attempts_target(a), reactor_now())) > 0)
+	if ((seconds = target_fail(failover_target(a), reactor_now())) > 0)
 		log_warning(
 		    "event=target-rests target=%s service=%s for=%.1f why=%s detail=%s",
-		    attempts_target(a)->text, log_quote(a->service->settings->name, name),
+		    failover_target(a)->text, log_quote(a->service->settings->name, name),
 		    seconds, reason_word(reason), log_quote(detail, text));
 }
 
 void
-attempts_succeed(struct attempts *a)
+failover_succeed(struct failover_walk *a)
 {
 	char name[LOG_QUOTE_SIZE];
 
-	if (has_choice(a) && target_answer(attempts_target(a)))
+	if (has_choice(a) && target_answer(failover_target(a)))
 		log_info("event=target-back target=%s service=%s",
-		    attempts_target(a)->text,
+		    failover_target(a)->text,
 		    log_quote(a->service->settings->name, name));
 }
 
 struct buf
-attempts_give_up(struct attempts *a)
+failover_give_up(struct failover_walk *a)
 {
 	const char *service = a->service->settings->name, *why = reason_word(a->reason);
 	const char *detail = reason_text(a->reason);
@@ -166,7 +166,7 @@ attempts_give_up(struct attempts *a)
 	else
 		log_cause(LOG_LEVEL_ERROR, service,
 		    "event=failed why=%s service=%s target=%s detail=%s", why, name,
-		    attempts_target(a)->text, text);
+		    failover_target(a)->text, text);
 	words = a->words;
 	a->words = (struct buf){0};
 	return words;

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct attempts {
+struct failover_walk {
 	struct service *service;
 	bool *tried;        /* by target; the caller's */
 	size_t beginning;   /* the target to begin the round with */
@@ -25,35 +25,35 @@ struct attempts {
 };
 
 /** @tried has room for as many as @service has targets; both outlive the attempts. */
-void attempts_init(struct attempts *a, struct service *service, bool *tried);
+void failover_init(struct failover_walk *a, struct service *service, bool *tried);
 
 /** What is left of the memory for words. */
-void attempts_clear(struct attempts *a);
+void failover_clear(struct failover_walk *a);
 
 /** It is the next target's turn.  False: there is none, or no time is left. */
-bool attempts_next(struct attempts *a);
+bool failover_next(struct failover_walk *a);
 
 /** Whose turn it is. */
-struct target *attempts_target(const struct attempts *a);
+struct target *failover_target(const struct failover_walk *a);
 
 /** Seconds that it has, perhaps less than none. */
-double attempts_left(const struct attempts *a);
+double failover_left(const struct failover_walk *a);
 
 /** All the time that is left is for this one.  False: it has that already. */
-bool attempts_extend(struct attempts *a);
+bool failover_extend(struct failover_walk *a);
 
 /** It failed, and if there are others it is left alone for a while.  @detail in words, or
  * NULL. */
-void attempts_fail(struct attempts *a, enum reason reason, const char *detail);
+void failover_fail(struct failover_walk *a, enum reason reason, const char *detail);
 
 /** It failed, which says nothing of the target. */
-void attempts_blame(struct attempts *a, enum reason reason, const char *detail);
+void failover_blame(struct failover_walk *a, enum reason reason, const char *detail);
 
 /** It answered. */
-void attempts_succeed(struct attempts *a);
+void failover_succeed(struct failover_walk *a);
 
 /** None is reached: one line in the log for somebody to act on.  Returns why each failed,
  * in words, which the caller clears; empty where there was no memory for them. */
-struct buf attempts_give_up(struct attempts *a);
+struct buf failover_give_up(struct failover_walk *a);
 
 #endif

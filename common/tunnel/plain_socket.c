@@ -10,14 +10,15 @@
 /* Seconds between two looks at an emptying socket: there is no event for it. */
 static const double drain_first = 0.001, drain_last = 0.064;
 
-static struct plain *
+static struct plain_socket *
 plain_of(struct endpoint *e)
 {
-	return (struct plain *)((char *)e - offsetof(struct plain, endpoint));
+	return (
+	    struct plain_socket *)((char *)e - offsetof(struct plain_socket, endpoint));
 }
 
 static void
-mark_reset(struct plain *p)
+mark_reset(struct plain_socket *p)
 {
 	p->endpoint.deaf = true;
 	p->endpoint.reason = REASON_PROGRAM_RESET;
@@ -30,7 +31,7 @@ mark_reset(struct plain *p)
  * and looks so at any close.
  */
 static bool
-is_reset(const struct plain *p)
+is_reset(const struct plain_socket *p)
 {
 	struct pollfd look = {.fd = p->fd};
 
@@ -45,7 +46,7 @@ is_reset(const struct plain *p)
 static enum source
 plain_take(struct endpoint *e, size_t most, struct batch *batch)
 {
-	struct plain *p = plain_of(e);
+	struct plain_socket *p = plain_of(e);
 	uint8_t *space = p->watch.reactor->plain + REACTOR_HEADROOM;
 	ssize_t n;
 
@@ -78,7 +79,7 @@ plain_room(const struct endpoint *e)
 static size_t
 plain_give(struct endpoint *e, const struct batch *batch)
 {
-	struct plain *p = plain_of(e);
+	struct plain_socket *p = plain_of(e);
 	struct msghdr message = {
 	    .msg_iov = (struct iovec *)(uintptr_t)batch->parts,
 	    .msg_iovlen = (size_t)batch->count,
@@ -100,11 +101,11 @@ plain_give(struct endpoint *e, const struct batch *batch)
 static void
 on_drain(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct plain *p = timer->data;
+	struct plain_socket *p = timer->data;
 	int n = net_unacknowledged(p->fd);
 
 	(void)events;
-	turn_note(&p->watch.reactor->turn, "a program's last bytes");
+	progress_note(&p->watch.reactor->turn, "a program's last bytes");
 	if (n == p->waiting) {
 		timer->repeat =
 		    timer->repeat * 2 < drain_last ? timer->repeat * 2 : drain_last;
@@ -117,7 +118,7 @@ on_drain(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* False: no memory for waiting. */
 static bool
-wait_for_drain(struct plain *p)
+wait_for_drain(struct plain_socket *p)
 {
 	if (p->drain == NULL && (p->drain = malloc(sizeof(*p->drain))) != NULL) {
 		ev_init(p->drain, on_drain);
@@ -133,7 +134,7 @@ wait_for_drain(struct plain *p)
 static bool
 plain_end(struct endpoint *e, enum ending ending)
 {
-	struct plain *p = plain_of(e);
+	struct plain_socket *p = plain_of(e);
 
 	if (ending == ENDING_FIN) {
 		if (shutdown(p->fd, SHUT_WR) < 0)
@@ -143,14 +144,14 @@ plain_end(struct endpoint *e, enum ending ending)
 	}
 	if (!e->deaf && (p->waiting = net_unacknowledged(p->fd)) > 0 && wait_for_drain(p))
 		return false;
-	plain_reset(p);
+	plain_socket_reset(p);
 	return true;
 }
 
 static void
 plain_wait(struct endpoint *e, bool readable, bool writable)
 {
-	struct plain *p = plain_of(e);
+	struct plain_socket *p = plain_of(e);
 
 	if (p->fd >= 0)
 		watch_wait(&p->watch,
@@ -162,9 +163,9 @@ plain_wait(struct endpoint *e, bool readable, bool writable)
 static void
 on_ready(void *owner, int events)
 {
-	struct plain *p = owner;
+	struct plain_socket *p = owner;
 
-	turn_note(&p->watch.reactor->turn, "a program's socket");
+	progress_note(&p->watch.reactor->turn, "a program's socket");
 	if (events & (EV_READ | WATCH_BROKEN))
 		p->endpoint.readable = true;
 	if ((events & WATCH_BROKEN) && is_reset(p))
@@ -181,10 +182,10 @@ static const struct endpoint_ops plain_ops = {
 };
 
 void
-plain_init(
-    struct plain *p, struct reactor *r, int fd, void (*wake)(void *owner), void *owner)
+plain_socket_init(struct plain_socket *p, struct reactor *r, int fd,
+    void (*wake)(void *owner), void *owner)
 {
-	*p = (struct plain){
+	*p = (struct plain_socket){
 	    .endpoint = {.ops = &plain_ops,
 		.wake = wake,
 		.owner = owner,
@@ -196,7 +197,7 @@ plain_init(
 
 /* Stop every watcher and give the descriptor away. */
 static int
-leave(struct plain *p)
+leave(struct plain_socket *p)
 {
 	int fd = p->fd;
 
@@ -210,14 +211,14 @@ leave(struct plain *p)
 }
 
 void
-plain_close(struct plain *p)
+plain_socket_close(struct plain_socket *p)
 {
 	if (p->fd >= 0)
 		net_close(leave(p));
 }
 
 void
-plain_reset(struct plain *p)
+plain_socket_reset(struct plain_socket *p)
 {
 	if (p->fd >= 0)
 		net_reset(leave(p));

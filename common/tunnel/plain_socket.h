@@ -9,7 +9,7 @@
 #include "common/carrier/endpoint.h"
 #include "common/net/reactor.h"
 
-struct plain {
+struct plain_socket {
 	struct endpoint endpoint;
 	struct watch watch;
 	ev_timer *drain; /* looks whether the last bytes have arrived; NULL: not yet */
@@ -19,13 +19,13 @@ struct plain {
 };
 
 /** Take over @fd.  @wake and @owner as in endpoint.h. */
-void plain_init(
-    struct plain *p, struct reactor *r, int fd, void (*wake)(void *owner), void *owner);
+void plain_socket_init(struct plain_socket *p, struct reactor *r, int fd,
+    void (*wake)(void *owner), void *owner);
 
 /** Close in good order.  Fine when closed already. */
-void plain_close(struct plain *p);
+void plain_socket_close(struct plain_socket *p);
 
 /** Close with an RST, now; what is not sent yet is thrown away. */
-void plain_reset(struct plain *p);
+void plain_socket_reset(struct plain_socket *p);
 
 #endif

@@ -100,11 +100,11 @@ pool_tell_raw(struct pool *p, struct link *link)
 static bool
 is_busy(const struct pooled *c)
 {
-	return carrier_h2_load(c->carrier) >= BUSY || carrier_h2_is_full(c->carrier);
+	return h2_carrier_load(c->carrier) >= BUSY || h2_carrier_is_full(c->carrier);
 }
 
 /* Where none is there at all, who waits has one dialled. */
-struct carrier_h2 *
+struct h2_carrier *
 pool_pick(struct pool *p, int refusals)
 {
 	struct pooled *best = pool_choose(p, refusals > 0);
@@ -212,7 +212,7 @@ pool_set_shed(struct pool_set *set)
 	LIST_FOREACH (p, &set->pools, entry)
 		LIST_FOREACH (c, &p->carriers, entry)
 			if (!c->retired && p->waiting == 0 &&
-			    carrier_h2_load(c->carrier) == 0)
+			    h2_carrier_load(c->carrier) == 0)
 				pool_drain(c);
 }
 

@@ -51,7 +51,7 @@ pool_of(struct pool_set *set, struct service *service, struct target *target);
  * streams, else a stale one.  NULL: pool_wait().  Dials another beside it when that one
  * is busy, or stale.  @refusals: how often the stream was refused; then none will do
  * that refuses. */
-struct carrier_h2 *pool_pick(struct pool *pool, int refusals);
+struct h2_carrier *pool_pick(struct pool *pool, int refusals);
 
 /** Is one being dialled? */
 bool pool_is_dialling(const struct pool *pool);
@@ -60,7 +60,7 @@ bool pool_is_dialling(const struct pool *pool);
  * one.  While it refuses new streams go elsewhere, if that is to be had.  Else they are
  * answered by it, and now and then one of them has another carrier dialled: after 1 s,
  * doubling up to 30. */
-void pool_note_answer(struct pool *pool, const struct carrier_h2 *carrier, bool accepted);
+void pool_note_answer(struct pool *pool, const struct h2_carrier *carrier, bool accepted);
 
 /** Wait for room on a carrier, in the order of asking; another one is dialled, unless
  * there are as many as may be.  A dial that takes long, or a carrier that was silent for

@@ -32,7 +32,7 @@ overdue(const struct pooled *c)
 {
 	double seconds = fresh_for(c->pool);
 
-	return seconds > 0 ? reactor_now() - carrier_h2_opened(c->carrier) - seconds : -1;
+	return seconds > 0 ? reactor_now() - h2_carrier_opened(c->carrier) - seconds : -1;
 }
 
 bool
@@ -88,10 +88,10 @@ is_better(const struct pooled *a, const struct pooled *b)
 	if (a->relieved != b->relieved)
 		return b->relieved;
 	if (a->relieved)
-		return carrier_h2_opened(a->carrier) > carrier_h2_opened(b->carrier);
-	if (carrier_h2_is_full(a->carrier) != carrier_h2_is_full(b->carrier))
-		return carrier_h2_is_full(b->carrier);
-	return carrier_h2_load(a->carrier) < carrier_h2_load(b->carrier);
+		return h2_carrier_opened(a->carrier) > h2_carrier_opened(b->carrier);
+	if (h2_carrier_is_full(a->carrier) != h2_carrier_is_full(b->carrier))
+		return h2_carrier_is_full(b->carrier);
+	return h2_carrier_load(a->carrier) < h2_carrier_load(b->carrier);
 }
 
 struct pooled *
@@ -101,7 +101,7 @@ pool_choose(struct pool *p, bool refused)
 
 	LIST_FOREACH (c, &p->carriers, entry)
 		if (!c->retired && !(refused && c->refuses) &&
-		    carrier_h2_has_room(c->carrier) &&
+		    h2_carrier_has_room(c->carrier) &&
 		    (best == NULL || is_better(c, best)))
 			best = c;
 	return best == NULL || pool_is_fresh(best) || refused || bridges(best) ? best
@@ -109,7 +109,7 @@ pool_choose(struct pool *p, bool refused)
 }
 
 void
-pool_note_answer(struct pool *p, const struct carrier_h2 *carrier, bool accepted)
+pool_note_answer(struct pool *p, const struct h2_carrier *carrier, bool accepted)
 {
 	struct pooled *c;
 
@@ -137,7 +137,7 @@ pool_has_live(const struct pool *p)
 	const struct pooled *c;
 
 	LIST_FOREACH (c, &p->carriers, entry)
-		if (!c->retired && carrier_h2_unanswered(c->carrier) < answer_in)
+		if (!c->retired && h2_carrier_unanswered(c->carrier) < answer_in)
 			return true;
 	return false;
 }
@@ -149,9 +149,9 @@ pool_ask_doubtful(struct pool *p)
 	long count = 0;
 
 	LIST_FOREACH (c, &p->carriers, entry) {
-		if (c->retired || !carrier_h2_is_in_doubt(c->carrier))
+		if (c->retired || !h2_carrier_is_in_doubt(c->carrier))
 			continue;
-		carrier_h2_ask(c->carrier);
+		h2_carrier_ask(c->carrier);
 		count += !c->relieved;
 	}
 	return count;
@@ -181,7 +181,7 @@ pool_relieve_stale(struct pool *p)
 			continue;
 		leave_count(c);
 		c->relieved = true;
-		carrier_h2_relieve(c->carrier);
+		h2_carrier_relieve(c->carrier);
 	}
 }
 
@@ -197,7 +197,7 @@ void
 pool_drain(struct pooled *c)
 {
 	pool_retire(c);
-	carrier_h2_drain(c->carrier);
+	h2_carrier_drain(c->carrier);
 }
 
 /* ---- the carrier's news ---------------------------------------------------------- */
@@ -235,7 +235,7 @@ on_room(void *owner)
 	pool_serve(c->pool);
 }
 
-static const struct carrier_h2_events carrier_events = {
+static const struct h2_carrier_events carrier_events = {
     .retired = on_retired,
     .ended = on_ended,
     .room = on_room,
@@ -253,7 +253,7 @@ on_age(struct ev_loop *loop, ev_timer *timer, int events)
 	if (p->set->draining)
 		return;
 	c->aged = true;
-	ev_timer_set(timer, machine_jitter(age_look, 0.1), 0);
+	ev_timer_set(timer, sysinfo_jitter(age_look, 0.1), 0);
 	ev_timer_start(loop, timer);
 	if (!pool_is_dialling(p))
 		pool_dial(p, POOL_AGE);
@@ -273,16 +273,16 @@ pool_add(struct pool *p, struct link *link, enum pool_why why)
 		return NULL;
 	}
 	c->pool = p;
-	c->carrier = carrier_h2_new(
+	c->carrier = h2_carrier_new(
 	    link, routine ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, &carrier_events, c);
 	if (c->carrier == NULL) {
 		free(c);
 		return NULL;
 	}
-	carrier_h2_set_keepalive(c->carrier,
+	h2_carrier_set_keepalive(c->carrier,
 	    target_keepalive(p->target, settings->keepalive),
 	    settings->keepalive_timeout);
-	ev_timer_init(&c->age, on_age, machine_jitter(settings->max_age, 0.1), 0);
+	ev_timer_init(&c->age, on_age, sysinfo_jitter(settings->max_age, 0.1), 0);
 	c->age.data = c;
 	if (settings->max_age > 0)
 		ev_timer_start(p->set->reactor->loop, &c->age);

@@ -53,7 +53,7 @@ is_due(const struct pool_backoff *b)
 static void
 put_off(struct pool_backoff *b, double most)
 {
-	b->after = reactor_now() + machine_jitter(b->next, 0.25);
+	b->after = reactor_now() + sysinfo_jitter(b->next, 0.25);
 	b->next = b->next * 2 < most ? b->next * 2 : most;
 }
 
@@ -116,7 +116,7 @@ static double
 next_retry(const struct pool *p)
 {
 	double shortage = p->set->short_until - reactor_now();
-	double seconds = machine_jitter(p->retry_in, 0.25);
+	double seconds = sysinfo_jitter(p->retry_in, 0.25);
 
 	return shortage > 0 ? shortage + seconds : seconds;
 }
@@ -185,7 +185,7 @@ cancel_all(struct pool *p)
 {
 	ev_timer_stop(p->set->reactor->loop, &p->patience);
 	for (int i = 0; i < POOL_DIALS; i++) {
-		approach_cancel(p->dials[i].approach);
+		link_dial_cancel(p->dials[i].approach);
 		p->dials[i].approach = NULL;
 	}
 }
@@ -310,7 +310,7 @@ pool_dial(struct pool *p, enum pool_why why)
 	ev_timer_stop(loop, &p->retry);
 	p->hedged = pool_is_dialling(p);
 	d->why = why;
-	d->approach = approach_start(p->set->links, p->set->resolver, p->service,
+	d->approach = link_dial_start(p->set->links, p->set->resolver, p->service,
 	    p->target, p->service->settings->timeout_connect, &link_events, d);
 	if (d->approach == NULL && !pool_is_dialling(p)) {
 		ev_timer_set(&p->retry, retry_first, 0);

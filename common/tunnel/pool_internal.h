@@ -36,7 +36,7 @@ enum pool_why {
 struct pooled {
 	LIST_ENTRY(pooled) entry;
 	struct pool *pool;
-	struct carrier_h2 *carrier;
+	struct h2_carrier *carrier;
 	ev_timer age;
 	bool aged;     /* maxAge is over */
 	bool refuses;  /* the last stream, though not for good */
@@ -47,7 +47,7 @@ struct pooled {
 /** A dial, and where it belongs. */
 struct pool_dial {
 	struct pool *pool;
-	struct approach *approach; /* NULL: none */
+	struct link_dial *approach; /* NULL: none */
 	enum pool_why why;
 };
 

@@ -26,10 +26,10 @@ send_header(int fd, const uint8_t *header, size_t length, struct err *e)
  * Unix sockets, and not where a lost connection does not tell them.
  */
 enum reason
-greeting_send(int fd, const struct service_settings *settings,
+send_proxy_header(int fd, const struct service_settings *settings,
     const struct channel *channel, const char *peer, struct err *e)
 {
-	uint8_t header[PROXY_HEADER_SIZE];
+	uint8_t header[PROXY_PROTOCOL_SIZE];
 	struct link_facts space;
 	const struct link_facts *known;
 	struct proxy_facts facts;
@@ -38,7 +38,7 @@ greeting_send(int fd, const struct service_settings *settings,
 	if (settings->protocol != PROTOCOL_PROXY)
 		return REASON_NONE;
 	known = channel_facts(channel, &space);
-	if (!proxy_header_read_address(&from, peer))
+	if (!proxy_protocol_read_address(&from, peer))
 		from = known->peers;
 	if (from.length == 0 || known->ours.length == 0) {
 		err_set(
@@ -57,5 +57,5 @@ greeting_send(int fd, const struct service_settings *settings,
 	    .verified = known->verified,
 	};
 	return send_header(fd, header,
-	    proxy_header_write(header, settings->protocol_version, &facts), e);
+	    proxy_protocol_write(header, settings->protocol_version, &facts), e);
 }

@@ -14,7 +14,7 @@
  * it; where it is no address, the TLS connection's own stands in.  REASON_NONE, or
  * APP_UNREACHABLE or CARRIER_LOST with @e; the socket is good for nothing then.
  */
-enum reason greeting_send(int fd, const struct service_settings *settings,
+enum reason send_proxy_header(int fd, const struct service_settings *settings,
     const struct channel *channel, const char *peer, struct err *e);
 
 #endif

@@ -20,11 +20,11 @@ struct stream {
 	struct service *service;
 	struct counts *counts; /* of the service, for this worker */
 
-	struct opening *opening; /* NULL once the far side is reached */
-	struct channel *channel; /* NULL while there is none */
-	struct plain plain;      /* its fd is -1 while there is none */
-	struct flow out;         /* plain socket to channel */
-	struct flow in;          /* channel to plain socket */
+	struct stream_open *opening; /* NULL once the far side is reached */
+	struct channel *channel;     /* NULL while there is none */
+	struct plain_socket plain;   /* its fd is -1 while there is none */
+	struct flow out;             /* plain socket to channel */
+	struct flow in;              /* channel to plain socket */
 
 	ev_timer limit;    /* TIMEOUTidle, or TIMEOUTclose once it is ending */
 	bool hungry;       /* the opening takes the program's first bytes */
@@ -98,8 +98,8 @@ reap(struct stream *s)
 		log_close(s);
 	count_add(&s->counts->endings[s->common.reason], 1);
 	ev_timer_stop(loop_of(s), &s->limit);
-	opening_cancel(s->opening);
-	plain_close(&s->plain);
+	stream_open_cancel(s->opening);
+	plain_socket_close(&s->plain);
 	if (s->channel != NULL)
 		channel_release(s->channel);
 	LIST_REMOVE(s, entry);
@@ -130,7 +130,7 @@ cut(struct stream *s, enum reason reason)
 	blame(s, reason);
 	flow_cut(&s->in);
 	flow_cut(&s->out);
-	plain_reset(&s->plain);
+	plain_socket_reset(&s->plain);
 	if (s->channel != NULL)
 		endpoint_end(&s->channel->endpoint, ENDING_RST);
 	reap(s);
@@ -164,7 +164,7 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	double left = s->moved + limit - reactor_now();
 
 	(void)events;
-	turn_note(&s->set->dialer.reactor->turn, "a stream's limit of time");
+	progress_note(&s->set->dialer.reactor->turn, "a stream's limit of time");
 	if (left <= 0) {
 		cut(s, s->ending ? REASON_CLOSE_TIMEOUT : REASON_IDLE);
 		return;
@@ -249,7 +249,7 @@ stream_step(struct stream *s)
 static void
 drop_opening(struct stream *s)
 {
-	s->out.taken = s->out.given = opening_given(s->opening);
+	s->out.taken = s->out.given = stream_open_given(s->opening);
 	count_given(s, &s->out, 0);
 	cut(s, s->out.given > 0 ? REASON_PROGRAM_RESET : REASON_PROGRAM_GONE);
 }
@@ -262,7 +262,7 @@ look_at_program(struct stream *s)
 	struct endpoint *program = &s->plain.endpoint;
 
 	if (s->hungry && program->readable && !program->deaf)
-		s->hungry = opening_feed(s->opening, program);
+		s->hungry = stream_open_feed(s->opening, program);
 	if (program->deaf)
 		drop_opening(s);
 	else
@@ -333,7 +333,7 @@ on_opened(void *owner, int fd, struct channel *channel, struct buf first, size_t
 	if (channel != NULL) {
 		adopt_channel(s, channel);
 	} else {
-		plain_init(&s->plain, s->set->dialer.reactor, fd, on_wake, s);
+		plain_socket_init(&s->plain, s->set->dialer.reactor, fd, on_wake, s);
 		s->plain.endpoint.readable = false; /* an app seldom speaks first */
 		channel_answer(s->channel, REASON_NONE, NULL);
 		count_set(&s->counts->answered, (uint64_t)(reactor_now() * 1000));
@@ -355,7 +355,7 @@ on_failed(void *owner, enum reason reason, const char *detail)
 	cut(s, reason);
 }
 
-static const struct opening_events opening_events = {
+static const struct stream_open_events stream_open_events = {
     .hungry = on_hungry,
     .opened = on_opened,
     .failed = on_failed,
@@ -418,8 +418,8 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 static void
 begin_opening(struct stream *s)
 {
-	s->opening = opening_start(
-	    &s->set->dialer, s->service, s->peer, s->channel, &opening_events, s);
+	s->opening = stream_open_start(
+	    &s->set->dialer, s->service, s->peer, s->channel, &stream_open_events, s);
 	if (s->opening == NULL)
 		cut(s, REASON_NO_MEMORY);
 	else
@@ -437,7 +437,7 @@ stream_from_program(
 		set->ended(set->owner);
 		return;
 	}
-	plain_init(&s->plain, set->dialer.reactor, fd, on_wake, s);
+	plain_socket_init(&s->plain, set->dialer.reactor, fd, on_wake, s);
 	begin_opening(s);
 }
 

@@ -16,22 +16,22 @@ enum {
 	MOST_TRIES = 4,
 };
 
-struct opening {
+struct stream_open {
 	const struct dialer *dialer;
 	struct service *service;
 	const char *peer;
 	const struct channel *caller; /* the server's; NULL in the client */
-	const struct opening_events *events;
+	const struct stream_open_events *events;
 	void *owner;
-	struct attempts attempts;
+	struct failover_walk attempts;
 	int tries; /* of this target's carriers */
 
 	/* What is under way, one at a time: */
 	struct dial *dial;          /* to the app */
-	struct approach *approach;  /* to a raw link */
+	struct link_dial *approach; /* to a raw link */
 	struct pool_waiter waiter;  /* for an h2 carrier */
 	struct channel *channel;    /* asked, not answered, */
-	struct carrier_h2 *carrier; /* on that one */
+	struct h2_carrier *carrier; /* on that one */
 	struct refusals refusals;   /* of this target's far ends */
 
 	ev_timer limit;   /* of waiting for a carrier and an answer */
@@ -40,23 +40,23 @@ struct opening {
 	bool tried[];     /* by target */
 };
 
-static bool try_next(struct opening *o);
-static bool try_carrier(struct opening *o);
+static bool try_next(struct stream_open *o);
+static bool try_carrier(struct stream_open *o);
 
 static struct ev_loop *
-loop_of(const struct opening *o)
+loop_of(const struct stream_open *o)
 {
 	return o->dialer->reactor->loop;
 }
 
 static struct target *
-target_of(const struct opening *o)
+target_of(const struct stream_open *o)
 {
-	return attempts_target(&o->attempts);
+	return failover_target(&o->attempts);
 }
 
 static bool
-is_client(const struct opening *o)
+is_client(const struct stream_open *o)
 {
 	return o->service->settings->role == ROLE_CLIENT;
 }
@@ -65,12 +65,12 @@ is_client(const struct opening *o)
 
 /* Stop whatever is under way. */
 static void
-stop(struct opening *o)
+stop(struct stream_open *o)
 {
 	ev_timer_stop(loop_of(o), &o->limit);
 	dial_cancel(o->dial);
 	o->dial = NULL;
-	approach_cancel(o->approach);
+	link_dial_cancel(o->approach);
 	o->approach = NULL;
 	pool_leave(&o->waiter);
 	if (o->channel != NULL) {
@@ -82,15 +82,15 @@ stop(struct opening *o)
 }
 
 static void
-discard(struct opening *o)
+discard(struct stream_open *o)
 {
-	attempts_clear(&o->attempts);
+	failover_clear(&o->attempts);
 	refusals_clear(&o->refusals);
 	free(o);
 }
 
 void
-opening_cancel(struct opening *o)
+stream_open_cancel(struct stream_open *o)
 {
 	if (o == NULL)
 		return;
@@ -100,14 +100,14 @@ opening_cancel(struct opening *o)
 }
 
 static void
-give_up(struct opening *o)
+give_up(struct stream_open *o)
 {
-	const struct opening_events *events = o->events;
+	const struct stream_open_events *events = o->events;
 	enum reason reason = o->attempts.reason;
 	void *owner = o->owner;
-	struct buf words = attempts_give_up(&o->attempts);
+	struct buf words = failover_give_up(&o->attempts);
 
-	opening_cancel(o);
+	stream_open_cancel(o);
 	events->failed(owner, reason,
 	    buf_length(&words) > 0 ? (const char *)buf_bytes(&words)
 				   : reason_text(reason));
@@ -116,9 +116,9 @@ give_up(struct opening *o)
 
 /* Try the next target, if there is one and time is left. */
 static void
-target_failed(struct opening *o, enum reason reason, const char *detail)
+target_failed(struct stream_open *o, enum reason reason, const char *detail)
 {
-	attempts_fail(&o->attempts, reason, detail);
+	failover_fail(&o->attempts, reason, detail);
 	stop(o);
 	if (!try_next(o))
 		give_up(o);
@@ -126,21 +126,21 @@ target_failed(struct opening *o, enum reason reason, const char *detail)
 
 /* It is not certain that no byte reached an app: nothing else may be tried. */
 static void
-fail_for_good(struct opening *o, enum reason reason, const char *detail)
+fail_for_good(struct stream_open *o, enum reason reason, const char *detail)
 {
-	attempts_blame(&o->attempts, reason, detail);
+	failover_blame(&o->attempts, reason, detail);
 	give_up(o);
 }
 
 static void
-opened(struct opening *o, int fd, struct channel *channel)
+opened(struct stream_open *o, int fd, struct channel *channel)
 {
-	const struct opening_events *events = o->events;
+	const struct stream_open_events *events = o->events;
 	void *owner = o->owner;
 	size_t fed = buf_length(&o->first);
 	struct buf rest;
 
-	attempts_succeed(&o->attempts);
+	failover_succeed(&o->attempts);
 	buf_consume(&o->first, o->given);
 	rest = o->first;
 	ev_timer_stop(loop_of(o), &o->limit);
@@ -151,7 +151,7 @@ opened(struct opening *o, int fd, struct channel *channel)
 /* ---- raw carriers and sockets ---------------------------------------------------- */
 
 static void
-use_raw(struct opening *o, struct link *link)
+use_raw(struct stream_open *o, struct link *link)
 {
 	struct channel *channel = carrier_raw_new(link);
 
@@ -164,7 +164,7 @@ use_raw(struct opening *o, struct link *link)
 static void
 on_link_opened(void *owner, struct link *link)
 {
-	struct opening *o = owner;
+	struct stream_open *o = owner;
 
 	o->approach = NULL;
 	use_raw(o, link);
@@ -173,7 +173,7 @@ on_link_opened(void *owner, struct link *link)
 static void
 on_link_failed(void *owner, enum reason reason, const char *detail)
 {
-	struct opening *o = owner;
+	struct stream_open *o = owner;
 
 	o->approach = NULL;
 	target_failed(o, reason, detail);
@@ -186,11 +186,11 @@ static const struct link_events link_events = {
 
 /* No byte of the stream has reached an app that does not take what goes ahead of it. */
 static void
-use_app(struct opening *o, int fd)
+use_app(struct stream_open *o, int fd)
 {
 	struct err e = {.text = ""};
 	enum reason reason =
-	    greeting_send(fd, o->service->settings, o->caller, o->peer, &e);
+	    send_proxy_header(fd, o->service->settings, o->caller, o->peer, &e);
 
 	if (reason == REASON_NONE) {
 		opened(o, fd, NULL);
@@ -204,7 +204,7 @@ static void
 on_connected(
     void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
 {
-	struct opening *o = arg;
+	struct stream_open *o = arg;
 
 	(void)to;
 	o->dial = NULL;
@@ -221,31 +221,31 @@ on_connected(
 }
 
 static bool
-dial_app(struct opening *o)
+dial_app(struct stream_open *o)
 {
 	o->dial = dial_start(loop_of(o), o->dialer->resolver, target_of(o)->name,
-	    o->service->settings, attempts_left(&o->attempts), on_connected, o);
+	    o->service->settings, failover_left(&o->attempts), on_connected, o);
 	return o->dial != NULL;
 }
 
 static bool
-dial_raw(struct opening *o)
+dial_raw(struct stream_open *o)
 {
-	o->approach = approach_start(o->dialer->links, o->dialer->resolver, o->service,
-	    target_of(o), attempts_left(&o->attempts), &link_events, o);
+	o->approach = link_dial_start(o->dialer->links, o->dialer->resolver, o->service,
+	    target_of(o), failover_left(&o->attempts), &link_events, o);
 	return o->approach != NULL;
 }
 
 /* ---- refusals -------------------------------------------------------------------- */
 
 static struct pool *
-pool_of_target(const struct opening *o)
+pool_of_target(const struct stream_open *o)
 {
 	return pool_of(o->dialer->pools, o->service, target_of(o));
 }
 
 static void
-note_refusal(struct opening *o, enum reason reason, const char *detail)
+note_refusal(struct stream_open *o, enum reason reason, const char *detail)
 {
 	struct counts *counts =
 	    counters_share(o->service->counters, o->dialer->reactor->index);
@@ -253,12 +253,12 @@ note_refusal(struct opening *o, enum reason reason, const char *detail)
 	if (counts != NULL)
 		count_add(&counts->retries[reason], 1);
 	pool_note_answer(pool_of_target(o), o->carrier, false);
-	refusals_add(&o->refusals, reason, detail, carrier_h2_instance(o->carrier));
+	refusals_add(&o->refusals, reason, detail, h2_carrier_instance(o->carrier));
 }
 
 /* It stays with the refusal. */
 static void
-give_in(struct opening *o)
+give_in(struct stream_open *o)
 {
 	struct refusals r = o->refusals;
 
@@ -272,7 +272,7 @@ give_in(struct opening *o)
 static void
 on_carrier_ready(void *owner)
 {
-	struct opening *o = owner;
+	struct stream_open *o = owner;
 
 	if (!try_carrier(o))
 		target_failed(o, REASON_NO_MEMORY, NULL);
@@ -281,7 +281,7 @@ on_carrier_ready(void *owner)
 static void
 on_carrier_raw(void *owner, struct link *link)
 {
-	struct opening *o = owner;
+	struct stream_open *o = owner;
 
 	ev_timer_stop(loop_of(o), &o->limit);
 	if (link != NULL)
@@ -293,9 +293,9 @@ on_carrier_raw(void *owner, struct link *link)
 static void
 on_carrier_failed(void *owner, enum reason reason, const char *detail)
 {
-	struct opening *o = owner;
+	struct stream_open *o = owner;
 
-	if (refusals_end_soon(&o->refusals) && attempts_left(&o->attempts) > 0)
+	if (refusals_end_soon(&o->refusals) && failover_left(&o->attempts) > 0)
 		pool_wait(pool_of_target(o), &o->waiter);
 	else if (o->refusals.count > 0)
 		give_in(o);
@@ -306,7 +306,7 @@ on_carrier_failed(void *owner, enum reason reason, const char *detail)
 static void
 on_accepted(void *owner)
 {
-	struct opening *o = owner;
+	struct stream_open *o = owner;
 	struct channel *channel = o->channel;
 
 	pool_note_answer(pool_of_target(o), o->carrier, true);
@@ -317,7 +317,7 @@ on_accepted(void *owner)
 static void
 on_refused(void *owner, enum reason reason, const char *detail, bool again)
 {
-	struct opening *o = owner;
+	struct stream_open *o = owner;
 
 	if (!again) {
 		fail_for_good(o, reason, detail);
@@ -343,7 +343,7 @@ static const struct channel_events channel_events = {
 
 /* Give the channel what it has not had of the first bytes. */
 static void
-push(struct opening *o)
+push(struct stream_open *o)
 {
 	struct endpoint *e = &o->channel->endpoint;
 	struct batch batch;
@@ -362,16 +362,16 @@ push(struct opening *o)
 static void
 on_channel_wake(void *owner)
 {
-	struct opening *o = owner;
+	struct stream_open *o = owner;
 
 	if (!o->channel->endpoint.deaf)
 		push(o);
 }
 
 static void
-start_limit(struct opening *o)
+start_limit(struct stream_open *o)
 {
-	double left = attempts_left(&o->attempts);
+	double left = failover_left(&o->attempts);
 	double look = refusals_left(&o->refusals);
 
 	if (o->refusals.count > 0 && o->channel == NULL &&
@@ -388,7 +388,7 @@ static void
 on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	static const char why[] = "the far end does not answer in time";
-	struct opening *o = timer->data;
+	struct stream_open *o = timer->data;
 
 	(void)loop;
 	(void)events;
@@ -396,7 +396,7 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 		give_in(o);
 	} else if (o->given == 0) {
 		target_failed(o, REASON_OPEN_TIMEOUT, why);
-	} else if (attempts_extend(&o->attempts)) {
+	} else if (failover_extend(&o->attempts)) {
 		start_limit(o);
 	} else {
 		fail_for_good(o, REASON_OPEN_TIMEOUT, why);
@@ -404,11 +404,11 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
-ask(struct opening *o, struct carrier_h2 *carrier)
+ask(struct stream_open *o, struct h2_carrier *carrier)
 {
 	struct endpoint *e;
 
-	o->channel = carrier_h2_open(carrier, o->peer, &channel_events, o);
+	o->channel = h2_carrier_open(carrier, o->peer, &channel_events, o);
 	if (o->channel == NULL)
 		return;
 	o->carrier = carrier;
@@ -421,10 +421,10 @@ ask(struct opening *o, struct carrier_h2 *carrier)
 
 /* False: out of memory.  Else the opening may be gone. */
 static bool
-try_carrier(struct opening *o)
+try_carrier(struct stream_open *o)
 {
 	struct pool *pool = pool_of_target(o);
-	struct carrier_h2 *carrier;
+	struct h2_carrier *carrier;
 
 	if (pool == NULL)
 		return false;
@@ -444,7 +444,7 @@ try_carrier(struct opening *o)
 }
 
 bool
-opening_feed(struct opening *o, struct endpoint *program)
+stream_open_feed(struct stream_open *o, struct endpoint *program)
 {
 	size_t space = FIRST_BYTES - buf_length(&o->first);
 	struct batch batch;
@@ -463,7 +463,7 @@ opening_feed(struct opening *o, struct endpoint *program)
 }
 
 size_t
-opening_given(const struct opening *o)
+stream_open_given(const struct stream_open *o)
 {
 	return o->given;
 }
@@ -472,9 +472,9 @@ opening_given(const struct opening *o)
 
 /* False: there is none, or no time or no memory left. */
 static bool
-try_next(struct opening *o)
+try_next(struct stream_open *o)
 {
-	if (!attempts_next(&o->attempts))
+	if (!failover_next(&o->attempts))
 		return false;
 	o->tries = 0;
 	refusals_clear(&o->refusals);
@@ -483,16 +483,16 @@ try_next(struct opening *o)
 	return target_may_h2(target_of(o)) ? try_carrier(o) : dial_raw(o);
 }
 
-struct opening *
-opening_start(const struct dialer *dialer, struct service *service, const char *peer,
-    const struct channel *caller, const struct opening_events *events, void *owner)
+struct stream_open *
+stream_open_start(const struct dialer *dialer, struct service *service, const char *peer,
+    const struct channel *caller, const struct stream_open_events *events, void *owner)
 {
-	struct opening *o =
+	struct stream_open *o =
 	    malloc(sizeof(*o) + service->target_count * sizeof(o->tried[0]));
 
 	if (o == NULL)
 		return NULL;
-	*o = (struct opening){
+	*o = (struct stream_open){
 	    .dialer = dialer,
 	    .service = service,
 	    .peer = peer,
@@ -507,7 +507,7 @@ opening_start(const struct dialer *dialer, struct service *service, const char *
 		    .failed = on_carrier_failed,
 		},
 	};
-	attempts_init(&o->attempts, service, o->tried);
+	failover_init(&o->attempts, service, o->tried);
 	ev_init(&o->limit, on_limit);
 	o->limit.data = o;
 	if (!try_next(o)) {

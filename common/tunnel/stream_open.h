@@ -23,9 +23,9 @@ struct dialer {
 	struct pool_set *pools; /* the client's */
 };
 
-struct opening_events {
-	/** Client: opening_feed() is of use now, once the program has said something. The
-	 * callee may cancel the opening. */
+struct stream_open_events {
+	/** Client: stream_open_feed() is of use now, once the program has said something.
+	 * The callee may cancel the opening. */
 	void (*hungry)(void *owner);
 	/** Client: @channel, @first: the bytes fed that it has not accepted yet, the
 	 * callee's, and how many were @fed in all; @fd is -1.  Server: @fd alone. */
@@ -36,22 +36,22 @@ struct opening_events {
 	void (*failed)(void *owner, enum reason reason, const char *detail);
 };
 
-struct opening;
+struct stream_open;
 
 /** @peer: the legacy program's address in text, and @caller: the channel that asks for
  * the app, in the client NULL; both live as long as the opening.  Either `opened` or
  * `failed` comes, once, from the loop; the opening is gone then. NULL: out of memory. */
-struct opening *
-opening_start(const struct dialer *dialer, struct service *service, const char *peer,
-    const struct channel *caller, const struct opening_events *events, void *owner);
+struct stream_open *
+stream_open_start(const struct dialer *dialer, struct service *service, const char *peer,
+    const struct channel *caller, const struct stream_open_events *events, void *owner);
 
 /** Client: take the program's first bytes along.  True: more would be taken. */
-bool opening_feed(struct opening *opening, struct endpoint *program);
+bool stream_open_feed(struct stream_open *opening, struct endpoint *program);
 
 /** How many of them the far side may have by now. */
-size_t opening_given(const struct opening *opening);
+size_t stream_open_given(const struct stream_open *opening);
 
 /** No event will come.  NULL is fine. */
-void opening_cancel(struct opening *opening);
+void stream_open_cancel(struct stream_open *opening);
 
 #endif

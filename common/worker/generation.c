@@ -16,15 +16,15 @@ static const double accept_lookup = 10;
 
 /* ---- doors ----------------------------------------------------------------------- */
 
-struct door *
-door_hold(struct door *door)
+struct listen_socket *
+listen_socket_hold(struct listen_socket *door)
 {
 	atomic_fetch_add(&door->holders, 1);
 	return door;
 }
 
 void
-door_release(struct door *door)
+listen_socket_release(struct listen_socket *door)
 {
 	const struct net_address *at = &door->address;
 
@@ -38,11 +38,12 @@ door_release(struct door *door)
 	free(door);
 }
 
-static struct door *
-door_open(const struct net_address *address, size_t workers,
-    const struct socket_option_list *options, struct inherited *inherited, struct err *e)
+static struct listen_socket *
+listen_socket_open(const struct net_address *address, size_t workers,
+    const struct socket_option_list *options, struct socket_activation *inherited,
+    struct err *e)
 {
-	struct door *door = malloc(sizeof(*door) + workers * sizeof(int));
+	struct listen_socket *door = malloc(sizeof(*door) + workers * sizeof(int));
 	int fd = -1;
 
 	if (door == NULL) {
@@ -50,8 +51,9 @@ door_open(const struct net_address *address, size_t workers,
 		return NULL;
 	}
 	if (inherited != NULL)
-		fd = inherited_take(inherited, address);
-	*door = (struct door){.address = *address, .lent = fd >= 0, .count = workers};
+		fd = socket_activation_take(inherited, address);
+	*door = (struct listen_socket){
+	    .address = *address, .lent = fd >= 0, .count = workers};
 	if (fd < 0 && (fd = net_listen(address, options, e)) < 0) {
 		free(door);
 		return NULL;
@@ -61,7 +63,7 @@ door_open(const struct net_address *address, size_t workers,
 		door->fds[i] = i == 0 ? fd : -1;
 	for (size_t i = 1; i < workers; i++)
 		if ((door->fds[i] = net_listen_beside(fd, options, e)) < 0) {
-			door_release(door);
+			listen_socket_release(door);
 			return NULL;
 		}
 	return door;
@@ -75,7 +77,7 @@ same_address(const struct net_address *a, const struct net_address *b)
 
 /* With port 0 the address does not tell whose the door is. */
 static bool
-is_of(const struct entrance *entrance, const struct service *service)
+is_of(const struct binding *entrance, const struct service *service)
 {
 	if (entrance->service == NULL || service == NULL ||
 	    !net_address_is_open(&entrance->door->address))
@@ -85,12 +87,12 @@ is_of(const struct entrance *entrance, const struct service *service)
 
 /* The door at @address that is there already, or NULL.  One that leads to services never
  * becomes one of the status port, nor the other way round: others have its sockets. */
-static struct door *
-find_door(const struct plan *plan, const struct net_address *address,
+static struct listen_socket *
+find_door(const struct generation *plan, const struct net_address *address,
     const struct service *service)
 {
 	for (size_t i = 0; plan != NULL && i < plan->entrance_count; i++) {
-		const struct entrance *entrance = &plan->entrances[i];
+		const struct binding *entrance = &plan->entrances[i];
 
 		if (is_of(entrance, service) &&
 		    same_address(&entrance->door->address, address))
@@ -101,7 +103,7 @@ find_door(const struct plan *plan, const struct net_address *address,
 
 /* The port that the system chose. */
 static void
-tell_port(const struct door *door, const struct service *service)
+tell_port(const struct listen_socket *door, const struct service *service)
 {
 	struct net_address address = {.length = sizeof(address.un)};
 	char name[LOG_QUOTE_SIZE], text[NET_TEXT_SIZE];
@@ -119,29 +121,29 @@ tell_port(const struct door *door, const struct service *service)
 /* What a plan is made from, beside the settings. */
 struct material {
 	size_t workers;
-	const struct plan *before;
-	struct inherited *inherited;
+	const struct generation *before;
+	struct socket_activation *inherited;
 };
 
 static bool
-add_entrance(struct plan *p, struct door *door, struct service *service)
+add_entrance(struct generation *p, struct listen_socket *door, struct service *service)
 {
-	struct entrance *more =
+	struct binding *more =
 	    realloc(p->entrances, (p->entrance_count + 1) * sizeof(*more));
 
 	if (more == NULL) {
-		door_release(door);
+		listen_socket_release(door);
 		return false;
 	}
 	p->entrances = more;
 	more[p->entrance_count++] =
-	    (struct entrance){door, service != NULL ? service_hold(service) : NULL};
+	    (struct binding){door, service != NULL ? service_hold(service) : NULL};
 	return true;
 }
 
 static bool
-add_missing(struct plan *p, const struct net_address *address, struct service *service,
-    const char *why)
+add_missing(struct generation *p, const struct net_address *address,
+    struct service *service, const char *why)
 {
 	struct missing *more =
 	    realloc(p->missing, (p->missing_count + 1) * sizeof(*more));
@@ -158,7 +160,7 @@ add_missing(struct plan *p, const struct net_address *address, struct service *s
 }
 
 static bool
-add_service(struct plan *p, struct service *service)
+add_service(struct generation *p, struct service *service)
 {
 	struct service **more =
 	    realloc(p->services, (p->service_count + 1) * sizeof(struct service *));
@@ -181,7 +183,7 @@ has_unseen_trust(const struct service_settings *s)
 
 /* The same lines and the same files make the same service. */
 static struct service *
-find_service(const struct plan *plan, const struct service_settings *s)
+find_service(const struct generation *plan, const struct service_settings *s)
 {
 	struct file_stamp now[SETTINGS_FILES];
 
@@ -196,7 +198,7 @@ find_service(const struct plan *plan, const struct service_settings *s)
 }
 
 static struct service *
-find_name(const struct plan *plan, const char *name)
+find_name(const struct generation *plan, const char *name)
 {
 	for (size_t i = 0; plan != NULL && i < plan->service_count; i++)
 		if (strcmp(plan->services[i]->settings->name, name) == 0)
@@ -207,7 +209,7 @@ find_name(const struct plan *plan, const char *name)
 /* A service of its own, which counts on from the one of the same name. */
 static struct service *
 make_service(struct settings *settings, const struct service_settings *s,
-    const struct plan *before, struct err *e)
+    const struct generation *before, struct err *e)
 {
 	const struct service *old = find_name(before, s->name);
 	struct service *service = service_new(settings, s, e);
@@ -226,8 +228,8 @@ blame(const struct service_settings *s, struct err *e)
 }
 
 static bool
-take_services(
-    struct plan *p, struct settings *settings, const struct plan *before, struct err *e)
+take_services(struct generation *p, struct settings *settings,
+    const struct generation *before, struct err *e)
 {
 	for (size_t i = 0; i < settings->service_count; i++) {
 		struct service_settings *s = &settings->services[i];
@@ -244,7 +246,7 @@ take_services(
 }
 
 static bool
-was_missing(const struct plan *before, const struct net_address *address)
+was_missing(const struct generation *before, const struct net_address *address)
 {
 	for (size_t i = 0; i < before->missing_count; i++)
 		if (same_address(&before->missing[i].address, address))
@@ -253,7 +255,7 @@ was_missing(const struct plan *before, const struct net_address *address)
 }
 
 static bool
-has_door_at(const struct plan *p, const struct net_address *address)
+has_door_at(const struct generation *p, const struct net_address *address)
 {
 	for (size_t i = 0; i < p->entrance_count; i++)
 		if (same_address(&p->entrances[i].door->address, address))
@@ -264,8 +266,8 @@ has_door_at(const struct plan *p, const struct net_address *address)
 /* A reload that finds an address taken changes nothing; at the start, which follows no
  * plan with doors, the others are served.  Twice in one file is not another program's. */
 static bool
-may_be_missing(const struct plan *p, const struct net_address *address,
-    const struct plan *before, int errnum)
+may_be_missing(const struct generation *p, const struct net_address *address,
+    const struct generation *before, int errnum)
 {
 	if ((errnum != EADDRINUSE && errnum != EADDRNOTAVAIL) || has_door_at(p, address))
 		return false;
@@ -299,31 +301,32 @@ addresses_of(const struct net_name *name, const struct material *from,
 					: net_name_addresses(name, addresses);
 
 	if (count == 0)
-		count = resolve_now(
+		count = resolver_now(
 		    name->host, name->port, accept_lookup, addresses, most, e);
 	return count;
 }
 
-static struct door *
+static struct listen_socket *
 open_door(const struct net_address *at, const struct service *service, size_t workers,
-    struct inherited *inherited, struct err *e)
+    struct socket_activation *inherited, struct err *e)
 {
-	return service != NULL
-		   ? door_open(at, workers, &service->settings->socket, inherited, e)
-		   : door_open(at, 1, NULL, inherited, e);
+	return service != NULL ? listen_socket_open(at, workers,
+				     &service->settings->socket, inherited, e)
+			       : listen_socket_open(at, 1, NULL, inherited, e);
 }
 
 /* *@taken counts what is listened on, now or later.  @only: the name has no other. */
 static bool
-take_door(struct plan *p, struct service *service, const struct net_address *at,
+take_door(struct generation *p, struct service *service, const struct net_address *at,
     bool only, const struct material *from, size_t *taken, struct err *e)
 {
-	struct door *door = find_door(p, at, service) == NULL
-				? find_door(from->before, at, service)
-				: NULL; /* twice in one file: its error is the system's */
+	struct listen_socket *door =
+	    find_door(p, at, service) == NULL
+		? find_door(from->before, at, service)
+		: NULL; /* twice in one file: its error is the system's */
 
 	if (door != NULL)
-		door_hold(door);
+		listen_socket_hold(door);
 	else
 		door = open_door(at, service, from->workers, from->inherited, e);
 	if (door != NULL) {
@@ -342,7 +345,7 @@ take_door(struct plan *p, struct service *service, const struct net_address *at,
 
 /* All addresses of one `accept`. */
 static bool
-take_doors(struct plan *p, struct service *service, const struct net_name *name,
+take_doors(struct generation *p, struct service *service, const struct net_name *name,
     const struct material *from, struct err *e)
 {
 	struct net_address addresses[8];
@@ -359,7 +362,7 @@ take_doors(struct plan *p, struct service *service, const struct net_name *name,
 }
 
 static bool
-take_status_doors(struct plan *p, const struct settings *settings,
+take_status_doors(struct generation *p, const struct settings *settings,
     const struct material *from, struct err *e)
 {
 	for (size_t i = 0; i < settings->status.count; i++)
@@ -369,7 +372,7 @@ take_status_doors(struct plan *p, const struct settings *settings,
 }
 
 static bool
-take_all_doors(struct plan *p, const struct settings *settings,
+take_all_doors(struct generation *p, const struct settings *settings,
     const struct material *from, struct err *e)
 {
 	for (size_t i = 0; i < p->service_count; i++) {
@@ -384,7 +387,7 @@ take_all_doors(struct plan *p, const struct settings *settings,
 
 /* With none of its services within reach a program is of no use. */
 static bool
-serves_any(const struct plan *p, struct err *e)
+serves_any(const struct generation *p, struct err *e)
 {
 	for (size_t i = 0; i < p->entrance_count; i++)
 		if (p->entrances[i].service != NULL)
@@ -397,22 +400,22 @@ serves_any(const struct plan *p, struct err *e)
 	return true;
 }
 
-static struct plan *
+static struct generation *
 new_empty(void)
 {
-	struct plan *p = calloc(1, sizeof(*p));
+	struct generation *p = calloc(1, sizeof(*p));
 
 	if (p != NULL)
 		atomic_init(&p->holders, 1);
 	return p;
 }
 
-struct plan *
-plan_new(struct settings *settings, size_t workers, const struct plan *before,
-    struct inherited *inherited, struct err *e)
+struct generation *
+generation_new(struct settings *settings, size_t workers, const struct generation *before,
+    struct socket_activation *inherited, struct err *e)
 {
 	const struct material from = {workers, before, inherited};
-	struct plan *p = new_empty();
+	struct generation *p = new_empty();
 
 	if (p == NULL) {
 		err_set(e, "out of memory");
@@ -421,14 +424,14 @@ plan_new(struct settings *settings, size_t workers, const struct plan *before,
 	if (take_services(p, settings, before, e) &&
 	    (workers == 0 || (take_all_doors(p, settings, &from, e) && serves_any(p, e))))
 		return p;
-	plan_release(p);
+	generation_release(p);
 	return NULL;
 }
 
 /* Who notes the faults of a service. */
 struct notebook {
 	const struct service_settings *s;
-	struct faults *faults;
+	struct diagnostics *faults;
 };
 
 static void
@@ -437,11 +440,11 @@ note(void *owner, struct err *e)
 	struct notebook *book = owner;
 
 	blame(book->s, e);
-	(void)faults_note(book->faults, e);
+	(void)diagnostics_note(book->faults, e);
 }
 
 void
-plan_check(struct settings *settings, struct faults *faults)
+generation_check(struct settings *settings, struct diagnostics *faults)
 {
 	for (size_t i = 0; i < settings->service_count; i++) {
 		struct notebook book = {&settings->services[i], faults};
@@ -453,14 +456,15 @@ plan_check(struct settings *settings, struct faults *faults)
 		if (service != NULL)
 			continue;
 		note(&book, &e);
-		tls_context_judge(book.s, &listener);
+		tls_context_check(book.s, &listener);
 	}
 }
 
-struct plan *
-plan_with(const struct plan *before, const struct service *old, struct service *renewed)
+struct generation *
+generation_with(
+    const struct generation *before, const struct service *old, struct service *renewed)
 {
-	struct plan *p = new_empty();
+	struct generation *p = new_empty();
 	bool ok = p != NULL;
 
 	for (size_t i = 0; ok && i < before->service_count; i++) {
@@ -469,9 +473,9 @@ plan_with(const struct plan *before, const struct service *old, struct service *
 		ok = add_service(p, service_hold(service == old ? renewed : service));
 	}
 	for (size_t i = 0; ok && i < before->entrance_count; i++) {
-		const struct entrance *entrance = &before->entrances[i];
+		const struct binding *entrance = &before->entrances[i];
 
-		ok = add_entrance(p, door_hold(entrance->door),
+		ok = add_entrance(p, listen_socket_hold(entrance->door),
 		    entrance->service == old ? renewed : entrance->service);
 	}
 	for (size_t i = 0; ok && i < before->missing_count; i++) {
@@ -481,17 +485,18 @@ plan_with(const struct plan *before, const struct service *old, struct service *
 		    p, &m->address, m->service == old ? renewed : m->service, m->why);
 	}
 	if (!ok)
-		plan_release(p);
+		generation_release(p);
 	return ok ? p : NULL;
 }
 
 /* True: it is listened on now. */
 static bool
-retry_missing(struct plan *p, const struct missing *m, size_t workers)
+retry_missing(struct generation *p, const struct missing *m, size_t workers)
 {
 	struct err e = {.text = ""};
 	char name[LOG_QUOTE_SIZE], text[NET_TEXT_SIZE];
-	struct door *door = open_door(&m->address, m->service, workers, NULL, &e);
+	struct listen_socket *door =
+	    open_door(&m->address, m->service, workers, NULL, &e);
 
 	if (door == NULL || !add_entrance(p, door, m->service))
 		return false;
@@ -501,10 +506,10 @@ retry_missing(struct plan *p, const struct missing *m, size_t workers)
 	return true;
 }
 
-struct plan *
-plan_retry(const struct plan *before, size_t workers)
+struct generation *
+generation_retry(const struct generation *before, size_t workers)
 {
-	struct plan *p = plan_with(before, NULL, NULL);
+	struct generation *p = generation_with(before, NULL, NULL);
 	size_t left = 0;
 
 	for (size_t i = 0; p != NULL && i < p->missing_count; i++)
@@ -518,24 +523,24 @@ plan_retry(const struct plan *before, size_t workers)
 		p->missing_count = left;
 		return p;
 	}
-	plan_release(p);
+	generation_release(p);
 	return NULL;
 }
 
-struct plan *
-plan_hold(struct plan *plan)
+struct generation *
+generation_hold(struct generation *plan)
 {
 	atomic_fetch_add(&plan->holders, 1);
 	return plan;
 }
 
 void
-plan_release(struct plan *p)
+generation_release(struct generation *p)
 {
 	if (p == NULL || atomic_fetch_sub(&p->holders, 1) > 1)
 		return;
 	for (size_t i = 0; i < p->entrance_count; i++) {
-		door_release(p->entrances[i].door);
+		listen_socket_release(p->entrances[i].door);
 		service_release(p->entrances[i].service);
 	}
 	for (size_t i = 0; i < p->service_count; i++)
@@ -549,13 +554,13 @@ plan_release(struct plan *p)
 }
 
 bool
-plan_has(const struct plan *plan, const struct service *service)
+generation_has(const struct generation *plan, const struct service *service)
 {
-	return plan_present(plan, service) == service;
+	return generation_present(plan, service) == service;
 }
 
 struct service *
-plan_present(const struct plan *plan, const struct service *service)
+generation_present(const struct generation *plan, const struct service *service)
 {
 	for (size_t i = 0; i < plan->service_count; i++)
 		if (plan->services[i] == service)
@@ -564,7 +569,7 @@ plan_present(const struct plan *plan, const struct service *service)
 }
 
 struct service *
-plan_service_of(const struct plan *plan, const struct door *door)
+generation_service_of(const struct generation *plan, const struct listen_socket *door)
 {
 	for (size_t i = 0; i < plan->entrance_count; i++)
 		if (plan->entrances[i].door == door)
@@ -581,14 +586,15 @@ has_name(
 		const struct sni_rule *rule = &s->sni_rules.items[i];
 
 		if (strcmp(rule->section, at->name) == 0 &&
-		    (name == NULL || server_name_fits(rule->pattern, name)))
+		    (name == NULL || hostname_fits(rule->pattern, name)))
 			return true;
 	}
 	return false;
 }
 
 struct service *
-plan_service_for(const struct plan *plan, const struct service *at, const char *name)
+generation_service_for(
+    const struct generation *plan, const struct service *at, const char *name)
 {
 	for (size_t i = 0; i < plan->service_count; i++)
 		if (has_name(plan->services[i]->settings, at->settings, name))
@@ -597,7 +603,7 @@ plan_service_for(const struct plan *plan, const struct service *at, const char *
 }
 
 bool
-plan_has_names(const struct plan *plan, const struct service *at)
+generation_has_names(const struct generation *plan, const struct service *at)
 {
-	return plan_service_for(plan, at, NULL) != NULL;
+	return generation_service_for(plan, at, NULL) != NULL;
 }

@@ -6,7 +6,7 @@
  * keeps its carriers.
  *
  * An address that another program has at the start is no reason not to serve the others:
- * the plan notes that it is missing, and plan_retry() tries again.
+ * the plan notes that it is missing, and generation_retry() tries again.
  */
 #ifndef COMMON_WORKER_GENERATION_H
 #define COMMON_WORKER_GENERATION_H
@@ -19,7 +19,7 @@
 
 /** A place to listen at; it outlives plans, and whoever keeps a pointer to it holds it.
  */
-struct door {
+struct listen_socket {
 	atomic_int holders;
 	struct net_address address;
 	bool lent; /* by systemd, which keeps a Unix socket's file */
@@ -31,8 +31,8 @@ struct door {
 
 /** A door and the service it leads to; or NULL, and it leads to the status port, which
  * takes its only socket over. */
-struct entrance {
-	struct door *door;
+struct binding {
+	struct listen_socket *door;
 	struct service *service;
 };
 
@@ -43,12 +43,12 @@ struct missing {
 	char why[160];
 };
 
-struct plan {
+struct generation {
 	atomic_int holders;
 	unsigned long number; /* grows from plan to plan, once workers are to follow it */
 	struct service **services;
 	size_t service_count;
-	struct entrance *entrances;
+	struct binding *entrances;
 	size_t entrance_count;
 	struct missing *missing;
 	size_t missing_count;
@@ -61,47 +61,49 @@ struct plan {
  * as long as there is one for a service; later only those that were before.  NULL: @e
  * says why, and nothing has changed.  The caller holds it.
  */
-struct plan *plan_new(struct settings *settings, size_t workers,
-    const struct plan *before, struct inherited *inherited, struct err *e);
+struct generation *generation_new(struct settings *settings, size_t workers,
+    const struct generation *before, struct socket_activation *inherited, struct err *e);
 
 /** Would services be made from all that @settings have?  Reads certificates and keys,
  * looks up no name. */
-void plan_check(struct settings *settings, struct faults *faults);
+void generation_check(struct settings *settings, struct diagnostics *faults);
 
 /** As @before, but with one service in place of another. */
-struct plan *
-plan_with(const struct plan *before, const struct service *old, struct service *renewed);
+struct generation *generation_with(
+    const struct generation *before, const struct service *old, struct service *renewed);
 
 /** As @before, with those of its missing addresses that can be listened on now, which is
  * said in the log.  NULL: there are none, or there is no memory. */
-struct plan *plan_retry(const struct plan *before, size_t workers);
+struct generation *generation_retry(const struct generation *before, size_t workers);
 
 /** Returns @plan. */
-struct plan *plan_hold(struct plan *plan);
+struct generation *generation_hold(struct generation *plan);
 
 /** Whoever lets go last frees it; a door that nobody holds any more is closed, and the
  * file of its Unix socket removed.  NULL is fine. */
-void plan_release(struct plan *plan);
+void generation_release(struct generation *plan);
 
-bool plan_has(const struct plan *plan, const struct service *service);
+bool generation_has(const struct generation *plan, const struct service *service);
 
 /** @service, or what the plan has in its place: the one of the same name.  NULL: neither.
  */
-struct service *plan_present(const struct plan *plan, const struct service *service);
+struct service *
+generation_present(const struct generation *plan, const struct service *service);
 
 /** The service behind @door; NULL: the plan does not have it. */
-struct service *plan_service_of(const struct plan *plan, const struct door *door);
+struct service *
+generation_service_of(const struct generation *plan, const struct listen_socket *door);
 
 /** Which service has an `sni` line for @name at the doors of @at; the first in the file's
  * order.  NULL: none.  @at may be of an older plan. */
-struct service *
-plan_service_for(const struct plan *plan, const struct service *at, const char *name);
+struct service *generation_service_for(
+    const struct generation *plan, const struct service *at, const char *name);
 
 /** Does any service have an `sni` line for the doors of @at? */
-bool plan_has_names(const struct plan *plan, const struct service *at);
+bool generation_has_names(const struct generation *plan, const struct service *at);
 
 /** Returns @door. */
-struct door *door_hold(struct door *door);
-void door_release(struct door *door);
+struct listen_socket *listen_socket_hold(struct listen_socket *door);
+void listen_socket_release(struct listen_socket *door);
 
 #endif

@@ -21,7 +21,7 @@ struct listener {
 	ev_io io;
 	ev_timer pause;
 	struct ev_loop *loop;
-	struct door *door; /* these two are held */
+	struct listen_socket *door; /* these two are held */
 	struct service *service;
 	const struct listener_events *events;
 	void *owner;
@@ -100,7 +100,7 @@ accept_all(struct listener *l)
 
 /* Take the worker's own socket over from the door. */
 static struct listener *
-add(struct listener_list *list, struct ev_loop *loop, const struct entrance *entrance,
+add(struct listener_list *list, struct ev_loop *loop, const struct binding *entrance,
     size_t index)
 {
 	struct listener *l = calloc(1, sizeof(*l));
@@ -110,7 +110,7 @@ add(struct listener_list *list, struct ev_loop *loop, const struct entrance *ent
 		return NULL;
 	entrance->door->fds[index] = -1;
 	l->loop = loop;
-	l->door = door_hold(entrance->door);
+	l->door = listen_socket_hold(entrance->door);
 	l->service = service_hold(entrance->service);
 	net_tune(fd, l->service->settings->role == ROLE_CLIENT);
 	ev_io_init(&l->io, on_connection, fd, EV_READ);
@@ -129,21 +129,21 @@ end(struct listener *l)
 	ev_timer_stop(l->loop, &l->pause);
 	close(l->io.fd);
 	service_release(l->service);
-	door_release(l->door);
+	listen_socket_release(l->door);
 	LIST_REMOVE(l, entry);
 	free(l);
 }
 
 /* What is there already leads to its new service, or is closed. */
 static void
-turn_to(struct listener_list *list, const struct plan *plan)
+turn_to(struct listener_list *list, const struct generation *plan)
 {
 	struct listener *l, *next;
 	struct service *service;
 
 	for (l = LIST_FIRST(list); l != NULL; l = next) {
 		next = LIST_NEXT(l, entry);
-		if ((service = plan_service_of(plan, l->door)) == NULL) {
+		if ((service = generation_service_of(plan, l->door)) == NULL) {
 			accept_all(l);
 			end(l);
 		} else {
@@ -156,14 +156,14 @@ turn_to(struct listener_list *list, const struct plan *plan)
 
 bool
 listener_list_follow(struct listener_list *list, struct ev_loop *loop,
-    const struct plan *plan, size_t index, const struct listener_events *events,
+    const struct generation *plan, size_t index, const struct listener_events *events,
     void *owner)
 {
 	bool ok = true;
 
 	turn_to(list, plan);
 	for (size_t i = 0; i < plan->entrance_count; i++) {
-		const struct entrance *entrance = &plan->entrances[i];
+		const struct binding *entrance = &plan->entrances[i];
 		struct listener *l;
 
 		if (entrance->service == NULL || entrance->door->fds[index] < 0)

@@ -36,7 +36,7 @@ struct listener_events {
  * that it names, and close those that it does not have.  Doors that stay are left open.
  * False: out of memory; what could be done was done. */
 bool listener_list_follow(struct listener_list *list, struct ev_loop *loop,
-    const struct plan *plan, size_t index, const struct listener_events *events,
+    const struct generation *plan, size_t index, const struct listener_events *events,
     void *owner);
 
 /** Accept what is waiting already. */

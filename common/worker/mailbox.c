@@ -17,7 +17,7 @@ mailbox_init(
     struct mailbox *box, struct ev_loop *loop, void (*wake)(void *owner), void *owner)
 {
 	*box = (struct mailbox){.loop = loop, .wake = wake, .owner = owner};
-	box->end = &box->mail.parcels;
+	box->end = &box->mail.handoffs;
 	pthread_mutex_init(&box->lock, NULL);
 	ev_async_init(&box->came, on_came);
 	box->came.data = box;
@@ -35,35 +35,35 @@ bool
 mailbox_post_connection(
     struct mailbox *box, struct service *service, int fd, const struct net_address *peer)
 {
-	struct parcel *parcel = malloc(sizeof(*parcel));
+	struct handoff *handoff = malloc(sizeof(*handoff));
 
-	if (parcel == NULL)
+	if (handoff == NULL)
 		return false;
-	*parcel =
-	    (struct parcel){.service = service_hold(service), .fd = fd, .peer = *peer};
+	*handoff =
+	    (struct handoff){.service = service_hold(service), .fd = fd, .peer = *peer};
 	pthread_mutex_lock(&box->lock);
-	*box->end = parcel;
-	box->end = &parcel->next;
+	*box->end = handoff;
+	box->end = &handoff->next;
 	pthread_mutex_unlock(&box->lock);
 	ev_async_send(box->loop, &box->came);
 	return true;
 }
 
 void
-mailbox_post_plan(struct mailbox *box, struct plan *plan)
+mailbox_post_generation(struct mailbox *box, struct generation *plan)
 {
-	struct plan *missed;
+	struct generation *missed;
 
 	pthread_mutex_lock(&box->lock);
 	missed = box->mail.plan;
-	box->mail.plan = plan_hold(plan);
+	box->mail.plan = generation_hold(plan);
 	pthread_mutex_unlock(&box->lock);
-	plan_release(missed);
+	generation_release(missed);
 	ev_async_send(box->loop, &box->came);
 }
 
 void
-mailbox_post_order(struct mailbox *box, enum order order)
+mailbox_post_command(struct mailbox *box, enum command order)
 {
 	pthread_mutex_lock(&box->lock);
 	if (order > box->mail.order)
@@ -88,20 +88,20 @@ mailbox_empty(struct mailbox *box)
 
 	pthread_mutex_lock(&box->lock);
 	mail = box->mail;
-	box->mail.parcels = NULL;
+	box->mail.handoffs = NULL;
 	box->mail.plan = NULL;
 	box->mail.shortage = false;
-	box->end = &box->mail.parcels;
+	box->end = &box->mail.handoffs;
 	pthread_mutex_unlock(&box->lock);
 	return mail;
 }
 
-struct parcel *
-parcel_free(struct parcel *parcel)
+struct handoff *
+handoff_free(struct handoff *handoff)
 {
-	struct parcel *next = parcel->next;
+	struct handoff *next = handoff->next;
 
-	service_release(parcel->service);
-	free(parcel);
+	service_release(handoff->service);
+	free(handoff);
 	return next;
 }

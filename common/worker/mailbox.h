@@ -12,26 +12,26 @@
 #include <pthread.h>
 
 /** In order of urgency. */
-enum order {
-	ORDER_NONE,
-	ORDER_LINGER,
-	ORDER_DRAIN,
-	ORDER_STOP
+enum command {
+	COMMAND_NONE,
+	COMMAND_LINGER,
+	COMMAND_DRAIN,
+	COMMAND_STOP
 };
 
 /** A connection on its way from the worker that accepted it. */
-struct parcel {
-	struct parcel *next;
+struct handoff {
+	struct handoff *next;
 	struct service *service; /* held */
 	int fd;
 	struct net_address peer;
 };
 
 struct mail {
-	struct parcel *parcels; /* the receiver's: see parcel_free() */
-	struct plan *plan;      /* the latest, held by the receiver; NULL: none came */
-	bool shortage;          /* of descriptors or memory; told anew each time */
-	enum order order;       /* the most urgent of all that ever came */
+	struct handoff *handoffs; /* the receiver's: see handoff_free() */
+	struct generation *plan;  /* the latest, held by the receiver; NULL: none came */
+	bool shortage;            /* of descriptors or memory; told anew each time */
+	enum command order;       /* the most urgent of all that ever came */
 };
 
 struct mailbox {
@@ -41,7 +41,7 @@ struct mailbox {
 	void *owner;
 	pthread_mutex_t lock; /* of what follows */
 	struct mail mail;
-	struct parcel **end; /* where the next parcel goes */
+	struct handoff **end; /* where the next handoff goes */
 };
 
 /** @wake comes on @loop's thread once something was posted. */
@@ -56,8 +56,8 @@ void mailbox_clear(struct mailbox *box);
 /** False: out of memory, and nothing was taken. */
 bool mailbox_post_connection(
     struct mailbox *box, struct service *service, int fd, const struct net_address *peer);
-void mailbox_post_plan(struct mailbox *box, struct plan *plan);
-void mailbox_post_order(struct mailbox *box, enum order order);
+void mailbox_post_generation(struct mailbox *box, struct generation *plan);
+void mailbox_post_command(struct mailbox *box, enum command order);
 void mailbox_post_shortage(struct mailbox *box);
 
 /* For the owner. */
@@ -65,7 +65,7 @@ void mailbox_post_shortage(struct mailbox *box);
 /** Take out all that came. */
 struct mail mailbox_empty(struct mailbox *box);
 
-/** Free the first parcel, of whose descriptor care was taken.  Returns the next one. */
-struct parcel *parcel_free(struct parcel *parcel);
+/** Free the first handoff, of whose descriptor care was taken.  Returns the next one. */
+struct handoff *handoff_free(struct handoff *handoff);
 
 #endif

@@ -56,7 +56,7 @@ option_of(int fd, int option)
 
 /* As net_listen() makes them. */
 static bool
-adopt(struct heirloom *h, struct err *e)
+adopt(struct activated_socket *h, struct err *e)
 {
 	int flags = fcntl(h->fd, F_GETFL);
 
@@ -78,18 +78,18 @@ adopt(struct heirloom *h, struct err *e)
 }
 
 bool
-inherited_read(struct inherited *in, struct err *e)
+socket_activation_read(struct socket_activation *in, struct err *e)
 {
 	const char *pid = getenv("LISTEN_PID");
 	size_t count = (size_t)number_of("LISTEN_FDS", MOST);
 
-	*in = (struct inherited){0};
+	*in = (struct socket_activation){0};
 	if (count == 0 || pid == NULL || strtol(pid, NULL, 10) != (long)getpid())
 		return true;
 	if ((in->items = calloc(count, sizeof(*in->items))) == NULL)
 		return err_set(e, "out of memory");
 	for (in->count = 0; in->count < count; in->count++) {
-		struct heirloom *h = &in->items[in->count];
+		struct activated_socket *h = &in->items[in->count];
 
 		h->fd = FIRST + (int)in->count;
 		copy_name(h->name, getenv("LISTEN_FDNAMES"), in->count);
@@ -127,7 +127,7 @@ same_place(const struct net_address *a, const struct net_address *b)
 }
 
 int
-inherited_take(struct inherited *in, const struct net_address *address)
+socket_activation_take(struct socket_activation *in, const struct net_address *address)
 {
 	for (size_t i = 0; i < in->count; i++) {
 		int fd = in->items[i].fd;
@@ -141,12 +141,12 @@ inherited_take(struct inherited *in, const struct net_address *address)
 }
 
 bool
-inherited_is_used_up(const struct inherited *in, struct err *e)
+socket_activation_is_used_up(const struct socket_activation *in, struct err *e)
 {
 	char text[NET_TEXT_SIZE];
 
 	for (size_t i = 0; i < in->count; i++) {
-		const struct heirloom *h = &in->items[i];
+		const struct activated_socket *h = &in->items[i];
 
 		if (h->fd >= 0)
 			return err_set(e,
@@ -158,11 +158,11 @@ inherited_is_used_up(const struct inherited *in, struct err *e)
 }
 
 void
-inherited_clear(struct inherited *in)
+socket_activation_clear(struct socket_activation *in)
 {
 	for (size_t i = 0; i < in->count; i++)
 		if (in->items[i].fd >= 0)
 			close(in->items[i].fd);
 	free(in->items);
-	*in = (struct inherited){0};
+	*in = (struct socket_activation){0};
 }

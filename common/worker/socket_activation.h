@@ -9,30 +9,32 @@
 #include "common/base/net.h"
 
 /** One socket. */
-struct heirloom {
+struct activated_socket {
 	int fd; /* -1 once taken */
 	struct net_address address;
 	char name[NET_TEXT_SIZE]; /* the unit's word for it, or "" */
 };
 
-struct inherited {
-	struct heirloom *items;
+struct socket_activation {
+	struct activated_socket *items;
 	size_t count;
 };
 
 /** Read the environment, before any fork and before any descriptor is opened.  Without
  * the variables, or where they are meant for another process, there are none.  False: @e,
- * for one of them is no listening stream socket.  inherited_clear() follows either way.
+ * for one of them is no listening stream socket.  socket_activation_clear() follows
+ * either way.
  */
-bool inherited_read(struct inherited *in, struct err *e);
+bool socket_activation_read(struct socket_activation *in, struct err *e);
 
 /** The socket at @address, which is the caller's from now on, or -1. */
-int inherited_take(struct inherited *in, const struct net_address *address);
+int
+socket_activation_take(struct socket_activation *in, const struct net_address *address);
 
 /** Has each been taken?  False: @e names one that nobody wants. */
-bool inherited_is_used_up(const struct inherited *in, struct err *e);
+bool socket_activation_is_used_up(const struct socket_activation *in, struct err *e);
 
 /** Close what was not taken. */
-void inherited_clear(struct inherited *in);
+void socket_activation_clear(struct socket_activation *in);
 
 #endif

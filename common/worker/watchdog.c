@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* Seconds between two looks; see TURN_LOOKS. */
+/* Seconds between two looks; see PROGRESS_LOOKS. */
 static const double look_every = 1;
 
 struct watchdog {
@@ -12,14 +12,14 @@ struct watchdog {
 	ev_timer timer;
 	struct worker *const *workers;
 	size_t count;
-	struct turn_sight sights[];
+	struct progress_seen sights[];
 };
 
 static const char *
 doing(const struct watchdog *d, size_t index)
 {
 	return atomic_load_explicit(
-	    &worker_turn(d->workers[index])->what, memory_order_relaxed);
+	    &worker_progress(d->workers[index])->what, memory_order_relaxed);
 }
 
 static void
@@ -31,15 +31,15 @@ on_look(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	log_tell_left_out();
 	for (size_t i = 0; i < d->count; i++) {
-		switch (turn_look(&d->sights[i], worker_turn(d->workers[i]))) {
-		case TURN_STUCK:
+		switch (progress_look(&d->sights[i], worker_progress(d->workers[i]))) {
+		case PROGRESS_STUCK:
 			log_error("event=stuck worker=%zu seconds=%d doing=\"%s\"", i,
-			    TURN_LOOKS, doing(d, i));
+			    PROGRESS_LOOKS, doing(d, i));
 			break;
-		case TURN_BACK:
+		case PROGRESS_BACK:
 			log_warning("event=turns-again worker=%zu", i);
 			break;
-		case TURN_SAME:
+		case PROGRESS_SAME:
 			break;
 		}
 	}

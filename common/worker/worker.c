@@ -39,11 +39,11 @@ struct worker {
 	struct pool_set pools;
 	struct worker_setup *setup;
 	unsigned long index;
-	struct plan *plan;
+	struct generation *plan;
 	ev_timer farewell;
-	ev_check turn_begins;
-	ev_prepare turn_ends;
-	enum order order;     /* obeyed so far */
+	ev_check iteration_begins;
+	ev_prepare iteration_ends;
+	enum command order;   /* obeyed so far */
 	double shortage_told; /* when, to all; by reactor_now() */
 
 	atomic_bool over;
@@ -55,7 +55,7 @@ struct worker {
 static void
 leave_when_empty(struct worker *w)
 {
-	if (w->order >= ORDER_DRAIN && w->streams.count == 0 && w->links.count == 0 &&
+	if (w->order >= COMMAND_DRAIN && w->streams.count == 0 && w->links.count == 0 &&
 	    atomic_load(&w->load) == 0)
 		ev_break(w->loop, EVBREAK_ALL);
 }
@@ -83,41 +83,41 @@ on_farewell(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 static void
-on_turn_begins(struct ev_loop *loop, ev_check *check, int events)
+worker_on_iteration_begins(struct ev_loop *loop, ev_check *check, int events)
 {
 	(void)loop;
 	(void)events;
-	turn_begin(check->data);
+	progress_begin(check->data);
 }
 
 static void
-on_turn_ends(struct ev_loop *loop, ev_prepare *prepare, int events)
+worker_on_iteration_ends(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
 	(void)loop;
 	(void)events;
-	turn_end(prepare->data);
+	progress_end(prepare->data);
 }
 
 /* First and last of all that a turn calls. */
 static void
 watch_turns(struct worker *w)
 {
-	ev_check_init(&w->turn_begins, on_turn_begins);
-	ev_prepare_init(&w->turn_ends, on_turn_ends);
-	ev_set_priority(&w->turn_begins, EV_MAXPRI);
-	ev_set_priority(&w->turn_ends, EV_MINPRI);
-	w->turn_begins.data = w->turn_ends.data = &w->reactor.turn;
-	ev_check_start(w->loop, &w->turn_begins);
-	ev_prepare_start(w->loop, &w->turn_ends);
+	ev_check_init(&w->iteration_begins, worker_on_iteration_begins);
+	ev_prepare_init(&w->iteration_ends, worker_on_iteration_ends);
+	ev_set_priority(&w->iteration_begins, EV_MAXPRI);
+	ev_set_priority(&w->iteration_ends, EV_MINPRI);
+	w->iteration_begins.data = w->iteration_ends.data = &w->reactor.turn;
+	ev_check_start(w->loop, &w->iteration_begins);
+	ev_prepare_start(w->loop, &w->iteration_ends);
 }
 
 static void
-obey(struct worker *w, enum order order)
+obey(struct worker *w, enum command order)
 {
 	if (order <= w->order)
 		return;
-	w->links.phase = order == ORDER_STOP ? LINK_SET_CUTS : LINK_SET_ENDS;
-	if (order == ORDER_LINGER) {
+	w->links.phase = order == COMMAND_STOP ? LINK_SET_CUTS : LINK_SET_ENDS;
+	if (order == COMMAND_LINGER) {
 		w->order = order;
 		link_set_drain(&w->links, NULL, NULL);
 		return;
@@ -127,7 +127,7 @@ obey(struct worker *w, enum order order)
 	w->order = order;
 	pool_set_drain(&w->pools);
 	link_set_drain(&w->links, NULL, NULL);
-	if (order == ORDER_STOP) {
+	if (order == COMMAND_STOP) {
 		stream_set_cut(&w->streams, REASON_STOPPED);
 		ev_timer_set(&w->farewell, farewell, 0);
 		ev_timer_start(w->loop, &w->farewell);
@@ -181,17 +181,17 @@ limit_handshakes(struct worker *w)
 static bool
 is_in_plan(const void *plan, const struct service *service)
 {
-	return plan_has(plan, service);
+	return generation_has(plan, service);
 }
 
 /* Carriers of services that are no more take no more streams. */
 static void
-follow(struct worker *w, struct plan *plan)
+follow(struct worker *w, struct generation *plan)
 {
-	plan_release(w->plan);
+	generation_release(w->plan);
 	w->plan = plan;
 	limit_handshakes(w);
-	if (w->order >= ORDER_DRAIN)
+	if (w->order >= COMMAND_DRAIN)
 		return;
 	if (!listener_list_follow(
 		&w->listeners, w->loop, plan, w->index, &listener_events, w))
@@ -206,11 +206,11 @@ on_mail(void *owner)
 {
 	struct worker *w = owner;
 	struct mail mail = mailbox_empty(&w->mailbox);
-	struct parcel *parcel;
+	struct handoff *handoff;
 
-	turn_note(&w->reactor.turn, "its mailbox");
-	for (parcel = mail.parcels; parcel != NULL; parcel = parcel_free(parcel))
-		w->setup->arrival(w, parcel->service, parcel->fd, &parcel->peer);
+	progress_note(&w->reactor.turn, "its mailbox");
+	for (handoff = mail.handoffs; handoff != NULL; handoff = handoff_free(handoff))
+		w->setup->arrival(w, handoff->service, handoff->fd, &handoff->peer);
 	if (mail.plan != NULL) {
 		follow(w, mail.plan);
 		atomic_store(&w->follows, w->plan->number);
@@ -275,7 +275,7 @@ choose(struct worker *w)
 }
 
 static void
-turn_away(struct worker *w, struct service *service, int fd)
+reject(struct worker *w, struct service *service, int fd)
 {
 	char name[LOG_QUOTE_SIZE];
 
@@ -283,7 +283,7 @@ turn_away(struct worker *w, struct service *service, int fd)
 	    "event=failed why=%s service=%s detail=\"%s is reached\"",
 	    reason_word(REASON_FULL), log_quote(service->settings->name, name),
 	    service_is_full(service) ? "maxStreams" : "maxConnections");
-	w->setup->turn_away(fd);
+	w->setup->reject(fd);
 }
 
 /* Where services are chosen by name it is not known yet whose limit holds. */
@@ -291,7 +291,7 @@ static bool
 is_turned_away(const struct worker *w, struct service *service)
 {
 	return !w->setup->waits_when_full && service_is_full(service) &&
-	       !plan_has_names(w->plan, service);
+	       !generation_has_names(w->plan, service);
 }
 
 static void
@@ -299,14 +299,14 @@ on_accepted(void *owner, struct service *service, int fd, const struct net_addre
 {
 	struct worker *w = owner, *to = choose(w);
 
-	turn_note(&w->reactor.turn, "a new connection");
+	progress_note(&w->reactor.turn, "a new connection");
 	if (is_turned_away(w, service) || !charge_or_make_way(w, to)) {
-		turn_away(w, service, fd);
+		reject(w, service, fd);
 	} else if (to == w) {
 		w->setup->arrival(w, service, fd, peer);
 	} else if (!mailbox_post_connection(&to->mailbox, service, fd, peer)) {
 		discharge(to);
-		w->setup->turn_away(fd);
+		w->setup->reject(fd);
 	}
 }
 
@@ -356,7 +356,7 @@ run(void *arg)
 	stream_set_cut(&w->streams, REASON_STOPPED); /* those that began since the stop */
 	link_set_clear(&w->links);
 	pool_set_clear(&w->pools);
-	turn_end(&w->reactor.turn);
+	progress_end(&w->reactor.turn);
 	atomic_store(&w->over, true);
 	w->setup->changed(w->setup->owner);
 	return NULL;
@@ -367,13 +367,13 @@ static void
 return_mail(struct worker *w)
 {
 	struct mail mail = mailbox_empty(&w->mailbox);
-	struct parcel *parcel;
+	struct handoff *handoff;
 
-	for (parcel = mail.parcels; parcel != NULL; parcel = parcel_free(parcel)) {
-		w->setup->turn_away(parcel->fd);
+	for (handoff = mail.handoffs; handoff != NULL; handoff = handoff_free(handoff)) {
+		w->setup->reject(handoff->fd);
 		discharge(w);
 	}
-	plan_release(mail.plan);
+	generation_release(mail.plan);
 }
 
 void
@@ -382,15 +382,15 @@ worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	listener_list_clear(&w->listeners);
-	plan_release(w->plan);
+	generation_release(w->plan);
 	if (w->resolver != NULL)
 		resolver_free(w->resolver);
 	if (w->loop != NULL) {
 		return_mail(w);
 		mailbox_clear(&w->mailbox);
 		ev_timer_stop(w->loop, &w->farewell);
-		ev_check_stop(w->loop, &w->turn_begins);
-		ev_prepare_stop(w->loop, &w->turn_ends);
+		ev_check_stop(w->loop, &w->iteration_begins);
+		ev_prepare_stop(w->loop, &w->iteration_ends);
 		reactor_clear(&w->reactor);
 		ev_loop_destroy(w->loop);
 	}
@@ -420,7 +420,7 @@ connect_rooms(struct worker *w, unsigned long index)
 		},
 	    .next_id = index + 1,
 	    .id_step = w->setup->count,
-	    .unique_id = machine_random(),
+	    .unique_id = sysinfo_random(),
 	    .ended = on_stream_ended,
 	    .owner = w,
 	};
@@ -454,7 +454,7 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 	}
 	w->setup = setup;
 	w->index = index;
-	w->plan = plan_hold(setup->plan);
+	w->plan = generation_hold(setup->plan);
 	w->reactor.broken = -1;
 	if ((w->loop = ev_loop_new(EVFLAG_AUTO)) == NULL) {
 		err_set(e, "libev finds no way to wait for events");
@@ -479,9 +479,9 @@ fail:
 }
 
 void
-worker_follow(struct worker *w, struct plan *plan)
+worker_follow(struct worker *w, struct generation *plan)
 {
-	mailbox_post_plan(&w->mailbox, plan);
+	mailbox_post_generation(&w->mailbox, plan);
 }
 
 bool
@@ -493,23 +493,23 @@ worker_follows(const struct worker *w, unsigned long number)
 void
 worker_linger(struct worker *w)
 {
-	mailbox_post_order(&w->mailbox, ORDER_LINGER);
+	mailbox_post_command(&w->mailbox, COMMAND_LINGER);
 }
 
 void
 worker_drain(struct worker *w)
 {
-	mailbox_post_order(&w->mailbox, ORDER_DRAIN);
+	mailbox_post_command(&w->mailbox, COMMAND_DRAIN);
 }
 
 void
 worker_stop(struct worker *w)
 {
-	mailbox_post_order(&w->mailbox, ORDER_STOP);
+	mailbox_post_command(&w->mailbox, COMMAND_STOP);
 }
 
-const struct turn *
-worker_turn(const struct worker *w)
+const struct progress *
+worker_progress(const struct worker *w)
 {
 	return &w->reactor.turn;
 }
@@ -537,10 +537,10 @@ worker_streams(struct worker *w)
 bool
 worker_is_draining(const struct worker *w)
 {
-	return w->order >= ORDER_DRAIN;
+	return w->order >= COMMAND_DRAIN;
 }
 
-const struct plan *
+const struct generation *
 worker_plan(const struct worker *w)
 {
 	return w->plan;

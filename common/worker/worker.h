@@ -25,14 +25,15 @@ typedef void worker_arrival(struct worker *worker, struct service *service, int 
 struct worker_setup {
 	struct worker **workers;
 	unsigned long count; /* of workers */
-	struct plan *plan; /* the first one; those that follow come by worker_follow() */
+	struct generation
+	    *plan;         /* the first one; those that follow come by worker_follow() */
 	atomic_long most;  /* connections that all workers may have */
 	atomic_long total; /* how many they have */
 	long ahead;        /* carriers that each worker may open ahead of streams */
 	atomic_long
 	    carriers; /* of the server, with many streams; as many at most again */
-	struct budget *windows; /* of their h2 carriers */
-	uint64_t instance;      /* of this process, for the far ends; 0: it has none */
+	struct byte_budget *windows; /* of their h2 carriers */
+	uint64_t instance; /* of this process, for the far ends; 0: it has none */
 	/** A connection goes to the worker whose turn it is, for it may stand for many
 	 * streams; else it stays with the one that accepted it. */
 	bool in_turn;
@@ -42,7 +43,7 @@ struct worker_setup {
 	bool waits_when_full;
 	worker_arrival *arrival;
 	/** `most` is reached: end @fd so that the peer understands. */
-	void (*turn_away)(int fd);
+	void (*reject)(int fd);
 	/** A worker follows another plan, or has ended; called on its thread. */
 	void (*changed)(void *owner);
 	void *owner;
@@ -55,7 +56,7 @@ struct worker *worker_new(unsigned long index, struct worker_setup *setup, struc
 bool worker_start(struct worker *worker, struct err *e);
 
 /** From now on follow @plan, which the worker holds: what begins is for its services. */
-void worker_follow(struct worker *worker, struct plan *plan);
+void worker_follow(struct worker *worker, struct generation *plan);
 
 /** Does it follow the plan of that @number or a later one?  True of one that has ended.
  */
@@ -72,7 +73,7 @@ void worker_drain(struct worker *worker);
 void worker_stop(struct worker *worker);
 
 /** What its loop is at. */
-const struct turn *worker_turn(const struct worker *worker);
+const struct progress *worker_progress(const struct worker *worker);
 
 /** It has ended and can be joined without waiting. */
 bool worker_is_over(const struct worker *worker);
@@ -89,7 +90,7 @@ void worker_free(struct worker *worker);
 struct stream_set *worker_streams(struct worker *worker);
 
 /** What it follows now. */
-const struct plan *worker_plan(const struct worker *worker);
+const struct generation *worker_plan(const struct worker *worker);
 
 /** It takes nothing new any more. */
 bool worker_is_draining(const struct worker *worker);

@@ -26,12 +26,12 @@ read_both(int status, const char *text, size_t length)
 	const char *detail;
 	enum reason reason;
 
-	headers_h2_read_forwarded(address, text, length);
+	h2_headers_read_forwarded(address, text, length);
 	MUST(strlen(address) <= length);
-	reason = headers_h2_read_error(status, text, &detail);
+	reason = h2_headers_read_error(status, text, &detail);
 	MUST(reason > REASON_FINISHED);
 	MUST(detail == NULL || (detail >= text && detail <= text + strlen(text)));
-	MUST(*headers_h2_status(reason) >= '4');
+	MUST(*h2_headers_status(reason) >= '4');
 }
 
 /* What we write we understand. */
@@ -42,14 +42,14 @@ write_both(const char *text)
 	char address[HEADERS_H2_FORWARDED_SIZE], again[HEADERS_H2_FORWARDED_SIZE];
 	const char *detail;
 
-	headers_h2_write_error(error, REASON_APP_UNREACHABLE, text);
+	h2_headers_write_error(error, REASON_APP_UNREACHABLE, text);
 	MUST(is_clean(error));
-	MUST(headers_h2_read_error(502, error, &detail) == REASON_APP_UNREACHABLE);
-	headers_h2_write_forwarded(forwarded, text);
+	MUST(h2_headers_read_error(502, error, &detail) == REASON_APP_UNREACHABLE);
+	h2_headers_write_forwarded(forwarded, text);
 	MUST(is_clean(forwarded));
-	headers_h2_read_forwarded(address, forwarded, strlen(forwarded));
-	headers_h2_write_forwarded(forwarded, address);
-	headers_h2_read_forwarded(again, forwarded, strlen(forwarded));
+	h2_headers_read_forwarded(address, forwarded, strlen(forwarded));
+	h2_headers_write_forwarded(forwarded, address);
+	h2_headers_read_forwarded(again, forwarded, strlen(forwarded));
 	MUST(strcmp(address, again) == 0);
 }
 

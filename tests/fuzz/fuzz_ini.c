@@ -11,7 +11,7 @@
 static void
 check_lines(const char *file)
 {
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 	struct ini *ini = ini_read(file, &faults);
 
 	MUST((ini == NULL) == (faults.count == 1));
@@ -43,13 +43,13 @@ check_settings(const char *file, enum role role)
 {
 	struct err e = {.text = ""};
 	struct settings *settings = settings_load(file, role, &e);
-	struct faults faults = {.tell = tell};
+	struct diagnostics faults = {.tell = tell};
 
 	MUST((settings == NULL) == (e.text[0] != '\0'));
 	MUST(settings == NULL || settings->service_count >= 1);
 	settings_release(settings);
 	settings_release(settings_load_all(file, role, &faults));
-	faults_tell(&faults);
+	diagnostics_print(&faults);
 	MUST((faults.count > 0) == (e.text[0] != '\0'));
 	MUST(strcmp(faults.first.text, e.text) == 0);
 }

@@ -101,7 +101,7 @@ read_values(const uint8_t *at, const uint8_t *end, bool inside)
 			MUST(!inside && length >= 5);
 			read_values(at + 3 + 5, at + 3 + length, true);
 		} else {
-			MUST(length > 0 && length <= PROXY_HEADER_TEXT);
+			MUST(length > 0 && length <= PROXY_PROTOCOL_TEXT);
 		}
 		at += 3 + length;
 	}
@@ -142,7 +142,7 @@ write_both(struct script *s)
 	struct net_address from = make_address(s), to = make_address(s);
 	uint8_t flags = script_next(s);
 	/* Of just that size, so that a sanitizer sees what is written behind it. */
-	uint8_t *header = malloc(PROXY_HEADER_SIZE);
+	uint8_t *header = malloc(PROXY_PROTOCOL_SIZE);
 	struct proxy_facts facts = {.from = &from,
 	    .to = &to,
 	    .shown = flags & 1,
@@ -156,8 +156,8 @@ write_both(struct script *s)
 	facts.tls = texts[1];
 	facts.cipher = texts[2];
 	facts.common_name = texts[3];
-	read_v1(header, proxy_header_write(header, 1, &facts));
-	read_v2(header, proxy_header_write(header, 2, &facts));
+	read_v1(header, proxy_protocol_write(header, 1, &facts));
+	read_v2(header, proxy_protocol_write(header, 2, &facts));
 	free(header);
 }
 
@@ -172,11 +172,11 @@ read_address(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(text, data, size);
 	text[size] = '\0';
-	if (proxy_header_read_address(&address, text)) {
+	if (proxy_protocol_read_address(&address, text)) {
 		MUST(address.any.sa_family == AF_INET ||
 		     address.any.sa_family == AF_INET6);
 		net_address_format(&address, shown, sizeof(shown));
-		MUST(proxy_header_read_address(&same, shown));
+		MUST(proxy_protocol_read_address(&same, shown));
 		net_address_format(&same, again, sizeof(again));
 		MUST(strcmp(shown, again) == 0);
 	}

@@ -12,14 +12,14 @@ check_extension(const uint8_t *data, size_t size)
 {
 	char name[SERVER_NAME_SIZE] = "untouched";
 
-	if (!server_name_read(data, size, name)) {
+	if (!hostname_read(data, size, name)) {
 		MUST(strcmp(name, "untouched") == 0);
 		return;
 	}
 	MUST(name[0] != '\0' && strlen(name) <= size - 5);
 	MUST(memcmp(name, data + 5, strlen(name)) == 0);
-	MUST(server_name_fits("*", name));
-	MUST(name[0] == '*' || server_name_fits(name, name));
+	MUST(hostname_fits("*", name));
+	MUST(name[0] == '*' || hostname_fits(name, name));
 }
 
 /* A name that may be sent is a pattern that fits itself, and one with a star for any of
@@ -31,15 +31,15 @@ check_text(const char *text)
 	size_t length = strlen(text);
 	char pattern[SERVER_NAME_MOST + 2];
 
-	if (!server_name_judge(text, &e)) {
+	if (!hostname_check(text, &e)) {
 		MUST(e.text[0] != '\0');
 		return;
 	}
 	MUST(length <= SERVER_NAME_MOST);
-	MUST(server_name_judge_pattern(text, &e) && server_name_fits(text, text));
+	MUST(hostname_check_pattern(text, &e) && hostname_fits(text, text));
 	for (size_t i = 0; i <= length; i++) {
 		snprintf(pattern, sizeof(pattern), "*%s", text + i);
-		MUST(server_name_fits(pattern, text));
+		MUST(hostname_fits(pattern, text));
 	}
 }
 

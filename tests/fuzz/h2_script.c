@@ -32,11 +32,11 @@ struct owner {
 };
 
 struct play {
-	struct budget windows;
+	struct byte_budget windows;
 	struct link_set links;
 	struct service service;
 	struct target target;
-	struct carrier_h2 *carrier; /* NULL before and after */
+	struct h2_carrier *carrier; /* NULL before and after */
 	int begun, ended;
 	bool is_abrupt; /* it ends with the worker */
 	int peer;       /* its end of the socket; -1: closed */
@@ -204,7 +204,7 @@ on_room(void *owner)
 {
 	struct play *p = owner;
 
-	MUST(p->ended == 0 && carrier_h2_has_room(p->carrier));
+	MUST(p->ended == 0 && h2_carrier_has_room(p->carrier));
 }
 
 static void
@@ -212,7 +212,7 @@ on_retired(void *owner)
 {
 	struct play *p = owner;
 
-	MUST(p->ended == 0 && p->carrier != NULL && !carrier_h2_has_room(p->carrier));
+	MUST(p->ended == 0 && p->carrier != NULL && !h2_carrier_has_room(p->carrier));
 }
 
 static void
@@ -227,7 +227,7 @@ on_ended(void *owner, enum reason reason)
 	p->carrier = NULL;
 }
 
-static const struct carrier_h2_events carrier_events = {
+static const struct h2_carrier_events carrier_events = {
     .asked = on_asked,
     .room = on_room,
     .retired = on_retired,
@@ -240,9 +240,9 @@ on_opened(void *owner, struct link *link)
 	struct play *p = owner;
 
 	p->begun++;
-	p->carrier = carrier_h2_new(link, LOG_LEVEL_INFO, &carrier_events, p);
+	p->carrier = h2_carrier_new(link, LOG_LEVEL_INFO, &carrier_events, p);
 	MUST(p->carrier != NULL);
-	carrier_h2_set_keepalive(p->carrier, 30, 10);
+	h2_carrier_set_keepalive(p->carrier, 30, 10);
 }
 
 static void
@@ -329,7 +329,7 @@ begin(struct play *p, struct owner *o, size_t early)
 		if (o->channel != NULL)
 			return;
 		channel =
-		    carrier_h2_open(p->carrier, "192.0.2.7:4711", &channel_events, o);
+		    h2_carrier_open(p->carrier, "192.0.2.7:4711", &channel_events, o);
 		if (channel == NULL)
 			return;
 		adopt(o, channel);

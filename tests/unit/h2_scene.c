@@ -134,7 +134,7 @@ static const struct channel_events channel_events = {
 void
 open_channel(struct scene *s, int i)
 {
-	struct channel *channel = carrier_h2_open(
+	struct channel *channel = h2_carrier_open(
 	    s->client.carrier, "[2001:db8::7]:4711", &channel_events, &s->near[i]);
 
 	ck_assert_ptr_nonnull(channel);
@@ -238,7 +238,7 @@ on_room(void *owner)
 	side->rooms++;
 }
 
-static const struct carrier_h2_events carrier_events = {
+static const struct h2_carrier_events carrier_events = {
     .asked = on_asked,
     .retired = on_retired,
     .ended = on_ended,
@@ -250,7 +250,7 @@ on_opened(void *owner, struct link *link)
 {
 	struct side *side = owner;
 
-	side->carrier = carrier_h2_new(link, LOG_LEVEL_INFO, &carrier_events, side);
+	side->carrier = h2_carrier_new(link, LOG_LEVEL_INFO, &carrier_events, side);
 	ck_assert_ptr_nonnull(side->carrier);
 }
 
@@ -528,7 +528,7 @@ static void
 side_clear(struct side *side)
 {
 	if (side->carrier != NULL)
-		carrier_h2_close(side->carrier);
+		h2_carrier_close(side->carrier);
 	link_set_clear(&side->set);
 	target_clear_sessions(&side->target);
 	pthread_mutex_destroy(&side->target.lock);

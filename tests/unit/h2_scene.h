@@ -59,7 +59,7 @@ struct side {
 	struct link_set set;
 	struct service service;
 	struct target target;
-	struct carrier_h2 *carrier; /* NULL before and after */
+	struct h2_carrier *carrier; /* NULL before and after */
 	int retired, ended, rooms;
 	enum reason reason;
 };
@@ -68,7 +68,7 @@ struct scene {
 	struct bench bench;
 	struct ev_loop *loop;
 	struct reactor reactor;
-	struct budget windows; /* of both ends together */
+	struct byte_budget windows; /* of both ends together */
 	struct side client, server;
 	struct owner near[OWNERS], far[OWNERS]; /* the client's and the server's */
 	int asked;

@@ -126,7 +126,7 @@ on_carrier_ended(void *owner, enum reason reason)
 	a->carrier = NULL;
 }
 
-static const struct carrier_h2_events carrier_events = {
+static const struct h2_carrier_events carrier_events = {
     .asked = on_asked,
     .ended = on_carrier_ended,
 };
@@ -148,7 +148,7 @@ on_link_opened(void *owner, struct link *link)
 	a->pod = s->pods > 0 ? (s->arrived - 1) % s->pods + 1 : 0;
 	s->server_links.instance = (uint64_t)a->pod << 32;
 	door->carrier = a->carrier =
-	    carrier_h2_new(link, LOG_LEVEL_INFO, &carrier_events, a);
+	    h2_carrier_new(link, LOG_LEVEL_INFO, &carrier_events, a);
 	ck_assert_ptr_nonnull(a->carrier);
 }
 
@@ -208,10 +208,10 @@ on_hungry(void *owner)
 	if (c->opening == NULL)
 		return;
 	if (c->gone) {
-		opening_cancel(c->opening);
+		stream_open_cancel(c->opening);
 		c->opening = NULL;
 	} else if (*c->words != '\0') {
-		opening_feed(c->opening, &c->program);
+		stream_open_feed(c->opening, &c->program);
 	}
 }
 
@@ -239,7 +239,7 @@ on_failed(void *owner, enum reason reason, const char *detail)
 	c->reason = reason;
 }
 
-static const struct opening_events opening_events = {
+static const struct stream_open_events stream_open_events = {
     .hungry = on_hungry,
     .opened = on_opened,
     .failed = on_failed,
@@ -251,8 +251,8 @@ call(struct stage *s, int i, const char *words)
 	struct caller *c = &s->callers[i];
 
 	*c = (struct caller){.program.ops = &program_ops, .s = s, .words = words};
-	c->opening =
-	    opening_start(&s->dialer, s->client, "nobody", NULL, &opening_events, c);
+	c->opening = stream_open_start(
+	    &s->dialer, s->client, "nobody", NULL, &stream_open_events, c);
 	ck_assert_ptr_nonnull(c->opening);
 	on_hungry(c);
 	return c;
@@ -261,7 +261,7 @@ call(struct stage *s, int i, const char *words)
 void
 caller_end(struct caller *c)
 {
-	opening_cancel(c->opening);
+	stream_open_cancel(c->opening);
 	c->opening = NULL;
 	buf_clear(&c->rest);
 	if (c->channel == NULL)
@@ -274,7 +274,7 @@ caller_end(struct caller *c)
 /* ---- the stage ------------------------------------------------------------------- */
 
 static void
-door_init(struct gate *door, struct stage *s, struct net_name *name)
+listen_socket_init(struct gate *door, struct stage *s, struct net_name *name)
 {
 	static char host[] = "127.0.0.1";
 	struct sockaddr_in address = {
@@ -306,7 +306,7 @@ stage_init(struct stage *s)
 	ck_assert_ptr_nonnull(s->resolver);
 	bench_init(&s->bench);
 	for (int i = 0; i < DOORS; i++)
-		door_init(&s->doors[i], s, &s->names[i]);
+		listen_socket_init(&s->doors[i], s, &s->names[i]);
 	client->sni = s->bench.host;
 	client->timeout_close = s->bench.server.timeout_close = 60;
 	client->timeout_connect = 10;

@@ -19,13 +19,14 @@ enum {
 
 struct stage;
 
-/** A program's words, as opening_feed() takes them; and what becomes of its opening. */
+/** A program's words, as stream_open_feed() takes them; and what becomes of its opening.
+ */
 struct caller {
 	struct endpoint program;
 	const char *words; /* not taken yet */
 	bool gone;         /* as is found out when it is asked for them */
 	struct stage *s;
-	struct opening *opening;
+	struct stream_open *opening;
 	int opened, failed;
 	enum reason reason;
 	struct channel *channel;
@@ -49,7 +50,7 @@ struct gate {
 	int fd;
 	ev_io io;
 	int came;                   /* TCP connections */
-	struct carrier_h2 *carrier; /* the newest; NULL: none */
+	struct h2_carrier *carrier; /* the newest; NULL: none */
 	bool raw;                   /* does not select h2 */
 	bool mute;                  /* takes connections, says nothing */
 };
@@ -58,7 +59,7 @@ struct gate {
 struct arrival {
 	struct gate *door;
 	int pod;                    /* that it led to; 0: it does not say */
-	struct carrier_h2 *carrier; /* NULL: it has ended */
+	struct h2_carrier *carrier; /* NULL: it has ended */
 };
 
 struct stage {
@@ -72,7 +73,7 @@ struct stage {
 	struct service *client, *server, *raw_server;
 	struct service_settings raw_settings;
 	struct net_name names[DOORS];
-	struct budget windows;
+	struct byte_budget windows;
 	struct gate doors[DOORS];
 	struct caller callers[CALLERS];
 	struct visit visits[CALLERS];

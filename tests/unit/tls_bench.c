@@ -26,14 +26,14 @@ bench_give_certificate(
 void
 bench_take_certificates(struct service_settings *s)
 {
-	text_list_clear(&s->cert);
-	text_list_clear(&s->key);
+	strlist_clear(&s->cert);
+	strlist_clear(&s->key);
 }
 
 void
 bench_add_pair(struct service_settings *s, char *cert, char *key)
 {
-	ck_assert(text_list_add(&s->cert, cert) && text_list_add(&s->key, key));
+	ck_assert(strlist_add(&s->cert, cert) && strlist_add(&s->key, key));
 	free(cert);
 	free(key);
 }

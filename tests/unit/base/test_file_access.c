@@ -15,7 +15,7 @@ may_be_written(const char *path)
 {
 	struct err e = {.text = ""};
 
-	ck_assert_msg(writable_judge(path, &e), "%s", e.text);
+	ck_assert_msg(file_access_check(path, &e), "%s", e.text);
 }
 
 static void
@@ -23,7 +23,7 @@ may_not(const char *path, const char *why)
 {
 	struct err e = {.text = ""};
 
-	ck_assert(!writable_judge(path, &e));
+	ck_assert(!file_access_check(path, &e));
 	ck_assert_str_eq(e.text, why);
 }
 
@@ -64,7 +64,7 @@ START_TEST(a_path_that_is_too_long_is_none)
 	struct err e = {.text = ""};
 
 	memset(path, 'x', sizeof(path) - 1);
-	ck_assert(!writable_judge(path, &e));
+	ck_assert(!file_access_check(path, &e));
 	ck_assert_ptr_nonnull(strstr(e.text, ": File name too long"));
 }
 END_TEST

@@ -10,9 +10,8 @@ START_TEST(a_host_name_can_be_sent)
 	struct err e = {.text = ""};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		ck_assert_msg(
-		    server_name_judge(names[i], &e), "%s: %s", names[i], e.text);
-		ck_assert(server_name_judge_pattern(names[i], &e));
+		ck_assert_msg(hostname_check(names[i], &e), "%s: %s", names[i], e.text);
+		ck_assert(hostname_check_pattern(names[i], &e));
 	}
 }
 END_TEST
@@ -25,15 +24,15 @@ START_TEST(what_is_no_host_name_cannot_be_sent)
 	struct err e = {.text = ""};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		ck_assert_msg(!server_name_judge(names[i], &e), "%s", names[i]);
+		ck_assert_msg(!hostname_check(names[i], &e), "%s", names[i]);
 	memset(label, 'a', 64);
 	label[64] = '\0';
-	ck_assert(!server_name_judge(label, &e));
+	ck_assert(!hostname_check(label, &e));
 	ck_assert_ptr_nonnull(strstr(e.text, "at most 63"));
 	for (size_t i = 0; i < sizeof(name) - 1; i++)
 		name[i] = i % 10 == 9 ? '.' : 'a';
 	name[254] = '\0';
-	ck_assert(!server_name_judge(name, &e));
+	ck_assert(!hostname_check(name, &e));
 	ck_assert_ptr_nonnull(strstr(e.text, "at most 253"));
 }
 END_TEST
@@ -47,9 +46,9 @@ START_TEST(a_pattern_may_begin_with_a_star)
 	struct err e = {.text = ""};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		ck_assert_msg(server_name_judge_pattern(good[i], &e), "%s", good[i]);
+		ck_assert_msg(hostname_check_pattern(good[i], &e), "%s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_msg(!server_name_judge_pattern(bad[i], &e), "%s", bad[i]);
+		ck_assert_msg(!hostname_check_pattern(bad[i], &e), "%s", bad[i]);
 }
 END_TEST
 
@@ -74,7 +73,7 @@ START_TEST(a_star_stands_for_anything_at_all)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		ck_assert_msg(
-		    server_name_fits(cases[i].pattern, cases[i].name) == cases[i].fits,
+		    hostname_fits(cases[i].pattern, cases[i].name) == cases[i].fits,
 		    "%s %s", cases[i].pattern, cases[i].name);
 }
 END_TEST
@@ -84,7 +83,7 @@ START_TEST(a_name_is_read_out_of_a_client_hello)
 	static const uint8_t good[] = {0, 6, 0, 0, 3, 'a', '.', 'b'};
 	char name[SERVER_NAME_SIZE] = "";
 
-	ck_assert(server_name_read(good, sizeof(good), name));
+	ck_assert(hostname_read(good, sizeof(good), name));
 	ck_assert_str_eq(name, "a.b");
 }
 END_TEST
@@ -103,11 +102,11 @@ START_TEST(what_is_no_name_is_not_read)
 	char name[SERVER_NAME_SIZE] = "as before";
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert(!server_name_read(bad[i], 8, name));
+		ck_assert(!hostname_read(bad[i], 8, name));
 	for (size_t n = 0; n < 5; n++)
-		ck_assert(!server_name_read(bad[0], n, name));
+		ck_assert(!hostname_read(bad[0], n, name));
 	memset(large + 5, 'a', SERVER_NAME_SIZE);
-	ck_assert(!server_name_read(large, sizeof(large), name));
+	ck_assert(!hostname_read(large, sizeof(large), name));
 	ck_assert_str_eq(name, "as before");
 }
 END_TEST

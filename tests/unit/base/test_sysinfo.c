@@ -44,9 +44,9 @@ sched_getaffinity(pid_t process, size_t size, cpu_set_t *mask)
 START_TEST(without_a_quota_the_affinity_mask_says_how_many)
 {
 	affine_cpus = 6;
-	ck_assert_int_eq(machine_cpus(), 6);
+	ck_assert_int_eq(sysinfo_cpus(), 6);
 	cpu_max = "max 100000\n";
-	ck_assert_int_eq(machine_cpus(), 6);
+	ck_assert_int_eq(sysinfo_cpus(), 6);
 }
 END_TEST
 
@@ -54,11 +54,11 @@ START_TEST(a_quota_counts_in_whole_processors_rounded_up)
 {
 	affine_cpus = 16;
 	cpu_max = "150000 100000\n";
-	ck_assert_int_eq(machine_cpus(), 2);
+	ck_assert_int_eq(sysinfo_cpus(), 2);
 	cpu_max = "200000 100000\n";
-	ck_assert_int_eq(machine_cpus(), 2);
+	ck_assert_int_eq(sysinfo_cpus(), 2);
 	cpu_max = "10000 100000\n";
-	ck_assert_int_eq(machine_cpus(), 1);
+	ck_assert_int_eq(sysinfo_cpus(), 1);
 }
 END_TEST
 
@@ -66,7 +66,7 @@ START_TEST(a_quota_above_the_affinity_mask_adds_nothing)
 {
 	affine_cpus = 2;
 	cpu_max = "800000 100000\n";
-	ck_assert_int_eq(machine_cpus(), 2);
+	ck_assert_int_eq(sysinfo_cpus(), 2);
 }
 END_TEST
 
@@ -75,9 +75,9 @@ START_TEST(the_older_control_groups_have_it_in_two_files)
 	affine_cpus = 16;
 	cfs_quota = "350000\n";
 	cfs_period = "100000\n";
-	ck_assert_int_eq(machine_cpus(), 4);
+	ck_assert_int_eq(sysinfo_cpus(), 4);
 	cfs_quota = "-1\n";
-	ck_assert_int_eq(machine_cpus(), 16);
+	ck_assert_int_eq(sysinfo_cpus(), 16);
 }
 END_TEST
 
@@ -85,11 +85,11 @@ START_TEST(a_file_that_says_nothing_is_no_quota)
 {
 	affine_cpus = 3;
 	cpu_max = "\n";
-	ck_assert_int_eq(machine_cpus(), 3);
+	ck_assert_int_eq(sysinfo_cpus(), 3);
 	cpu_max = "100000\n";
-	ck_assert_int_eq(machine_cpus(), 3);
+	ck_assert_int_eq(sysinfo_cpus(), 3);
 	affine_cpus = 0;
-	ck_assert_int_eq(machine_cpus(), 1);
+	ck_assert_int_eq(sysinfo_cpus(), 1);
 }
 END_TEST
 
@@ -101,7 +101,7 @@ START_TEST(the_limit_of_descriptors_is_raised_to_the_hard_one)
 	limit.rlim_max = limit.rlim_max < 300 ? limit.rlim_max : 300;
 	limit.rlim_cur = 100;
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	ck_assert_int_eq(machine_descriptors(), (long)limit.rlim_max);
+	ck_assert_int_eq(sysinfo_descriptors(), (long)limit.rlim_max);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_uint_eq(limit.rlim_cur, limit.rlim_max);
 }
@@ -111,7 +111,7 @@ START_TEST(no_core_file_is_written_any_more)
 {
 	struct rlimit limit;
 
-	machine_forbid_cores();
+	sysinfo_forbid_cores();
 	ck_assert_int_eq(getrlimit(RLIMIT_CORE, &limit), 0);
 	ck_assert_uint_eq(limit.rlim_cur, 0);
 	ck_assert_uint_eq(limit.rlim_max, 0);

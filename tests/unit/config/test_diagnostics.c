@@ -31,10 +31,10 @@ expect_faults(enum role role, const char *text, const char *faults, size_t good)
 {
 	struct memory_file file = memory_file(text, strlen(text));
 	struct told told = {.file = file.path};
-	struct faults all = {.tell = tell, .owner = &told};
+	struct diagnostics all = {.tell = tell, .owner = &told};
 	struct settings *settings = settings_load_all(file.path, role, &all);
 
-	faults_tell(&all);
+	diagnostics_print(&all);
 	ck_assert_ptr_nonnull(settings);
 	ck_assert_str_eq(told.text, faults);
 	ck_assert_uint_eq(settings->service_count, good);
@@ -43,20 +43,20 @@ expect_faults(enum role role, const char *text, const char *faults, size_t good)
 
 START_TEST(the_first_fault_ends_the_look_unless_somebody_is_told)
 {
-	struct faults first = {0};
+	struct diagnostics first = {0};
 	struct told told = {.file = "no file"};
-	struct faults all = {.tell = tell, .owner = &told};
+	struct diagnostics all = {.tell = tell, .owner = &told};
 	struct err e = {.text = "one"};
 
-	ck_assert(!faults_note(&first, &e));
-	ck_assert(faults_note(&all, &e));
+	ck_assert(!diagnostics_note(&first, &e));
+	ck_assert(diagnostics_note(&all, &e));
 	e = (struct err){.text = "two"};
-	ck_assert(faults_note(&all, &e));
+	ck_assert(diagnostics_note(&all, &e));
 	ck_assert_str_eq(first.first.text, "one");
 	ck_assert_uint_eq(first.count, 1);
 	ck_assert_str_eq(all.first.text, "one");
 	ck_assert_uint_eq(all.count, 2);
-	faults_tell(&all);
+	diagnostics_print(&all);
 	ck_assert_str_eq(told.text, "one\ntwo\n");
 }
 END_TEST
@@ -64,17 +64,17 @@ END_TEST
 START_TEST(they_are_told_in_the_order_of_their_lines_and_each_once)
 {
 	struct told told = {.file = "no file"};
-	struct faults all = {.tell = tell, .owner = &told};
+	struct diagnostics all = {.tell = tell, .owner = &told};
 	static const struct err found[] = {{"nine", 9}, {"two", 2}, {"nine", 9},
 	    {"none", 0}, {"two again", 2}, {"two", 2}};
 
 	for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++)
-		ck_assert(faults_note(&all, &found[i]));
+		ck_assert(diagnostics_note(&all, &found[i]));
 	ck_assert_str_eq(told.text, "");
-	faults_tell(&all);
+	diagnostics_print(&all);
 	ck_assert_str_eq(told.text, "none\ntwo\ntwo again\nnine\n");
 	ck_assert_uint_eq(all.count, 6);
-	faults_tell(&all);
+	diagnostics_print(&all);
 	ck_assert_str_eq(told.text, "none\ntwo\ntwo again\nnine\n");
 }
 END_TEST
@@ -250,7 +250,7 @@ expect_remarks(enum role role, const char *text, const char *part)
 {
 	struct memory_file file = memory_file(text, strlen(text));
 	struct told told = {.file = file.path};
-	struct faults all = {.tell = tell, .remark = tell, .owner = &told};
+	struct diagnostics all = {.tell = tell, .remark = tell, .owner = &told};
 
 	settings_release(settings_load_all(file.path, role, &all));
 	ck_assert_uint_eq(all.count, 0);
@@ -278,7 +278,7 @@ START_TEST(it_is_remarked_on_once)
 				   "[b]\naccept = 127.0.0.1:2\nconnect = b.example:443\n";
 	struct memory_file memory = memory_file(file, strlen(file));
 	struct told told = {.file = memory.path};
-	struct faults all = {.tell = tell, .remark = tell, .owner = &told};
+	struct diagnostics all = {.tell = tell, .remark = tell, .owner = &told};
 
 	settings_release(settings_load_all(memory.path, ROLE_CLIENT, &all));
 	ck_assert_ptr_nonnull(strstr(told.text, "[orders]"));
@@ -346,10 +346,10 @@ END_TEST
 START_TEST(a_file_that_is_not_there_is_told_too)
 {
 	struct told told = {.file = "no file"};
-	struct faults all = {.tell = tell, .owner = &told};
+	struct diagnostics all = {.tell = tell, .owner = &told};
 
 	ck_assert_ptr_null(settings_load_all("/nowhere", ROLE_CLIENT, &all));
-	faults_tell(&all);
+	diagnostics_print(&all);
 	ck_assert_str_eq(told.text, "read /nowhere: No such file or directory\n");
 }
 END_TEST

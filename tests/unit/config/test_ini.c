@@ -11,7 +11,7 @@ static struct ini *
 read_bytes(const char *bytes, size_t length)
 {
 	struct memory_file file = memory_file(bytes, length);
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 	struct ini *ini = ini_read(file.path, &faults);
 
 	ck_assert_msg(ini != NULL, "%s", faults.first.text);
@@ -28,7 +28,7 @@ static void
 refuses_bytes(const char *bytes, size_t length, const char *why)
 {
 	struct memory_file file = memory_file(bytes, length);
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 
 	ck_assert_ptr_null(ini_read(file.path, &faults));
 	ck_assert_uint_gt(strlen(faults.first.text), strlen(file.path));
@@ -126,7 +126,7 @@ START_TEST(a_line_longer_than_4_kib_is_an_error)
 {
 	char text[INI_LINE_MAX + 20];
 	struct memory_file file;
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 
 	memset(text, 'v', sizeof(text));
 	memcpy(text, "a = b\nname = ", 13);
@@ -272,12 +272,12 @@ END_TEST
 
 START_TEST(a_file_that_cannot_be_read_is_an_error)
 {
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 
 	ck_assert_ptr_null(ini_read("/nowhere/at/all", &faults));
 	ck_assert_str_eq(
 	    faults.first.text, "read /nowhere/at/all: No such file or directory");
-	faults = (struct faults){0};
+	faults = (struct diagnostics){0};
 	ck_assert_ptr_null(ini_read("/tmp", &faults));
 	ck_assert_str_eq(faults.first.text, "read /tmp: Is a directory");
 }
@@ -302,7 +302,7 @@ END_TEST
 START_TEST(a_file_as_a_whole_has_its_comments_and_empty_lines_in_their_places)
 {
 	struct memory_file file = memory_file("; a\n[s]\n\na = 1\n # b\n", 20);
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 	struct ini *ini = ini_read_whole(file.path, &faults);
 
 	ck_assert_ptr_nonnull(ini);

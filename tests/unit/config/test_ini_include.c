@@ -44,7 +44,7 @@ put(const char *path, const char *text)
 static struct ini *
 read_main(void)
 {
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 	struct ini *ini = ini_read("main.ini", &faults);
 
 	ck_assert_msg(ini != NULL, "%s", faults.first.text);
@@ -54,7 +54,7 @@ read_main(void)
 static void
 refuses_main(const char *why)
 {
-	struct faults faults = {0};
+	struct diagnostics faults = {0};
 
 	ck_assert_ptr_null(ini_read("main.ini", &faults));
 	ck_assert_str_eq(faults.first.text, why);

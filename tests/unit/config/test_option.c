@@ -20,7 +20,7 @@ struct place {
 	enum colour colour;
 	enum colour shade;
 	char *text;
-	struct text_list texts;
+	struct strlist texts;
 	struct name_list addresses;
 };
 
@@ -96,7 +96,7 @@ static const struct option rows[] = {
     {
 	.name = "texts",
 	.type = OPTION_TEXTS,
-	.offset = OPTION_AT(place, texts, struct text_list),
+	.offset = OPTION_AT(place, texts, struct strlist),
 	.help = "Several texts",
     },
     {

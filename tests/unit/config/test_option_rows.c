@@ -164,7 +164,7 @@ file_with(const struct row_case *c, const char *value, bool before)
 static void
 show(const struct option *o, const void *place, char text[256])
 {
-	const struct text_list *texts = place;
+	const struct strlist *texts = place;
 	const struct name_list *names = place;
 	const struct socket_option_list *sockets = place;
 

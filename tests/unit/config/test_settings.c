@@ -324,7 +324,8 @@ START_TEST(a_refusal_says_what_to_do_instead)
 	static const char *const ways[] = {"remove the line", "; name ", ": name ",
 	    "; run ", ": set ", "protocolAuthentication = basic"};
 
-	for (const struct option_refusal *r = settings_refusals; r->names != NULL; r++) {
+	for (const struct option_refusal *r = settings_unsupported; r->names != NULL;
+	     r++) {
 		bool told = strstr(r->why, "is not supported yet") == r->why;
 
 		for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)

@@ -48,31 +48,31 @@ hears_nothing(int fd)
 }
 
 static int
-begin(struct notify *n)
+begin(struct sd_notify *n)
 {
 	char name[64];
 	int fd;
 
 	snprintf(name, sizeof(name), "@routeport-test-%ld", (long)getpid());
 	fd = listen_at(name);
-	notify_open(n);
+	sd_notify_open(n);
 	return fd;
 }
 
 START_TEST(each_state_is_a_datagram)
 {
-	struct notify n;
+	struct sd_notify n;
 	int fd = begin(&n);
 
-	notify_ready(&n);
+	sd_notify_ready(&n);
 	hears(fd, "READY=1");
-	notify_stopping(&n);
+	sd_notify_stopping(&n);
 	hears(fd, "STOPPING=1");
-	notify_status(&n, "%d services", 2);
+	sd_notify_status(&n, "%d services", 2);
 	hears(fd, "STATUS=2 services");
 	hears_nothing(fd);
-	notify_close(&n);
-	notify_ready(&n);
+	sd_notify_close(&n);
+	sd_notify_ready(&n);
 	hears_nothing(fd);
 	close(fd);
 }
@@ -80,19 +80,19 @@ END_TEST
 
 START_TEST(a_reload_tells_the_time_that_never_jumps)
 {
-	struct notify n;
+	struct sd_notify n;
 	struct timespec now;
 	unsigned long long usec;
 	char text[256] = "";
 	int fd = begin(&n);
 
-	notify_reloading(&n);
+	sd_notify_reloading(&n);
 	ck_assert_int_gt(recv(fd, text, sizeof(text) - 1, 0), 0);
 	ck_assert_int_eq(sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%llu", &usec), 1);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	ck_assert_uint_le(usec / 1000000, (unsigned long long)now.tv_sec);
 	ck_assert_uint_ge(usec / 1000000 + 60, (unsigned long long)now.tv_sec);
-	notify_close(&n);
+	sd_notify_close(&n);
 	close(fd);
 }
 END_TEST
@@ -100,18 +100,18 @@ END_TEST
 START_TEST(a_status_is_one_line_however_long)
 {
 	static char wide[5000];
-	struct notify n;
+	struct sd_notify n;
 	char text[1024];
 	ssize_t length;
 	int fd = begin(&n);
 
 	memset(wide, 'x', sizeof(wide) - 1);
 	wide[3] = '\n';
-	notify_status(&n, "%s", wide);
+	sd_notify_status(&n, "%s", wide);
 	length = recv(fd, text, sizeof(text), 0);
 	ck_assert_int_gt(length, 100);
 	ck_assert_ptr_null(memchr(text, '\n', (size_t)length));
-	notify_close(&n);
+	sd_notify_close(&n);
 	close(fd);
 }
 END_TEST
@@ -119,16 +119,16 @@ END_TEST
 START_TEST(a_path_is_as_good_as_an_abstract_name)
 {
 	char folder[] = "/tmp/routeport-notify-XXXXXX", path[64];
-	struct notify n;
+	struct sd_notify n;
 	int fd;
 
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/socket", folder);
 	fd = listen_at(path);
-	notify_open(&n);
-	notify_ready(&n);
+	sd_notify_open(&n);
+	sd_notify_ready(&n);
 	hears(fd, "READY=1");
-	notify_close(&n);
+	sd_notify_close(&n);
 	close(fd);
 	unlink(path);
 	rmdir(folder);
@@ -138,17 +138,17 @@ END_TEST
 START_TEST(without_a_socket_nothing_happens)
 {
 	static const char *const useless[] = {NULL, "", "/", "relative", "vsock:2:1234"};
-	struct notify n;
+	struct sd_notify n;
 
 	for (size_t i = 0; i < sizeof(useless) / sizeof(useless[0]); i++) {
 		if (useless[i] == NULL)
 			unsetenv("NOTIFY_SOCKET");
 		else
 			setenv("NOTIFY_SOCKET", useless[i], 1);
-		notify_open(&n);
+		sd_notify_open(&n);
 		ck_assert_uint_eq(n.to.length, 0);
-		notify_ready(&n);
-		notify_close(&n);
+		sd_notify_ready(&n);
+		sd_notify_close(&n);
 	}
 }
 END_TEST
@@ -180,13 +180,13 @@ run_for(struct ev_loop *loop, double seconds)
 START_TEST(the_watchdog_hears_of_life_while_there_is_any)
 {
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
-	struct notify n;
+	struct sd_notify n;
 	bool alive = true;
 	int fd = begin(&n);
 
 	setenv("WATCHDOG_USEC", "20000", 1);
 	unsetenv("WATCHDOG_PID");
-	notify_watch(&n, loop, is_alive, &alive);
+	sd_notify_watch(&n, loop, is_alive, &alive);
 	for (int i = 0; i < 2; i++) {
 		while (recv(fd, &(char){0}, 1, MSG_PEEK) < 0)
 			ev_run(loop, EVRUN_ONCE);
@@ -197,7 +197,7 @@ START_TEST(the_watchdog_hears_of_life_while_there_is_any)
 		continue;
 	run_for(loop, 0.1);
 	hears_nothing(fd);
-	notify_close(&n);
+	sd_notify_close(&n);
 	ev_loop_destroy(loop);
 	close(fd);
 }
@@ -207,7 +207,7 @@ START_TEST(a_watchdog_that_is_not_ours_hears_nothing)
 {
 	static const char *const usec[] = {"", "0", "x", "-5", "20000x", "20000"};
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
-	struct notify n;
+	struct sd_notify n;
 	bool alive = true;
 	int fd = begin(&n);
 
@@ -218,10 +218,10 @@ START_TEST(a_watchdog_that_is_not_ours_hears_nothing)
 			unsetenv("WATCHDOG_PID");
 		else
 			setenv("WATCHDOG_PID", "1", 1);
-		notify_watch(&n, loop, is_alive, &alive);
+		sd_notify_watch(&n, loop, is_alive, &alive);
 		ck_assert_ptr_null(n.loop);
 	}
-	notify_close(&n);
+	sd_notify_close(&n);
 	ev_loop_destroy(loop);
 	close(fd);
 }

@@ -24,8 +24,8 @@ START_TEST(a_channel_opens_with_the_address_of_the_program)
 	ck_assert_int_eq(s.near[0].accepted + s.near[0].refused, 0);
 	channel_answer(s.far[0].channel, REASON_NONE, NULL);
 	EXPECT(&s, s.near[0].accepted == 1);
-	ck_assert_uint_eq(carrier_h2_load(s.client.carrier), 1);
-	ck_assert_uint_eq(carrier_h2_load(s.server.carrier), 1);
+	ck_assert_uint_eq(h2_carrier_load(s.client.carrier), 1);
+	ck_assert_uint_eq(h2_carrier_load(s.server.carrier), 1);
 	facts = channel_facts(s.near[0].channel, &space);
 	ck_assert_str_eq(facts->sni, "orders.apps.example");
 	ck_assert_str_eq(facts->names, "DNS:orders.apps.example");
@@ -52,7 +52,7 @@ START_TEST(a_refusal_carries_its_words_and_may_be_tried_elsewhere)
 	ck_assert(s.near[0].again);
 	release(&s.near[0]);
 	turns(&s, 5);
-	ck_assert_uint_eq(carrier_h2_load(s.client.carrier), 0);
+	ck_assert_uint_eq(h2_carrier_load(s.client.carrier), 0);
 	ck_assert_int_eq(s.client.ended + s.server.ended, 0);
 	scene_clear(&s);
 }
@@ -127,8 +127,8 @@ START_TEST(many_bytes_pass_both_ways_whole)
 	release(&s.near[0]);
 	release(&s.far[0]);
 	turns(&s, 3);
-	ck_assert_uint_eq(carrier_h2_load(s.client.carrier), 0);
-	ck_assert_uint_eq(carrier_h2_load(s.server.carrier), 0);
+	ck_assert_uint_eq(h2_carrier_load(s.client.carrier), 0);
+	ck_assert_uint_eq(h2_carrier_load(s.server.carrier), 0);
 	scene_clear(&s);
 }
 END_TEST
@@ -274,7 +274,7 @@ START_TEST(a_thousand_channels_share_a_carrier)
 	turns(&s, 10); /* the far end's limit is known then */
 	s.auto_accept = true;
 	for (int i = 0; i < OWNERS; i++) {
-		EXPECT(&s, carrier_h2_has_room(s.client.carrier));
+		EXPECT(&s, h2_carrier_has_room(s.client.carrier));
 		open_channel(&s, i);
 		send_pattern(&s.near[i], 5000, true);
 	}
@@ -306,10 +306,10 @@ START_TEST(no_more_channels_are_opened_than_the_far_end_takes)
 	meet_client(&s);
 	for (int i = 0; i < 100; i++)
 		open_channel(&s, i);
-	ck_assert(!carrier_h2_has_room(s.client.carrier));
-	ck_assert_ptr_null(carrier_h2_open(s.client.carrier, "", NULL, NULL));
+	ck_assert(!h2_carrier_has_room(s.client.carrier));
+	ck_assert_ptr_null(h2_carrier_open(s.client.carrier, "", NULL, NULL));
 	peer_settings(&s);
-	EXPECT(&s, carrier_h2_has_room(s.client.carrier));
+	EXPECT(&s, h2_carrier_has_room(s.client.carrier));
 	scene_clear(&s);
 }
 END_TEST
@@ -327,7 +327,7 @@ START_TEST(an_owner_may_release_every_channel_inside_a_wake)
 		give_text(&s.near[i], "some bytes");
 		endpoint_end(&s.near[i].channel->endpoint, ENDING_FIN);
 	}
-	EXPECT(&s, carrier_h2_load(s.server.carrier) == 0);
+	EXPECT(&s, h2_carrier_load(s.server.carrier) == 0);
 	EXPECT(&s, s.near[4].source == SOURCE_BROKEN);
 	scene_clear(&s);
 }
@@ -376,9 +376,9 @@ START_TEST(a_drained_server_lets_its_channels_finish)
 	scene_init(&s);
 	meet(&s);
 	connect_channel(&s, 0);
-	carrier_h2_drain(s.server.carrier);
+	h2_carrier_drain(s.server.carrier);
 	EXPECT(&s, s.client.retired == 1);
-	ck_assert(!carrier_h2_has_room(s.client.carrier));
+	ck_assert(!h2_carrier_has_room(s.client.carrier));
 	turns(&s, 10);
 	send_pattern(&s.near[0], 1 << 20, true);
 	send_pattern(&s.far[0], 1 << 20, true);
@@ -403,7 +403,7 @@ START_TEST(a_request_that_crosses_the_shutdown_notice_is_served)
 	scene_init(&s);
 	meet(&s);
 	s.auto_accept = true;
-	carrier_h2_drain(s.server.carrier);
+	h2_carrier_drain(s.server.carrier);
 	open_channel(&s, 0);
 	EXPECT(&s, s.near[0].accepted == 1);
 	turns(&s, 10);
@@ -424,12 +424,12 @@ START_TEST(a_client_that_leaves_the_notice_unanswered_opens_no_streams_for_ever)
 		meet_server(&s);
 		s.auto_accept = true;
 		peer_settings(&s);
-		carrier_h2_set_keepalive(s.server.carrier, 30, 0.05);
+		h2_carrier_set_keepalive(s.server.carrier, 30, 0.05);
 		if (goes)
 			peer_frame(&s, FRAME_GOAWAY, 0, 0, "\0\0\0\0\0\0\0\0", 8);
 		peer_connects(&s, 1);
 		EXPECT(&s, s.asked == 1);
-		carrier_h2_drain(s.server.carrier);
+		h2_carrier_drain(s.server.carrier);
 		EXPECT(&s, (peer_reads(&s), s.seen[FRAME_GOAWAY] >= 1));
 		usleep(100000);
 		peer_connects(&s, 3);
@@ -452,7 +452,7 @@ START_TEST(a_drained_client_ends_with_its_last_channel)
 	scene_init(&s);
 	meet(&s);
 	connect_channel(&s, 0);
-	carrier_h2_drain(s.client.carrier);
+	h2_carrier_drain(s.client.carrier);
 	turns(&s, 10);
 	ck_assert_int_eq(s.client.ended + s.client.retired, 0);
 	endpoint_end(&s.near[0].channel->endpoint, ENDING_FIN);
@@ -475,7 +475,7 @@ START_TEST(an_empty_carrier_that_is_drained_ends_at_once)
 
 		scene_init(&s);
 		meet(&s);
-		carrier_h2_drain(client ? s.client.carrier : s.server.carrier);
+		h2_carrier_drain(client ? s.client.carrier : s.server.carrier);
 		EXPECT(&s, s.client.ended == 1 && s.server.ended == 1);
 		EXPECT(&s, s.client.set.count == 0 && s.server.set.count == 0);
 		scene_clear(&s);
@@ -539,7 +539,7 @@ START_TEST(a_silent_peer_is_asked_and_then_given_up)
 	meet_client(&s);
 	peer_settings(&s);
 	turns(&s, 5);
-	carrier_h2_set_keepalive(s.client.carrier, 0.1, 0.1);
+	h2_carrier_set_keepalive(s.client.carrier, 0.1, 0.1);
 	EXPECT(&s, (peer_reads(&s), s.seen[FRAME_PING] == 1));
 	peer_frame(&s, FRAME_PING, ACK, 0, "\0\0\0\0\0\0\0\0", 8);
 	EXPECT(&s, (peer_reads(&s), s.seen[FRAME_PING] == 2));
@@ -558,7 +558,7 @@ START_TEST(a_sign_of_life_that_came_while_we_slept_counts)
 	meet_client(&s);
 	peer_settings(&s);
 	turns(&s, 5);
-	carrier_h2_set_keepalive(s.client.carrier, 0.1, 0.1);
+	h2_carrier_set_keepalive(s.client.carrier, 0.1, 0.1);
 	EXPECT(&s, (peer_reads(&s), s.seen[FRAME_PING] == 1));
 	peer_frame(&s, FRAME_PING, ACK, 0, "\0\0\0\0\0\0\0\0", 8);
 	usleep(200000);
@@ -594,7 +594,7 @@ START_TEST(a_worker_may_close_its_carriers_at_once)
 	connect_channel(&s, 0);
 	endpoint_end(&s.near[0].channel->endpoint, ENDING_RST);
 	release(&s.near[0]);
-	carrier_h2_close(s.client.carrier);
+	h2_carrier_close(s.client.carrier);
 	s.client.carrier = NULL;
 	EXPECT(&s, s.far[0].source == SOURCE_BROKEN);
 	release(&s.far[0]);
@@ -615,8 +615,8 @@ START_TEST(a_worker_may_close_a_carrier_in_the_middle_of_a_request)
 	meet_server(&s);
 	peer_settings(&s);
 	peer_frame(&s, FRAME_HEADERS, 0, 1, half, sizeof(half) - 1);
-	EXPECT(&s, carrier_h2_load(s.server.carrier) == 1);
-	carrier_h2_close(s.server.carrier);
+	EXPECT(&s, h2_carrier_load(s.server.carrier) == 1);
+	h2_carrier_close(s.server.carrier);
 	s.server.carrier = NULL;
 	ck_assert_int_eq(s.asked, 0);
 	scene_clear(&s);
@@ -791,7 +791,7 @@ START_TEST(what_is_no_connect_never_reaches_the_app)
 	turns(&s, 5);
 	ck_assert_int_eq(s.asked, 0);
 	ck_assert_int_eq(s.server.ended, 0);
-	ck_assert_uint_eq(carrier_h2_load(s.server.carrier), 0);
+	ck_assert_uint_eq(h2_carrier_load(s.server.carrier), 0);
 	peer_connects(&s, 7);
 	EXPECT(&s, s.asked == 1);
 	scene_clear(&s);
@@ -1006,12 +1006,12 @@ START_TEST(a_forwarded_address_is_read_as_rfc_7239_has_it)
 	char out[HEADERS_H2_FORWARDED_SIZE], again[HEADERS_H2_FORWARDED_SIZE];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		headers_h2_read_forwarded(out, rows[i].value, strlen(rows[i].value));
+		h2_headers_read_forwarded(out, rows[i].value, strlen(rows[i].value));
 		ck_assert_msg(
 		    strcmp(out, rows[i].address) == 0, "%s: %s", rows[i].value, out);
 	}
-	headers_h2_write_forwarded(out, "@a \"socket\"\n\\");
-	headers_h2_read_forwarded(again, out, strlen(out));
+	h2_headers_write_forwarded(out, "@a \"socket\"\n\\");
+	h2_headers_read_forwarded(again, out, strlen(out));
 	ck_assert_str_eq(again, "@a \"socket\"\\");
 }
 END_TEST
@@ -1021,20 +1021,20 @@ START_TEST(a_refusal_s_text_is_made_safe_and_understood)
 	char out[HEADERS_H2_ERROR_SIZE], longest[400];
 	const char *detail;
 
-	headers_h2_write_error(out, REASON_FULL, " \x01\x7f\t\r\n ");
+	h2_headers_write_error(out, REASON_FULL, " \x01\x7f\t\r\n ");
 	ck_assert_str_eq(out, "full:");
-	ck_assert_int_eq(headers_h2_read_error(503, out, &detail), REASON_FULL);
+	ck_assert_int_eq(h2_headers_read_error(503, out, &detail), REASON_FULL);
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
-	headers_h2_write_error(out, REASON_APP_UNREACHABLE, longest);
+	h2_headers_write_error(out, REASON_APP_UNREACHABLE, longest);
 	ck_assert_uint_eq(strlen(out), 200);
-	headers_h2_write_error(out, REASON_APP_UNREACHABLE, NULL);
+	h2_headers_write_error(out, REASON_APP_UNREACHABLE, NULL);
 	ck_assert_int_eq(
-	    headers_h2_read_error(502, out, &detail), REASON_APP_UNREACHABLE);
+	    h2_headers_read_error(502, out, &detail), REASON_APP_UNREACHABLE);
 	ck_assert_ptr_null(detail);
-	ck_assert_int_eq(headers_h2_read_error(504, NULL, &detail), REASON_OPEN_TIMEOUT);
+	ck_assert_int_eq(h2_headers_read_error(504, NULL, &detail), REASON_OPEN_TIMEOUT);
 	ck_assert_int_eq(
-	    headers_h2_read_error(502, "none: ha", &detail), REASON_APP_UNREACHABLE);
+	    h2_headers_read_error(502, "none: ha", &detail), REASON_APP_UNREACHABLE);
 	ck_assert_str_eq(detail, "none: ha");
 }
 END_TEST

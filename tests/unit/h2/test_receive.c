@@ -12,15 +12,15 @@ enum {
 	MIB = 1024 * 1024,
 };
 
-static struct channel_h2 *
+static struct h2_channel *
 inside(const struct owner *o)
 {
-	return (struct channel_h2 *)(void *)o->channel;
+	return (struct h2_channel *)(void *)o->channel;
 }
 
 /* From now on the round trip is taken for that long. */
 static void
-set_round_trip(struct carrier_h2 *c, double seconds)
+set_round_trip(struct h2_carrier *c, double seconds)
 {
 	c->round_trip = c->least = c->least_before = seconds;
 	c->settings_at = 0;
@@ -149,7 +149,7 @@ END_TEST
 
 START_TEST(a_stream_that_became_slow_gives_back_what_it_had)
 {
-	struct channel_h2 *ch;
+	struct h2_channel *ch;
 	struct scene s;
 
 	begin(&s, 1);
@@ -168,48 +168,48 @@ END_TEST
 
 START_TEST(the_round_trip_is_the_least_of_late)
 {
-	struct carrier_h2 c = {.heard = 5};
+	struct h2_carrier c = {.heard = 5};
 
-	session_h2_note(&c, 0.3); /* the first may have come late */
+	h2_session_note(&c, 0.3); /* the first may have come late */
 	ck_assert_double_eq(c.round_trip, 0.3);
 	c.heard = 6;
-	session_h2_note(&c, 0.04);
+	h2_session_note(&c, 0.04);
 	ck_assert_double_eq(c.round_trip, 0.04);
 	c.heard = 7;
-	session_h2_note(&c, 0.09); /* behind bulk */
+	h2_session_note(&c, 0.09); /* behind bulk */
 	ck_assert_double_eq(c.round_trip, 0.04);
 }
 END_TEST
 
 START_TEST(a_path_that_became_longer_is_known_in_two_minutes)
 {
-	struct carrier_h2 c = {.heard = 5};
+	struct h2_carrier c = {.heard = 5};
 
-	session_h2_note(&c, 0.01);
+	h2_session_note(&c, 0.01);
 	for (c.heard = 10; c.heard < 140; c.heard++)
-		session_h2_note(&c, 0.05);
+		h2_session_note(&c, 0.05);
 	ck_assert_double_eq(c.round_trip, 0.05);
 	c.heard = 1000; /* what was known is of long ago */
-	session_h2_note(&c, 0.2);
+	h2_session_note(&c, 0.2);
 	ck_assert_double_eq(c.round_trip, 0.2);
 }
 END_TEST
 
 START_TEST(an_answer_that_was_never_asked_for_tells_nothing)
 {
-	struct carrier_h2 c = {.heard = 5};
+	struct h2_carrier c = {.heard = 5};
 
-	session_h2_note(&c, 0.04);
-	session_h2_note(&c, -1);
-	session_h2_note(&c, 0);
-	session_h2_note(&c, 1e9);
+	h2_session_note(&c, 0.04);
+	h2_session_note(&c, -1);
+	h2_session_note(&c, 0);
+	h2_session_note(&c, 1e9);
 	ck_assert_double_eq(c.round_trip, 0.04);
 }
 END_TEST
 
 START_TEST(bulk_measures_the_round_trip_again)
 {
-	struct carrier_h2 *c;
+	struct h2_carrier *c;
 	struct scene s;
 
 	begin(&s, 1);

@@ -80,32 +80,32 @@ START_TEST(who_becomes_bulk_waits_like_bulk)
 }
 END_TEST
 
-static struct channel_h2
-waiter(struct carrier_h2 *c, uint32_t last_given)
+static struct h2_channel
+waiter(struct h2_carrier *c, uint32_t last_given)
 {
-	return (struct channel_h2){.carrier = c, .last_given = last_given};
+	return (struct h2_channel){.carrier = c, .last_given = last_given};
 }
 
 START_TEST(many_small_ones_do_not_starve_bulk)
 {
-	struct carrier_h2 c = {.chunk = H2_CHUNK};
-	struct channel_h2 small = waiter(&c, 1000), bulk = waiter(&c, H2_CHUNK);
+	struct h2_carrier c = {.chunk = H2_CHUNK};
+	struct h2_channel small = waiter(&c, 1000), bulk = waiter(&c, H2_CHUNK);
 	int turns_of_bulk = 0, turns_of_small = 0;
 
 	TAILQ_INIT(&c.small);
 	TAILQ_INIT(&c.bulk);
 	for (int i = 0; i < 1000; i++) {
-		struct channel_h2 *next;
+		struct h2_channel *next;
 
-		share_h2_wait(&small);
-		share_h2_wait(&bulk);
+		h2_scheduler_wait(&small);
+		h2_scheduler_wait(&bulk);
 		ck_assert_uint_eq(c.waiting_count, 2);
-		next = share_h2_next(&c);
-		share_h2_note(next, next->last_given);
+		next = h2_scheduler_next(&c);
+		h2_scheduler_note(next, next->last_given);
 		turns_of_small += next == &small;
 		turns_of_bulk += next == &bulk;
-		share_h2_leave(&small);
-		share_h2_leave(&bulk);
+		h2_scheduler_leave(&small);
+		h2_scheduler_leave(&bulk);
 		ck_assert_uint_eq(c.waiting_count, 0);
 	}
 	ck_assert_int_ge(turns_of_bulk, 50); /* one for each chunk of small ones */
@@ -115,15 +115,15 @@ END_TEST
 
 START_TEST(who_waits_waits_once)
 {
-	struct carrier_h2 c = {.chunk = H2_CHUNK};
-	struct channel_h2 ch = waiter(&c, 0);
+	struct h2_carrier c = {.chunk = H2_CHUNK};
+	struct h2_channel ch = waiter(&c, 0);
 
 	TAILQ_INIT(&c.small);
 	TAILQ_INIT(&c.bulk);
-	share_h2_wait(&ch);
-	share_h2_wait(&ch);
-	ck_assert_ptr_eq(share_h2_next(&c), &ch);
-	ck_assert_ptr_null(share_h2_next(&c));
+	h2_scheduler_wait(&ch);
+	h2_scheduler_wait(&ch);
+	ck_assert_ptr_eq(h2_scheduler_next(&c), &ch);
+	ck_assert_ptr_null(h2_scheduler_next(&c));
 }
 END_TEST
 

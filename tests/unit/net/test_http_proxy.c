@@ -148,7 +148,7 @@ START_TEST(name_password_and_header_fields_go_along)
 
 	settings.protocol_username = (char *)(uintptr_t) "Aladdin";
 	settings.protocol_password = (char *)(uintptr_t) "open sesame";
-	settings.protocol_header = (struct text_list){fields, 2};
+	settings.protocol_header = (struct strlist){fields, 2};
 	start(LONG);
 	expect_request("CONNECT route.test:443 HTTP/1.1\r\n"
 		       "Host: route.test:443\r\n"

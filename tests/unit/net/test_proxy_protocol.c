@@ -14,7 +14,7 @@ address(const char *text)
 	struct net_address a = {.length = sizeof(a.un), .un = {.sun_family = AF_UNIX}};
 
 	if (strcmp(text, "unix") != 0)
-		ck_assert_msg(proxy_header_read_address(&a, text), "%s", text);
+		ck_assert_msg(proxy_protocol_read_address(&a, text), "%s", text);
 	return a;
 }
 
@@ -33,8 +33,8 @@ expect_line(const char *from, const char *to, const char *line)
 {
 	struct net_address source = address(from), destination = address(to);
 	struct proxy_facts facts = FROM(&source, &destination);
-	uint8_t out[PROXY_HEADER_SIZE];
-	size_t n = proxy_header_write(out, 1, &facts);
+	uint8_t out[PROXY_PROTOCOL_SIZE];
+	size_t n = proxy_protocol_write(out, 1, &facts);
 
 	ck_assert_uint_eq(n, strlen(line));
 	ck_assert_mem_eq(out, line, n);
@@ -97,8 +97,8 @@ END_TEST
 static void
 expect_bytes(const struct proxy_facts *facts, const void *expected, size_t length)
 {
-	uint8_t out[PROXY_HEADER_SIZE];
-	size_t n = proxy_header_write(out, 2, facts);
+	uint8_t out[PROXY_PROTOCOL_SIZE];
+	size_t n = proxy_protocol_write(out, 2, facts);
 
 	ck_assert_uint_eq(n, 12 + length);
 	ck_assert_mem_eq(out, SIGNATURE, 12);
@@ -177,12 +177,12 @@ expect_proof(bool shown, bool shown_now, bool verified, const char proof[5])
 {
 	struct net_address none = address("unix");
 	struct proxy_facts facts = FROM(&none, &none);
-	uint8_t out[PROXY_HEADER_SIZE];
+	uint8_t out[PROXY_PROTOCOL_SIZE];
 
 	facts.shown = shown;
 	facts.shown_now = shown_now;
 	facts.verified = verified;
-	ck_assert_uint_eq(proxy_header_write(out, 2, &facts), 16 + 3 + 5);
+	ck_assert_uint_eq(proxy_protocol_write(out, 2, &facts), 16 + 3 + 5);
 	ck_assert_mem_eq(out + 16 + 3, proof, 5);
 }
 
@@ -202,15 +202,15 @@ START_TEST(a_text_that_is_too_long_is_left_out_and_not_cut)
 {
 	struct net_address none = address("unix");
 	struct proxy_facts facts = FROM(&none, &none);
-	char text[PROXY_HEADER_TEXT + 2] = "";
-	uint8_t out[PROXY_HEADER_SIZE];
+	char text[PROXY_PROTOCOL_TEXT + 2] = "";
+	uint8_t out[PROXY_PROTOCOL_SIZE];
 
-	memset(text, 'x', PROXY_HEADER_TEXT);
+	memset(text, 'x', PROXY_PROTOCOL_TEXT);
 	facts.sni = facts.tls = facts.cipher = facts.common_name = text;
-	ck_assert_uint_eq(proxy_header_write(out, 2, &facts),
-	    16 + 8 + 4 * (3 + (size_t)PROXY_HEADER_TEXT));
+	ck_assert_uint_eq(proxy_protocol_write(out, 2, &facts),
+	    16 + 8 + 4 * (3 + (size_t)PROXY_PROTOCOL_TEXT));
 	ck_assert_mem_eq(out + 12, "\x21\0\x04\x14\x02\x01\0xxx", 10);
-	text[PROXY_HEADER_TEXT] = 'x';
+	text[PROXY_PROTOCOL_TEXT] = 'x';
 	EXPECT_BYTES(&facts, "\x21\0\0\x08" NO_PROOF);
 }
 END_TEST
@@ -219,12 +219,12 @@ START_TEST(the_largest_header_fits)
 {
 	struct net_address from = address("[2001:db8::7]:1"), to = address("[::1]:2");
 	struct proxy_facts facts = FROM(&from, &to);
-	char text[PROXY_HEADER_TEXT + 1] = "";
-	uint8_t out[PROXY_HEADER_SIZE];
+	char text[PROXY_PROTOCOL_TEXT + 1] = "";
+	uint8_t out[PROXY_PROTOCOL_SIZE];
 
-	memset(text, 'x', PROXY_HEADER_TEXT);
+	memset(text, 'x', PROXY_PROTOCOL_TEXT);
 	facts.sni = facts.tls = facts.cipher = facts.common_name = text;
-	ck_assert_uint_eq(proxy_header_write(out, 2, &facts), PROXY_HEADER_SIZE);
+	ck_assert_uint_eq(proxy_protocol_write(out, 2, &facts), PROXY_PROTOCOL_SIZE);
 }
 END_TEST
 
@@ -248,7 +248,7 @@ reads(const char *text, const char *shown)
 	struct net_address a;
 	char out[NET_TEXT_SIZE];
 
-	ck_assert_msg(proxy_header_read_address(&a, text), "%s", text);
+	ck_assert_msg(proxy_protocol_read_address(&a, text), "%s", text);
 	ck_assert_str_eq(net_address_format(&a, out, sizeof(out)), shown);
 }
 
@@ -293,7 +293,7 @@ START_TEST(nothing_but_numbers_is_an_address)
 	struct net_address a;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		ck_assert_msg(!proxy_header_read_address(&a, texts[i]), "%s", texts[i]);
+		ck_assert_msg(!proxy_protocol_read_address(&a, texts[i]), "%s", texts[i]);
 }
 END_TEST
 

@@ -118,13 +118,13 @@ hear(void *arg, const struct net_address *addresses, size_t count, const char *w
 		    net_address_format(&addresses[i], one, sizeof(one)));
 }
 
-static struct resolve_query *
+static struct resolver_query *
 ask(const char *host, struct heard *heard)
 {
-	struct resolve_query *query;
+	struct resolver_query *query;
 
 	memset(heard, 0, sizeof(*heard));
-	query = resolve_start(resolver, host, PORT, hear, heard);
+	query = resolver_start(resolver, host, PORT, hear, heard);
 	ck_assert_ptr_nonnull(query);
 	ck_assert_int_eq(heard->calls, 0);
 	return query;
@@ -410,7 +410,7 @@ START_TEST(what_is_kept_has_the_port_that_is_asked_for)
 
 	start(PATIENT);
 	expect("four.test", "192.0.2.4:5432");
-	ck_assert_ptr_nonnull(resolve_start(resolver, "four.test", 80, hear, &heard));
+	ck_assert_ptr_nonnull(resolver_start(resolver, "four.test", 80, hear, &heard));
 	wait_for(&heard);
 	ck_assert_str_eq(heard.text, "192.0.2.4:80");
 	ck_assert_int_eq(dns.asked_a, 1);
@@ -461,12 +461,12 @@ START_TEST(an_address_that_answered_comes_first)
 	expect("both.test", BOTH);
 	second.in.sin_family = AF_INET;
 	ck_assert_int_eq(inet_pton(AF_INET, "192.0.2.2", &second.in.sin_addr), 1);
-	resolve_prefer(resolver, "both.test", &second);
+	resolver_prefer(resolver, "both.test", &second);
 	expect_asked("both.test",
 	    "192.0.2.2:5432 [2001:db8::1]:5432 192.0.2.1:5432 [2001:db8::2]:5432 "
 	    "192.0.2.3:5432",
 	    1);
-	resolve_prefer(resolver, "nobody.test", &second);
+	resolver_prefer(resolver, "nobody.test", &second);
 	stop();
 }
 END_TEST
@@ -476,11 +476,11 @@ START_TEST(a_cancelled_question_calls_nobody)
 	struct heard answered, held, literal, bad;
 
 	start(PATIENT);
-	resolve_cancel(ask("both.test", &answered));
-	resolve_cancel(ask("held.test", &held));
-	resolve_cancel(ask("10.0.0.7", &literal));
-	resolve_cancel(ask("a..b", &bad));
-	resolve_cancel(NULL);
+	resolver_cancel(ask("both.test", &answered));
+	resolver_cancel(ask("held.test", &held));
+	resolver_cancel(ask("10.0.0.7", &literal));
+	resolver_cancel(ask("a..b", &bad));
+	resolver_cancel(NULL);
 	while (dns.held_length == 0)
 		ev_run(loop, EVRUN_ONCE);
 	fake_dns_release(&dns);
@@ -498,7 +498,7 @@ START_TEST(a_resolver_may_be_freed_with_questions_open)
 	start(PATIENT);
 	ask("held.test", &held);
 	ask("silent.test", &silent);
-	resolve_cancel(ask("silent.test", &cancelled));
+	resolver_cancel(ask("silent.test", &cancelled));
 	while (dns.held_length == 0)
 		ev_run(loop, EVRUN_ONCE);
 	ask("10.0.0.7", &literal);
@@ -522,7 +522,7 @@ START_TEST(done_may_free_the_resolver)
 
 	start(PATIENT);
 	/* An AAAA is still open then. */
-	resolve_start(resolver, "silent6.test", PORT, free_the_resolver, &heard);
+	resolver_start(resolver, "silent6.test", PORT, free_the_resolver, &heard);
 	wait_for(&heard);
 	ck_assert_str_eq(heard.text, "192.0.2.6:5432");
 	stop();
@@ -537,7 +537,7 @@ ask_again(void *arg, const struct net_address *addresses, size_t count, const ch
 	(void)addresses;
 	(void)count;
 	(void)why;
-	resolve_start(resolver, "six.test", PORT, hear, heard);
+	resolver_start(resolver, "six.test", PORT, hear, heard);
 	ck_assert_int_eq(heard->calls, 0);
 }
 
@@ -546,7 +546,7 @@ START_TEST(done_may_ask_again)
 	struct heard heard = {.calls = 0};
 
 	start(PATIENT);
-	resolve_start(resolver, "four.test", PORT, ask_again, &heard);
+	resolver_start(resolver, "four.test", PORT, ask_again, &heard);
 	wait_for(&heard);
 	ck_assert_str_eq(heard.text, "[2001:db8::6]:5432");
 	stop();
@@ -576,11 +576,11 @@ START_TEST(resolve_now_waits_for_the_answer)
 	struct net_address found[2];
 	struct err e;
 
-	ck_assert_uint_eq(resolve_now("localhost", PORT, 5, found, 2, &e), 2);
-	ck_assert_uint_eq(resolve_now("localhost", PORT, 5, found, 1, &e), 1);
+	ck_assert_uint_eq(resolver_now("localhost", PORT, 5, found, 2, &e), 2);
+	ck_assert_uint_eq(resolver_now("localhost", PORT, 5, found, 1, &e), 1);
 	ck_assert_str_eq(net_address_format(&found[0], text, sizeof(text)), "[::1]:5432");
 	write_hosts(path, "198.51.100.1 listed.test");
-	ck_assert_uint_eq(resolve_now("listed.test", PORT, 5, found, 2, &e), 1);
+	ck_assert_uint_eq(resolver_now("listed.test", PORT, 5, found, 2, &e), 1);
 	ck_assert_str_eq(
 	    net_address_format(&found[0], text, sizeof(text)), "198.51.100.1:5432");
 	unlink(path);
@@ -593,7 +593,7 @@ START_TEST(resolve_now_says_why_it_has_nothing)
 	struct net_address found[2];
 	struct err e;
 
-	ck_assert_uint_eq(resolve_now("a..b", PORT, 5, found, 2, &e), 0);
+	ck_assert_uint_eq(resolver_now("a..b", PORT, 5, found, 2, &e), 0);
 	ck_assert_str_eq(e.text, "look up a..b: not a valid name or address");
 }
 END_TEST

@@ -132,18 +132,18 @@ END_TEST
 
 START_TEST(a_phrase_is_remembered_for_its_file_alone)
 {
-	struct pass_phrases *phrases = pass_phrases_new(false);
+	struct passphrases *phrases = passphrases_new(false);
 	char phrase[PASS_PHRASE_SIZE];
 
-	ck_assert(!pass_phrases_are_asked(phrases));
-	ck_assert(!pass_phrases_get(phrases, "a", phrase));
-	pass_phrases_remember(phrases, "a", "secret");
-	ck_assert(pass_phrases_get(phrases, "a", phrase));
+	ck_assert(!passphrases_are_asked(phrases));
+	ck_assert(!passphrases_get(phrases, "a", phrase));
+	passphrases_remember(phrases, "a", "secret");
+	ck_assert(passphrases_get(phrases, "a", phrase));
 	ck_assert_str_eq(phrase, "secret");
-	ck_assert(!pass_phrases_get(phrases, "b", phrase));
-	pass_phrases_forget(phrases, "a");
-	ck_assert(!pass_phrases_get(phrases, "a", phrase));
-	pass_phrases_free(phrases);
+	ck_assert(!passphrases_get(phrases, "b", phrase));
+	passphrases_forget(phrases, "a");
+	ck_assert(!passphrases_get(phrases, "a", phrase));
+	passphrases_free(phrases);
 }
 END_TEST
 
@@ -156,13 +156,13 @@ START_TEST(a_renewed_key_is_opened_by_the_phrase_that_was_typed_in)
 	key = certificate_write_key("server.key", &x.leaf, "secret");
 	bench_add_pair(&x.bench.server,
 	    certificate_write("server.crt", &x.leaf, &x.middle), strdup(key));
-	x.bench.server.phrases = pass_phrases_new(false);
+	x.bench.server.phrases = passphrases_new(false);
 	expect_error(&x.bench.server, "start at a terminal");
-	pass_phrases_remember(x.bench.server.phrases, key, "secret");
+	passphrases_remember(x.bench.server.phrases, key, "secret");
 	expect_agreement(&x.bench);
 	free(certificate_write_key("server.key", &x.leaf, "changed"));
 	expect_error(&x.bench.server, "server.key: the pass phrase does not fit");
-	pass_phrases_free(x.bench.server.phrases);
+	passphrases_free(x.bench.server.phrases);
 	free(key);
 	box_clear(&x);
 }

@@ -158,7 +158,7 @@ START_TEST(one_rule_that_fits_is_enough_and_the_best_one_counts)
 	rules.check_host.count = 3;
 	ck_assert_int_eq(identity_match(c.x509, &rules), IDENTITY_EXACT);
 	rules.check_host.count = 2;
-	rules.check_ip = (struct text_list){.items = &ip, .count = 1};
+	rules.check_ip = (struct strlist){.items = &ip, .count = 1};
 	ck_assert_int_eq(identity_match(c.x509, &rules), IDENTITY_EXACT);
 	certificate_free(&c);
 }
@@ -197,8 +197,8 @@ answer_to(const struct certificate_wish *wish, size_t list, const char *rule)
 	char *item = (char *)rule;
 	enum identity_match match;
 
-	*(struct text_list *)((char *)&rules + list) =
-	    (struct text_list){.items = &item, .count = 1};
+	*(struct strlist *)((char *)&rules + list) =
+	    (struct strlist){.items = &item, .count = 1};
 	match = identity_match(c.x509, &rules);
 	certificate_free(&c);
 	ck_assert_uint_eq(ERR_peek_error(), 0);
@@ -217,7 +217,7 @@ expect_answers(const struct certificate_wish *wish, size_t list, const char *con
 		    answer_to(wish, list, *bad) == IDENTITY_REFUSED, "%s", *bad);
 }
 
-#define LIST(field) OPTION_AT(service_settings, field, struct text_list)
+#define LIST(field) OPTION_AT(service_settings, field, struct strlist)
 
 START_TEST(a_mail_address_fits_whatever_the_case_of_its_host)
 {
@@ -323,7 +323,7 @@ START_TEST(any_rule_of_any_kind_lets_in)
 	    .check_subject = {.items = &subject, .count = 1}};
 
 	ck_assert_int_eq(identity_match(c.x509, &rules), IDENTITY_REFUSED);
-	rules.check_uri = (struct text_list){.items = &uri, .count = 1};
+	rules.check_uri = (struct strlist){.items = &uri, .count = 1};
 	ck_assert_int_eq(identity_match(c.x509, &rules), IDENTITY_EXACT);
 	certificate_free(&c);
 }

@@ -11,12 +11,12 @@
 
 /* ---- the file -------------------------------------------------------------------- */
 
-static struct psk_keys *
+static struct psk_file *
 keys_from(const char *text)
 {
 	char *path = certificates_write_text("keys", text);
 	struct err e = {.text = ""};
-	struct psk_keys *keys = psk_keys_read(path, &e);
+	struct psk_file *keys = psk_file_read(path, &e);
 
 	ck_assert_msg(keys != NULL, "%s", e.text);
 	free(path);
@@ -25,9 +25,9 @@ keys_from(const char *text)
 
 static void
 expect_bytes(
-    const struct psk_keys *keys, const char *identity, const void *bytes, size_t length)
+    const struct psk_file *keys, const char *identity, const void *bytes, size_t length)
 {
-	const struct psk_key *key = psk_keys_find(keys, identity);
+	const struct psk_key *key = psk_file_find(keys, identity);
 
 	ck_assert_ptr_nonnull(key);
 	ck_assert_uint_eq(key->length, length);
@@ -38,7 +38,7 @@ START_TEST(digits_stand_for_bytes_and_letters_for_themselves)
 {
 	static const unsigned char bytes[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66,
 	    0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
-	struct psk_keys *keys =
+	struct psk_file *keys =
 	    keys_from("one:" DIGITS "\r\n\nTWO:00112233445566778899AABBCCDDEEFF\n"
 		      "three:" LETTERS "\nodd:" DIGITS "0\nfour:a:colon:in:the:middle");
 
@@ -47,10 +47,10 @@ START_TEST(digits_stand_for_bytes_and_letters_for_themselves)
 	expect_bytes(keys, "three", LETTERS, 16);
 	expect_bytes(keys, "odd", DIGITS "0", 33);
 	expect_bytes(keys, "four", "a:colon:in:the:middle", 21);
-	ck_assert_ptr_eq(psk_keys_find(keys, NULL), psk_keys_find(keys, "one"));
-	ck_assert_ptr_null(psk_keys_find(keys, "two"));
-	ck_assert_ptr_null(psk_keys_find(keys, ""));
-	psk_keys_free(keys);
+	ck_assert_ptr_eq(psk_file_find(keys, NULL), psk_file_find(keys, "one"));
+	ck_assert_ptr_null(psk_file_find(keys, "two"));
+	ck_assert_ptr_null(psk_file_find(keys, ""));
+	psk_file_free(keys);
 }
 END_TEST
 
@@ -61,7 +61,7 @@ expect_wrong(const char *text, const char *words)
 	char *path = certificates_write_text("keys", text);
 	struct err e = {.text = ""};
 
-	ck_assert_ptr_null(psk_keys_read(path, &e));
+	ck_assert_ptr_null(psk_file_read(path, &e));
 	ck_assert_msg(strstr(e.text, words) != NULL, "%s", e.text);
 	ck_assert_ptr_null(strstr(e.text, "hidden"));
 	free(path);
@@ -88,13 +88,13 @@ END_TEST
 START_TEST(the_longest_line_is_read_whole)
 {
 	char text[2048];
-	struct psk_keys *keys;
+	struct psk_file *keys;
 
 	snprintf(text, sizeof(text), "%0255d:%01024d\nb:" DIGITS "\n", 1, 1);
 	keys = keys_from(text);
-	ck_assert_uint_eq(psk_keys_find(keys, NULL)->length, 512);
-	ck_assert_ptr_nonnull(psk_keys_find(keys, "b"));
-	psk_keys_free(keys);
+	ck_assert_uint_eq(psk_file_find(keys, NULL)->length, 512);
+	ck_assert_ptr_nonnull(psk_file_find(keys, "b"));
+	psk_file_free(keys);
 }
 END_TEST
 

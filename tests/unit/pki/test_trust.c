@@ -182,7 +182,7 @@ START_TEST(a_key_alone_lets_in_without_a_chain)
 	b.server.verify_chain = false;
 	free(b.server.ca_file);
 	b.server.ca_file = NULL;
-	b.server.check_fingerprint = (struct text_list){.items = &rule, .count = 1};
+	b.server.check_fingerprint = (struct strlist){.items = &rule, .count = 1};
 	give(&b.client, &self);
 	expect_agreement(&b);
 	give(&b.client, &other);

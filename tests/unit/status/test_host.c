@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-static const struct text_list nobody;
+static const struct strlist nobody;
 
 START_TEST(addresses_and_names_from_inside_are_ours)
 {
@@ -33,12 +33,12 @@ END_TEST
 
 START_TEST(more_names_may_be_given)
 {
-	struct text_list more = {0};
+	struct strlist more = {0};
 
-	ck_assert(text_list_add(&more, "Metrics.Example.com"));
+	ck_assert(strlist_add(&more, "Metrics.Example.com"));
 	ck_assert(status_host_is_ours("metrics.example.com", &more));
 	ck_assert(!status_host_is_ours("other.example.com", &more));
-	text_list_clear(&more);
+	strlist_clear(&more);
 }
 END_TEST
 

@@ -1260,7 +1260,7 @@ START_TEST(a_wildcard_of_a_key_that_is_pinned_is_good_enough)
 		ck_assert(identity_fingerprint(
 		    SSL_CTX_get0_certificate(s.server_context), digits));
 		s.bench.client.check_fingerprint =
-		    (struct text_list){.items = &rule, .count = 1};
+		    (struct strlist){.items = &rule, .count = 1};
 		s.client_context = bench_context(&s.bench.client);
 		meet(&s, NULL);
 		meet_again(&s);

@@ -118,8 +118,8 @@ START_TEST(a_wrong_name_is_refused_inside_the_handshake)
 	    "the certificate (DNS:router.apps.example) does not fit checkHost = "
 	    "orders.apps.example");
 	bench_give_certificate(&b.server, "DNS:orders.apps.example", &b.ca);
-	b.server.check_host = (struct text_list){.items = &client_host, .count = 1};
-	b.server.check_ip = (struct text_list){.items = &client_ip, .count = 1};
+	b.server.check_host = (struct strlist){.items = &client_host, .count = 1};
+	b.server.check_ip = (struct strlist){.items = &client_ip, .count = 1};
 	expect_refusal(&b, ROLE_SERVER, X509_V_ERR_HOSTNAME_MISMATCH,
 	    SSL_AD_BAD_CERTIFICATE,
 	    "(DNS:host.legacy.example) does not fit checkHost = nobody.legacy.example or "
@@ -355,7 +355,7 @@ START_TEST(a_session_counts_under_its_own_rules_alone)
 	b.server.name = "other";
 	expect_no_sharing(&b, old, client, 1);
 	b.server.name = before.name;
-	b.server.check_host = (struct text_list){.items = &host, .count = 1};
+	b.server.check_host = (struct strlist){.items = &host, .count = 1};
 	expect_no_sharing(&b, old, client, 1);
 	SSL_CTX_free(old);
 	SSL_CTX_free(client);

@@ -7,10 +7,10 @@
 #include <string.h>
 
 /* One line of a kind; the bench keeps no copy. */
-static struct text_list
+static struct strlist
 one(char **item)
 {
-	return (struct text_list){.items = item, .count = 1};
+	return (struct strlist){.items = item, .count = 1};
 }
 
 /* Which options a server has when it is told this one. */

@@ -106,7 +106,7 @@ add_rule(struct bench *b)
 {
 	static char host[] = "host.legacy.example", *item = host;
 
-	b->server.check_host = (struct text_list){.items = &item, .count = 1};
+	b->server.check_host = (struct strlist){.items = &item, .count = 1};
 }
 
 static void
@@ -317,7 +317,7 @@ START_TEST(a_server_that_asks_ocsp_about_its_clients_gives_nothing_to_resume)
 		bench_init_tickets(&b, versions[i % 2]);
 		b.server.ocsp_aia = i / 2 % 2 == 0;
 		b.server.ocsp_url = i / 2 % 2 == 0 ? NULL : "http://127.0.0.1/";
-		b.server.options = (struct text_list){.items = &item, .count = i / 4};
+		b.server.options = (struct strlist){.items = &item, .count = i / 4};
 		bench_meet(&b, &client, &server);
 		ck_assert(client.done && server.done);
 		ck_assert_msg(

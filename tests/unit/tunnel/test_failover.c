@@ -21,7 +21,7 @@ struct scene {
 	struct target targets[COUNT];
 	struct service service;
 	bool tried[COUNT];
-	struct attempts attempts;
+	struct failover_walk attempts;
 };
 
 static void
@@ -34,13 +34,13 @@ scene_init(struct scene *s, size_t targets, double timeout)
 		target_init(&s->targets[i], &names[i], true);
 	s->service = (struct service){
 	    .settings = &s->settings, .targets = s->targets, .target_count = targets};
-	attempts_init(&s->attempts, &s->service, s->tried);
+	failover_init(&s->attempts, &s->service, s->tried);
 }
 
 static void
 scene_clear(struct scene *s)
 {
-	attempts_clear(&s->attempts);
+	failover_clear(&s->attempts);
 	for (size_t i = 0; i < s->service.target_count; i++)
 		target_clear(&s->targets[i]);
 }
@@ -49,20 +49,20 @@ scene_clear(struct scene *s)
 static void
 begin_again(struct scene *s)
 {
-	attempts_clear(&s->attempts);
-	attempts_init(&s->attempts, &s->service, s->tried);
+	failover_clear(&s->attempts);
+	failover_init(&s->attempts, &s->service, s->tried);
 }
 
 static const char *
 next(struct scene *s)
 {
-	return attempts_next(&s->attempts) ? attempts_target(&s->attempts)->text : "none";
+	return failover_next(&s->attempts) ? failover_target(&s->attempts)->text : "none";
 }
 
 static void
 expect_words(struct scene *s, const char *words)
 {
-	struct buf all = attempts_give_up(&s->attempts);
+	struct buf all = failover_give_up(&s->attempts);
 
 	ck_assert_str_eq((const char *)buf_bytes(&all), words);
 	buf_clear(&all);
@@ -87,12 +87,12 @@ START_TEST(each_target_has_its_share_and_the_last_one_all_that_is_left)
 
 	scene_init(&s, COUNT, 3000);
 	next(&s);
-	ck_assert_double_eq_tol(attempts_left(&s.attempts), 1000, 10);
+	ck_assert_double_eq_tol(failover_left(&s.attempts), 1000, 10);
 	next(&s);
-	ck_assert_double_eq_tol(attempts_left(&s.attempts), 1500, 10);
+	ck_assert_double_eq_tol(failover_left(&s.attempts), 1500, 10);
 	next(&s);
-	ck_assert_double_eq_tol(attempts_left(&s.attempts), 3000, 10);
-	ck_assert(!attempts_extend(&s.attempts));
+	ck_assert_double_eq_tol(failover_left(&s.attempts), 3000, 10);
+	ck_assert(!failover_extend(&s.attempts));
 	scene_clear(&s);
 }
 END_TEST
@@ -106,7 +106,7 @@ START_TEST(the_last_one_s_time_is_never_extended)
 		scene_init(&s, 1 + (size_t)i % COUNT, 2000 + i / 7.0);
 		while (s.attempts.untried > 0)
 			next(&s);
-		ck_assert(!attempts_extend(&s.attempts));
+		ck_assert(!failover_extend(&s.attempts));
 		scene_clear(&s);
 	}
 }
@@ -131,9 +131,9 @@ START_TEST(one_that_may_have_bytes_gets_all_the_time_there_is)
 
 	scene_init(&s, COUNT, 3000);
 	next(&s);
-	ck_assert(attempts_extend(&s.attempts));
-	ck_assert_double_eq_tol(attempts_left(&s.attempts), 3000, 10);
-	ck_assert(!attempts_extend(&s.attempts));
+	ck_assert(failover_extend(&s.attempts));
+	ck_assert_double_eq_tol(failover_left(&s.attempts), 3000, 10);
+	ck_assert(!failover_extend(&s.attempts));
 	scene_clear(&s);
 }
 END_TEST
@@ -154,9 +154,9 @@ START_TEST(the_first_reason_counts_and_all_are_told)
 
 	scene_init(&s, 2, 10);
 	next(&s);
-	attempts_fail(&s.attempts, REASON_NO_POD, "closed early");
+	failover_fail(&s.attempts, REASON_NO_POD, "closed early");
 	next(&s);
-	attempts_fail(&s.attempts, REASON_CONNECT_FAILED, NULL);
+	failover_fail(&s.attempts, REASON_CONNECT_FAILED, NULL);
 	ck_assert_int_eq(s.attempts.reason, REASON_NO_POD);
 	expect_words(&s, "a.test:443: no-pod (closed early); "
 			 "b.test:443: connect-failed (nothing answers at the target)");
@@ -170,7 +170,7 @@ START_TEST(the_only_target_needs_no_name_and_never_rests)
 
 	scene_init(&s, 1, 10);
 	next(&s);
-	attempts_fail(&s.attempts, REASON_NO_POD, "closed early");
+	failover_fail(&s.attempts, REASON_NO_POD, "closed early");
 	ck_assert(!target_answer(&s.targets[0])); /* it was not resting */
 	expect_words(&s, "closed early");
 	scene_clear(&s);
@@ -183,11 +183,11 @@ START_TEST(a_target_that_failed_comes_last_until_it_answers)
 
 	scene_init(&s, 2, 10);
 	next(&s);
-	attempts_fail(&s.attempts, REASON_NO_POD, NULL);
+	failover_fail(&s.attempts, REASON_NO_POD, NULL);
 	begin_again(&s);
 	ck_assert_str_eq(next(&s), "b.test:443");
 	ck_assert_str_eq(next(&s), "a.test:443");
-	attempts_succeed(&s.attempts);
+	failover_succeed(&s.attempts);
 	begin_again(&s);
 	ck_assert_str_eq(next(&s), "a.test:443");
 	scene_clear(&s);
@@ -200,7 +200,7 @@ START_TEST(what_is_no_fault_of_the_target_does_not_rest_it)
 
 	scene_init(&s, 2, 10);
 	next(&s);
-	attempts_blame(&s.attempts, REASON_OPEN_TIMEOUT, "no answer");
+	failover_blame(&s.attempts, REASON_OPEN_TIMEOUT, "no answer");
 	ck_assert(!target_answer(&s.targets[0]));
 	expect_words(&s, "a.test:443: open-timeout (no answer)");
 	scene_clear(&s);

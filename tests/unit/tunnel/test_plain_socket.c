@@ -18,7 +18,7 @@ static const double patience = 10; /* seconds that no step of a test should take
 struct scene {
 	struct ev_loop *loop;
 	struct reactor reactor;
-	struct plain plain;
+	struct plain_socket plain;
 	int program;
 	int wakes;
 	ev_timer patience;
@@ -80,7 +80,7 @@ scene_init(struct scene *s, int domain)
 		tcp_pair(fds);
 	be_nonblocking(fds[0]);
 	be_nonblocking(fds[1]);
-	plain_init(&s->plain, &s->reactor, fds[0], on_wake, s);
+	plain_socket_init(&s->plain, &s->reactor, fds[0], on_wake, s);
 	s->program = fds[1];
 	ev_timer_init(&s->patience, on_patience, patience, 0);
 	s->patience.data = s;
@@ -89,8 +89,8 @@ scene_init(struct scene *s, int domain)
 static void
 scene_clear(struct scene *s)
 {
-	plain_close(&s->plain);
-	plain_close(&s->plain); /* once more is fine */
+	plain_socket_close(&s->plain);
+	plain_socket_close(&s->plain); /* once more is fine */
 	if (s->program >= 0)
 		close(s->program);
 	reactor_clear(&s->reactor);

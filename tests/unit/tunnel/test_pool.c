@@ -161,7 +161,7 @@ START_TEST(the_old_one_serves_again_where_no_newer_is_to_be_had)
 	ck_assert_int_eq(open_one(&s, 1), 2);
 	end_one(&s, 1);
 	s.doors[0].mute = true;
-	carrier_h2_close(s.arrivals[1].carrier);
+	h2_carrier_close(s.arrivals[1].carrier);
 	s.arrivals[1].carrier = s.doors[0].carrier = NULL;
 	stage_turns(&s, 20);
 	ck_assert_int_eq(open_one(&s, 2), 1);

@@ -28,7 +28,7 @@ address(const char *text)
 {
 	struct net_address a;
 
-	ck_assert(proxy_header_read_address(&a, text));
+	ck_assert(proxy_protocol_read_address(&a, text));
 	return a;
 }
 
@@ -62,8 +62,8 @@ greet(const char *peer, char *out, size_t length)
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	ck_assert_msg(
-	    greeting_send(ends[0], &settings, &channel, peer, &e) == REASON_NONE, "%s",
-	    e.text);
+	    send_proxy_header(ends[0], &settings, &channel, peer, &e) == REASON_NONE,
+	    "%s", e.text);
 	n = recv(ends[1], out, length, 0);
 	close(ends[0]);
 	close(ends[1]);
@@ -73,7 +73,7 @@ greet(const char *peer, char *out, size_t length)
 static void
 expect_greeting(const char *peer, const char *expected)
 {
-	char out[PROXY_HEADER_SIZE + 1] = "";
+	char out[PROXY_PROTOCOL_SIZE + 1] = "";
 
 	greet(peer, out, sizeof(out) - 1);
 	ck_assert_str_eq(out, expected);
@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(the_second_version_tells_of_tls_and_of_the_certificate)
 {
-	char out[PROXY_HEADER_SIZE];
+	char out[PROXY_PROTOCOL_SIZE];
 	size_t n;
 
 	setup(2);
@@ -143,7 +143,7 @@ expect_failure(int fd, const char *peer, enum reason reason, const char *words)
 {
 	struct err e = {.text = ""};
 
-	ck_assert_int_eq(greeting_send(fd, &settings, &channel, peer, &e), reason);
+	ck_assert_int_eq(send_proxy_header(fd, &settings, &channel, peer, &e), reason);
 	ck_assert_str_eq(e.text, words);
 }
 

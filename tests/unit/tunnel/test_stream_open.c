@@ -107,7 +107,7 @@ START_TEST(what_a_far_end_that_goes_away_refuses_is_asked_on_another_carrier)
 	stage_begin(&s);
 	c = call(&s, 0, "words");
 	EXPECT(&s, s.asked == 1);
-	carrier_h2_drain(s.doors[0].carrier);
+	h2_carrier_drain(s.doors[0].carrier);
 	stage_turns(&s, 20);
 	s.accepts = true;
 	visit_end(&s.visits[0]);
@@ -158,7 +158,7 @@ START_TEST(refused_bytes_are_not_with_anybody)
 	s.doors[1].mute = true;
 	c = refuse(&s);
 	EXPECT(&s, s.doors[1].came == 1);
-	ck_assert_uint_eq(opening_given(c->opening), 0);
+	ck_assert_uint_eq(stream_open_given(c->opening), 0);
 	stage_clear(&s);
 }
 END_TEST

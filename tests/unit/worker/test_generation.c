@@ -21,7 +21,7 @@ static struct service_settings settings[] = {
 struct scene {
 	struct service of[3];
 	struct service *services[3];
-	struct plan plan;
+	struct generation plan;
 };
 
 static void
@@ -31,7 +31,7 @@ scene_init(struct scene *s)
 		s->of[i] = (struct service){.settings = &settings[i]};
 		s->services[i] = &s->of[i];
 	}
-	s->plan = (struct plan){.services = s->services, .service_count = 3};
+	s->plan = (struct generation){.services = s->services, .service_count = 3};
 }
 
 START_TEST(the_first_line_that_fits_a_name_is_taken)
@@ -39,10 +39,12 @@ START_TEST(the_first_line_that_fits_a_name_is_taken)
 	struct scene s;
 
 	scene_init(&s);
-	ck_assert_ptr_eq(plan_service_for(&s.plan, &s.of[0], "second.example"), &s.of[1]);
 	ck_assert_ptr_eq(
-	    plan_service_for(&s.plan, &s.of[0], "a.shared.example"), &s.of[1]);
-	ck_assert_ptr_eq(plan_service_for(&s.plan, &s.of[0], "a.example"), &s.of[2]);
+	    generation_service_for(&s.plan, &s.of[0], "second.example"), &s.of[1]);
+	ck_assert_ptr_eq(
+	    generation_service_for(&s.plan, &s.of[0], "a.shared.example"), &s.of[1]);
+	ck_assert_ptr_eq(
+	    generation_service_for(&s.plan, &s.of[0], "a.example"), &s.of[2]);
 }
 END_TEST
 
@@ -51,8 +53,8 @@ START_TEST(a_name_that_fits_no_line_has_no_service)
 	struct scene s;
 
 	scene_init(&s);
-	ck_assert_ptr_null(plan_service_for(&s.plan, &s.of[0], "second.test"));
-	ck_assert_ptr_null(plan_service_for(&s.plan, &s.of[0], ""));
+	ck_assert_ptr_null(generation_service_for(&s.plan, &s.of[0], "second.test"));
+	ck_assert_ptr_null(generation_service_for(&s.plan, &s.of[0], ""));
 }
 END_TEST
 
@@ -61,9 +63,9 @@ START_TEST(a_line_holds_at_the_doors_that_it_names)
 	struct scene s;
 
 	scene_init(&s);
-	ck_assert(plan_has_names(&s.plan, &s.of[0]));
-	ck_assert(!plan_has_names(&s.plan, &s.of[1]));
-	ck_assert_ptr_null(plan_service_for(&s.plan, &s.of[1], "second.example"));
+	ck_assert(generation_has_names(&s.plan, &s.of[0]));
+	ck_assert(!generation_has_names(&s.plan, &s.of[1]));
+	ck_assert_ptr_null(generation_service_for(&s.plan, &s.of[1], "second.example"));
 }
 END_TEST
 
@@ -73,7 +75,8 @@ START_TEST(a_service_of_an_older_plan_leads_to_those_of_this_one)
 	struct service old = {.settings = &settings[0]};
 
 	scene_init(&s);
-	ck_assert_ptr_eq(plan_service_for(&s.plan, &old, "second.example"), &s.of[1]);
+	ck_assert_ptr_eq(
+	    generation_service_for(&s.plan, &old, "second.example"), &s.of[1]);
 }
 END_TEST
 
@@ -84,11 +87,11 @@ START_TEST(what_is_in_the_place_of_an_older_service_has_its_name)
 	struct service old = {.settings = &settings[1]}, other = {.settings = &gone};
 
 	scene_init(&s);
-	ck_assert_ptr_eq(plan_present(&s.plan, &s.of[2]), &s.of[2]);
-	ck_assert_ptr_eq(plan_present(&s.plan, &old), &s.of[1]);
-	ck_assert_ptr_null(plan_present(&s.plan, &other));
-	ck_assert(plan_has(&s.plan, &s.of[1]));
-	ck_assert(!plan_has(&s.plan, &old));
+	ck_assert_ptr_eq(generation_present(&s.plan, &s.of[2]), &s.of[2]);
+	ck_assert_ptr_eq(generation_present(&s.plan, &old), &s.of[1]);
+	ck_assert_ptr_null(generation_present(&s.plan, &other));
+	ck_assert(generation_has(&s.plan, &s.of[1]));
+	ck_assert(!generation_has(&s.plan, &old));
 }
 END_TEST
 

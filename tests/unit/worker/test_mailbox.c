@@ -39,7 +39,7 @@ START_TEST(connections_come_in_the_order_in_which_they_were_posted)
 {
 	const struct net_address peer = {.length = 1};
 	struct scene s;
-	struct parcel *parcel;
+	struct handoff *handoff;
 
 	scene_init(&s);
 	for (int fd = 100; fd < 103; fd++)
@@ -47,13 +47,13 @@ START_TEST(connections_come_in_the_order_in_which_they_were_posted)
 	ck_assert_int_eq(atomic_load(&s.service.holders), 4);
 	ev_run(s.loop, EVRUN_NOWAIT);
 	ck_assert_int_eq(s.woken, 1); /* once for all of them */
-	parcel = mailbox_empty(&s.box).parcels;
+	handoff = mailbox_empty(&s.box).handoffs;
 	for (int fd = 100; fd < 103; fd++) {
-		ck_assert_int_eq(parcel->fd, fd);
-		ck_assert_int_eq((int)parcel->peer.length, 1);
-		parcel = parcel_free(parcel);
+		ck_assert_int_eq(handoff->fd, fd);
+		ck_assert_int_eq((int)handoff->peer.length, 1);
+		handoff = handoff_free(handoff);
 	}
-	ck_assert_ptr_null(parcel);
+	ck_assert_ptr_null(handoff);
 	ck_assert_int_eq(atomic_load(&s.service.holders), 1);
 	scene_clear(&s);
 }
@@ -66,10 +66,10 @@ START_TEST(it_can_be_filled_again_once_it_was_emptied)
 
 	scene_init(&s);
 	ck_assert(mailbox_post_connection(&s.box, &s.service, 100, &peer));
-	ck_assert_ptr_null(parcel_free(mailbox_empty(&s.box).parcels));
-	ck_assert_ptr_null(mailbox_empty(&s.box).parcels);
+	ck_assert_ptr_null(handoff_free(mailbox_empty(&s.box).handoffs));
+	ck_assert_ptr_null(mailbox_empty(&s.box).handoffs);
 	ck_assert(mailbox_post_connection(&s.box, &s.service, 101, &peer));
-	ck_assert_ptr_null(parcel_free(mailbox_empty(&s.box).parcels));
+	ck_assert_ptr_null(handoff_free(mailbox_empty(&s.box).handoffs));
 	scene_clear(&s);
 }
 END_TEST
@@ -79,13 +79,13 @@ START_TEST(the_most_urgent_order_stays)
 	struct scene s;
 
 	scene_init(&s);
-	ck_assert_int_eq(mailbox_empty(&s.box).order, ORDER_NONE);
-	mailbox_post_order(&s.box, ORDER_STOP);
-	mailbox_post_order(&s.box, ORDER_DRAIN);
+	ck_assert_int_eq(mailbox_empty(&s.box).order, COMMAND_NONE);
+	mailbox_post_command(&s.box, COMMAND_STOP);
+	mailbox_post_command(&s.box, COMMAND_DRAIN);
 	ev_run(s.loop, EVRUN_NOWAIT);
 	ck_assert_int_eq(s.woken, 1);
-	ck_assert_int_eq(mailbox_empty(&s.box).order, ORDER_STOP);
-	ck_assert_int_eq(mailbox_empty(&s.box).order, ORDER_STOP);
+	ck_assert_int_eq(mailbox_empty(&s.box).order, COMMAND_STOP);
+	ck_assert_int_eq(mailbox_empty(&s.box).order, COMMAND_STOP);
 	scene_clear(&s);
 }
 END_TEST
