@@ -95,6 +95,9 @@ check_host(const char *host, struct err *e)
 {
 	if (*host == '\0')
 		return err_set(e, "no host stands before the colon");
+	if (strcmp(host, "*") == 0)
+		return err_set(e, "\"*\" is no host: write the port alone to listen at "
+				  "every address, and to connect the host itself");
 	if (net_is_literal(host))
 		return true;
 	if (strchr(host, ':') != NULL)

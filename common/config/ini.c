@@ -1,5 +1,7 @@
 #include "common/config/ini.h"
 
+#include "common/config/ini_form.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +15,7 @@
 #include <unistd.h>
 
 enum {
-	SHOWN_MAX = 200, /* bytes of a line in an error */
-	DEPTH_MAX = 8,   /* of folders that are included by what was included */
+	DEPTH_MAX = 8, /* of folders that are included by what was included */
 };
 
 /* What all files that are read have in common. */
@@ -52,51 +53,6 @@ copy_trimmed(const char *text, size_t length)
 	while (length > 0 && is_blank(text[length - 1]))
 		length--;
 	return strndup(text, length);
-}
-
-/* The line as an error shows it: no control characters, and not too much of it. */
-static void
-show_line(const char *text, char out[SHOWN_MAX + sizeof("...")])
-{
-	size_t length = strlen(text), n = length < SHOWN_MAX ? length : SHOWN_MAX;
-
-	for (size_t i = 0; i < n; i++) {
-		out[i] = text[i];
-		if ((unsigned char)text[i] < ' ' || text[i] == 127)
-			out[i] = text[i] == '\t' ? ' ' : '?';
-	}
-	snprintf(out + n, sizeof("..."), "%s", n < length ? "..." : "");
-}
-
-/* What is nobody's to read, even if its line is misspelt: the option, or NULL. */
-static const char *
-secret_of(const char *text)
-{
-	static const struct {
-		const char *begin, *option;
-	} secrets[] = {
-	    {"protocolPass", "protocolPassword"},
-	    {"ticketKey", "ticketKeySecret"},
-	    {"ticketMac", "ticketMacSecret"},
-	};
-
-	text += strspn(text, " \t");
-	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
-		if (strncasecmp(text, secrets[i].begin, strlen(secrets[i].begin)) == 0)
-			return secrets[i].option;
-	return NULL;
-}
-
-bool
-ini_blame(const struct ini_place *at, const char *text, struct err *e)
-{
-	const char *secret = secret_of(text);
-	char shown[SHOWN_MAX + sizeof("...")];
-
-	show_line(secret != NULL ? "" : text, shown);
-	e->place = at->count + 1;
-	return err_prefix(e, "%s:%d: \"%s%s\"", at->file, at->line,
-	    secret != NULL ? secret : shown, secret != NULL ? " = (not shown)" : "");
 }
 
 /* Note it.  Always returns false; the next line follows unless `ended`. */
@@ -192,7 +148,16 @@ handle(void *arg, const char *section, const char *name, const char *value)
 	return add_entry(arg) ? 1 : 0;
 }
 
-/* What is left of a line that is wrong. */
+/* A comment may be as long as one likes, for what is above INI_LINE_MAX is not kept. */
+static bool
+begins_comment(const char *line)
+{
+	while (is_blank(*line))
+		line++;
+	return *line == '#' || *line == ';';
+}
+
+/* What is left of a line that is wrong, or of a comment. */
 static void
 skip_line(struct reader *r)
 {
@@ -233,9 +198,10 @@ read_line(struct reader *r)
 		return c != EOF || length > 0;
 	if (c == '\0')
 		fail(r, "a NUL byte follows");
-	else
+	else if (!begins_comment(r->line))
 		fail(r, "the line is longer than 4096 bytes");
-	r->line[0] = '\0';
+	if (c == '\0' || !begins_comment(r->line))
+		r->line[0] = '\0';
 	skip_line(r);
 	return !r->all->ended;
 }
@@ -252,15 +218,6 @@ trim(struct reader *r)
 		r->text++;
 	while (end > r->text && is_blank(end[-1]))
 		*--end = '\0';
-}
-
-static bool
-has_control_characters(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if (((unsigned char)*text < ' ' && *text != '\t') || *text == 127)
-			return true;
-	return false;
 }
 
 /* A line [name].  What follows it belongs to it, even if it is wrong. */
@@ -399,8 +356,10 @@ is_include(const struct reader *r)
 static bool
 judge(struct reader *r)
 {
-	if (has_control_characters(r->text))
-		return fail(r, "there are control characters in it");
+	struct err e = {.text = ""};
+
+	if (!ini_form_of_line(r->text, strchr(r->text, '='), &e))
+		return fail(r, e.text);
 	if (*r->text == '[') {
 		(void)judge_section(r);
 		return false;
@@ -434,9 +393,37 @@ next_line(char *out, int size, void *arg)
 	return NULL;
 }
 
+/* A pipe is not looked into: what was read of it is gone. */
+static const char *
+form_of(FILE *stream)
+{
+	unsigned char bytes[INI_FORM_BYTES];
+	ssize_t length = pread(fileno(stream), bytes, sizeof(bytes), 0);
+	const char *why = length > 0 ? ini_form_of_file(bytes, (size_t)length) : NULL;
+
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	return why;
+}
+
+/* It is no file of settings, which is told once and not for each of its lines. */
+static bool
+fail_form(struct reader *r, const char *why)
+{
+	struct err e;
+
+	err_set(&e, "%s: %s", r->at.file, why);
+	if (r->depth == 0)
+		r->all->ended = true;
+	return note(r->all, &e);
+}
+
 static bool
 read_stream(struct reader *r)
 {
+	const char *why = form_of(r->stream);
+
+	if (why != NULL)
+		return fail_form(r, why);
 	if (ini_parse_stream(next_line, r, handle, r) != 0 && !r->all->ended)
 		return fail_memory(r->all);
 	return !r->all->ended;

@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 enum {
-	/** The longest line, in bytes, without its end. */
+	/** The longest line but for comments, in bytes, without its end. */
 	INI_LINE_MAX = 4096,
 };
 

@@ -125,6 +125,17 @@ def test_wrong_line_is_named_with_file_and_number(call, good_file, check, line, 
     expect_error(result, f"{good_file}:{number}: ", line, why)
 
 
+@pytest.mark.parametrize("form", ["binary", "utf-16", "utf-16-le", "utf-16-be"])
+def test_file_of_another_form_is_told_in_one_line(call, good_file, role, form):
+    if form == "binary":
+        good_file.write_bytes(pairs.routeport(role).read_bytes())
+    else:
+        good_file.write_bytes(good_file.read_text(encoding="utf-8").encode(form))
+    result = call("--check", good_file)
+    expect_error(result, f"{good_file}: the file is ", "binary" if form == "binary" else "UTF-16")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_file_without_a_service_of_this_role(call, good_file, role):
     other = {"client": "no", "server": "yes"}[role]
     good_file.write_text(f"client = {other}\n" + good_file.read_text(encoding="utf-8"), encoding="utf-8")

@@ -125,7 +125,7 @@ START_TEST(what_cannot_be_a_host_is_refused)
 {
 	refuses(":80", "no host");
 	refuses("[]:80", "no host");
-	refuses("*:80", "\"*\" is no host name");
+	refuses("*:80", "\"*\" is no host: write the port alone to listen at every");
 	refuses("my host:80", "is no host name");
 	refuses("b\xc3\xbc"
 		"cher.example:80",

@@ -64,6 +64,13 @@ is_read_as(const char *line, const char *name, const char *value)
 	ini_free(ini);
 }
 
+static void
+ignore(void *owner, const char *text)
+{
+	(void)owner;
+	(void)text;
+}
+
 START_TEST(an_empty_file_has_one_unnamed_section)
 {
 	struct ini *ini = read_text("");
@@ -136,6 +143,23 @@ START_TEST(a_line_longer_than_4_kib_is_an_error)
 	ck_assert_ptr_nonnull(strstr(faults.first.text, ":2: \"name = vvvv"));
 	ck_assert_ptr_nonnull(
 	    strstr(faults.first.text, "...\": the line is longer than 4096 bytes"));
+}
+END_TEST
+
+START_TEST(a_comment_may_be_longer_than_4_kib)
+{
+	static char text[3 * INI_LINE_MAX];
+	struct ini *ini;
+
+	memset(text, 'v', sizeof(text));
+	memcpy(text, " # ", 3);
+	memcpy(text + sizeof(text) - 8, "\na = b\n", 8);
+	text[sizeof(text) - 1] = '\0';
+	ini = read_text(text);
+	ck_assert_uint_eq(ini->sections[0].count, 1);
+	has_entry(ini, 0, 0, "a", "b");
+	ck_assert_int_eq(ini->sections[0].entries[0].at.line, 2);
+	ini_free(ini);
 }
 END_TEST
 
@@ -235,11 +259,12 @@ END_TEST
 
 START_TEST(a_byte_order_mark_counts_only_at_the_start_of_the_file)
 {
-	is_read_as("\n\xef\xbb\xbf"
-		   "a = b",
-	    "\xef\xbb\xbf"
-	    "a",
-	    "b");
+	refuses("\n\xef\xbb\xbf"
+		"a = b",
+	    ":2: \"\xef\xbb\xbf"
+	    "a = b\": there is an invisible character in it (U+FEFF, a byte order "
+	    "mark), as copied from a web page or a document: delete it, or type the "
+	    "line anew");
 }
 END_TEST
 
@@ -260,6 +285,86 @@ START_TEST(control_characters_are_an_error_and_are_not_passed_on)
 	refuses(
 	    "a = b\rc = d\n", ":1: \"a = b?c = d\": there are control characters in it");
 	refuses("a = \x1b[2J\n", ":1: \"a = ?[2J\": there are control characters in it");
+}
+END_TEST
+
+/* The only fault of its file. */
+static void
+has_one_fault(const char *bytes, size_t length, const char *why)
+{
+	struct memory_file file = memory_file(bytes, length);
+	struct diagnostics faults = {.tell = ignore};
+
+	ini_free(ini_read(file.path, &faults));
+	ck_assert_uint_eq(faults.count, 1);
+	ck_assert_msg(strstr(faults.first.text, why) != NULL, "%s", faults.first.text);
+	diagnostics_print(&faults);
+}
+
+START_TEST(a_file_in_utf_16_is_named_once)
+{
+	static const char le[] = "\xff\xfe[\0x\0]\0\n\0", be[] = "\0[\0x\0]\0\n\0a\0=";
+	static const char bare[] = "[\0x\0]\0\n\0a\0=\0";
+
+	has_one_fault(le, sizeof(le) - 1, "UTF-16");
+	has_one_fault(be, sizeof(be) - 1, "UTF-16");
+	has_one_fault(bare, sizeof(bare) - 1, "iconv -f UTF-16 -t UTF-8");
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_text_is_named_once)
+{
+	static const char pem[] = "-----BEGIN CERTIFICATE-----\nMIIB\nMIIC\n";
+	char bytes[8 * INI_LINE_MAX];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 7);
+	has_one_fault(bytes, sizeof(bytes), "binary");
+	has_one_fault(pem, sizeof(pem) - 1, "in PEM");
+}
+END_TEST
+
+START_TEST(invisible_characters_are_named)
+{
+	static const struct {
+		const char *text, *name;
+	} all[] = {
+	    {"\xc2\xa0sni = 1", "U+00A0"},
+	    {"accept\xc2\xa0= 1", "U+00A0"},
+	    {"accept =\xc2\xa0"
+	     "1",
+		"U+00A0"},
+	    {"accept = 1\xc2\xa0", "U+00A0"},
+	    {"accept\xc2\xa0", "U+00A0"},
+	    {"[orders\xc2\xa0]", "U+00A0"},
+	    {"connect = ho\xe2\x80\x8bst:1", "U+200B"},
+	    {"connect = \xef\xbb\xbfhost:1", "U+FEFF"},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		has_one_fault(all[i].text, strlen(all[i].text), "invisible character");
+		has_one_fault(all[i].text, strlen(all[i].text), all[i].name);
+	}
+	is_read_as("a = O=Soci\xc3\xa9t\xc3\xa9\xc2\xa0X", "a",
+	    "O=Soci\xc3\xa9t\xc3\xa9\xc2\xa0X");
+}
+END_TEST
+
+START_TEST(a_template_that_nobody_filled_in_is_named)
+{
+	static const char *const all[] = {"connect = ${HOST}:443", "cert = ${DIR:-/x}/a",
+	    "accept = {{ .Values.port }}", "connect = x{{port}}", "sni = <ROUTE HOST>"};
+	static const char *const literal[] = {
+	    "${}", "${a b}", "$HOME", "{x}", "<a>b", "a<b>", "{{"};
+	char line[64];
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		has_one_fault(all[i], strlen(all[i]), "is a placeholder");
+	for (size_t i = 0; i < sizeof(literal) / sizeof(literal[0]); i++) {
+		snprintf(line, sizeof(line), "a = %s", literal[i]);
+		is_read_as(line, "a", literal[i]);
+	}
+	is_read_as("protocolPassword = ${X}", "protocolPassword", "${X}");
 }
 END_TEST
 
@@ -321,10 +426,13 @@ UNIT_MAIN("ini", a_file_as_a_whole_has_its_comments_and_empty_lines_in_their_pla
     an_empty_file_has_one_unnamed_section,
     entries_belong_to_the_section_above_them_and_know_their_lines,
     an_indented_line_is_a_line_of_its_own, a_long_line_stays_one_line,
-    a_line_longer_than_4_kib_is_an_error, a_semicolon_within_a_line_belongs_to_the_value,
-    a_colon_is_no_equals_sign, a_long_section_name_is_not_cut,
-    text_behind_a_section_is_an_error, a_nul_byte_is_an_error_wherever_it_stands,
-    values_are_literal, blanks_at_the_ends_and_round_the_equals_sign_are_harmless,
+    a_line_longer_than_4_kib_is_an_error, a_comment_may_be_longer_than_4_kib,
+    a_file_in_utf_16_is_named_once, a_file_that_is_no_text_is_named_once,
+    invisible_characters_are_named, a_template_that_nobody_filled_in_is_named,
+    a_semicolon_within_a_line_belongs_to_the_value, a_colon_is_no_equals_sign,
+    a_long_section_name_is_not_cut, text_behind_a_section_is_an_error,
+    a_nul_byte_is_an_error_wherever_it_stands, values_are_literal,
+    blanks_at_the_ends_and_round_the_equals_sign_are_harmless,
     section_names_may_hold_blanks_and_dots, comments_and_empty_lines_say_nothing,
     a_byte_order_mark_counts_only_at_the_start_of_the_file,
     a_line_that_says_nothing_is_an_error,
