@@ -490,6 +490,13 @@ on_ready(void *owner, int events)
 	}
 }
 
+const char *
+link_silence(const struct link *l)
+{
+	return l->ask != NULL ? "no OCSP responder answers in time"
+			      : tls_silence(&l->tls);
+}
+
 static void
 on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -500,9 +507,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	note(l);
 	switch (l->state) {
 	case LINK_HANDSHAKE:
-		refuse(l, REASON_OPEN_TIMEOUT,
-		    l->ask != NULL ? "no OCSP responder answers in time"
-				   : "no answer to the TLS handshake in time");
+		refuse(l, REASON_OPEN_TIMEOUT, link_silence(l));
 		break;
 	case LINK_OPEN:
 		l->carrier->timer(l->owner);

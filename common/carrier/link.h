@@ -144,6 +144,9 @@ struct link *
 link_new(struct link_set *set, struct service *service, struct target *target, int fd,
     double seconds, const struct link_events *events, void *owner);
 
+/** In the handshake: what it still waits for, in words, for whoever has no more time. */
+const char *link_silence(const struct link *link);
+
 /** Nobody waits for the handshake any more.  Not for use inside an event. */
 void link_cancel(struct link *link);
 

@@ -90,6 +90,12 @@ link_dial_start(struct link_set *links, struct resolver *resolver,
 	return a;
 }
 
+const char *
+link_dial_silence(const struct link_dial *a)
+{
+	return a->link != NULL ? link_silence(a->link) : NULL;
+}
+
 void
 link_dial_cancel(struct link_dial *a)
 {

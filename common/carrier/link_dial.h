@@ -17,6 +17,10 @@ struct link_dial *link_dial_start(struct link_set *links, struct resolver *resol
     struct service *service, struct target *target, double seconds,
     const struct link_events *events, void *owner);
 
+/** What it still waits for, in words, for whoever has no more time; NULL: for an address
+ * or TCP. */
+const char *link_dial_silence(const struct link_dial *approach);
+
 /** No event will come.  NULL is fine. */
 void link_dial_cancel(struct link_dial *approach);
 

@@ -125,6 +125,9 @@ bool tls_prepare(struct tls *t, const char *sni, SSL_SESSION *session, bool offe
 /** Go on with the handshake, as far as what has arrived allows. */
 enum tls_state tls_handshake(struct tls *t);
 
+/** In the handshake, when time has run out: what does not come, and why that may be. */
+const char *tls_silence(const struct tls *t);
+
 /** Decrypt what has arrived, at most a batch, into @space of REACTOR_PLAIN bytes.  The
  * state holds for what is behind it.  Nothing is read while tls_is_choked(). */
 enum tls_state tls_take(struct tls *t, uint8_t *space, struct batch *batch);

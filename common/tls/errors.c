@@ -1,5 +1,6 @@
 #include "common/tls/conn_internal.h"
 
+#include <math.h>
 #include <openssl/err.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -235,6 +236,51 @@ is_accepted(const struct tls *t)
 	       t->heard_since || reactor_now() > t->opened + refusal_limit;
 }
 
+/*
+ * What an OpenShift router is likely to have met that closes in place of a ServerHello,
+ * by the seconds from the ClientHello: haproxy dials a pod that refuses four times, a
+ * second apart; a connection that finds the pod full waits in a queue for 5 s, and each
+ * of four dials that nobody answers takes 5 s.  Other gateways have other times.
+ */
+static const struct early_end {
+	double below; /* seconds */
+	const char *words;
+} early_ends[] = {
+    {2, "closed at once, before ServerHello: likely the route has no ready pod, its "
+	"allow-list or rate limit keeps this host out, routeport-server is full "
+	"(maxConnections), or targetPort leads to a program that drops TLS: see oc get "
+	"endpointslices, and the route's annotations and targetPort"},
+    {4, "closed about 3 s after the ClientHello: likely the pod refuses the router, "
+	"since nothing listens on the route's targetPort: is routeport-server up in the "
+	"pod (oc get pods, oc logs), and is targetPort its accept?"},
+    {8, "closed about 5 s after the ClientHello: likely the route's "
+	"pod-concurrent-connections is reached: raise it; multiplex = yes needs fewer "
+	"connections"},
+    {15, "closed 8 to 15 s after the ClientHello, before ServerHello: see the route, its "
+	 "pods and their logs"},
+    {HUGE_VAL,
+	"closed more than 15 s after the ClientHello: likely the pod's address does not "
+	"answer the router: a NetworkPolicy, or a dead node (oc get networkpolicy,pods "
+	"-o wide)"},
+};
+
+/* A router turns a reset of its pod into a FIN. */
+static void
+blame_early_end(struct tls *t)
+{
+	double seconds = t->sent > 0 ? reactor_now() - t->sent : 0;
+	const struct early_end *end = early_ends;
+
+	while (seconds >= end->below)
+		end++;
+	tls_blame(t, REASON_NO_POD, "%s",
+	    t->deaf
+		? "reset before ServerHello: a firewall, a router that expects a PROXY "
+		  "header, or, with no router on the way, a far end that is full "
+		  "(maxConnections) or drops TLS"
+		: end->words);
+}
+
 /* TCP ended before TLS did, or failed. */
 void
 tls_blame_tcp(struct tls *t)
@@ -242,12 +288,10 @@ tls_blame_tcp(struct tls *t)
 	const char *how = t->deaf ? "reset" : "closed";
 	bool client = !SSL_is_server(t->ssl);
 
-	if (t->state == TLS_HANDSHAKE && !t->heard)
-		tls_blame(t, client ? REASON_NO_POD : REASON_PROBE,
-		    client ? "%s before ServerHello: the route has no ready pod, its pod "
-			     "refuses, is full, or the router does not let this host in"
-			   : "%s before ClientHello",
-		    how);
+	if (t->state == TLS_HANDSHAKE && !t->heard && client)
+		blame_early_end(t);
+	else if (t->state == TLS_HANDSHAKE && !t->heard)
+		tls_blame(t, REASON_PROBE, "%s before ClientHello", how);
 	else if (t->state == TLS_HANDSHAKE && tls_plaintext_came(t))
 		tls_blame_plaintext(t, how);
 	else if (t->state == TLS_HANDSHAKE)
@@ -258,4 +302,14 @@ tls_blame_tcp(struct tls *t)
 		    how);
 	else
 		tls_blame(t, REASON_CARRIER_LOST, "%s without close_notify", how);
+}
+
+const char *
+tls_silence(const struct tls *t)
+{
+	if (!SSL_is_server(t->ssl) && !t->heard)
+		return "connected, but nothing comes back for the ClientHello: the pod's "
+		       "address does not answer (a NetworkPolicy, a dead node), or the "
+		       "route's targetPort leads to a port without TLS, which waits";
+	return "no answer to the TLS handshake in time";
 }

@@ -56,6 +56,10 @@ struct h2_carrier *pool_pick(struct pool *pool, int refusals);
 /** Is one being dialled? */
 bool pool_is_dialling(const struct pool *pool);
 
+/** What a dial under way still waits for, in words; NULL: for an address or TCP, or there
+ * is no dial. */
+const char *pool_silence(const struct pool *pool);
+
 /** The far end of @carrier has refused a stream that may be tried elsewhere, or accepted
  * one.  While it refuses new streams go elsewhere, if that is to be had.  Else they are
  * answered by it, and now and then one of them has another carrier dialled: after 1 s,

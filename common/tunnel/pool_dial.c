@@ -20,6 +20,17 @@ pool_is_dialling(const struct pool *p)
 	return false;
 }
 
+const char *
+pool_silence(const struct pool *p)
+{
+	const char *words = NULL;
+
+	for (int i = 0; i < POOL_DIALS && words == NULL; i++)
+		if (p->dials[i].approach != NULL)
+			words = link_dial_silence(p->dials[i].approach);
+	return words;
+}
+
 bool
 pool_is_dial_young(const struct pool *p)
 {

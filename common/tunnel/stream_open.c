@@ -382,13 +382,23 @@ start_limit(struct stream_open *o)
 	ev_timer_start(loop_of(o), &o->limit);
 }
 
+/* Who has no carrier yet waits for a dial. */
+static const char *
+silence(const struct stream_open *o)
+{
+	const struct pool *pool = o->channel == NULL ? o->waiter.pool : NULL;
+	const char *words = pool != NULL ? pool_silence(pool) : NULL;
+
+	return words != NULL ? words : "the far end does not answer in time";
+}
+
 /* Bytes that are on their way may have reached an app: then nothing else may be tried,
  * and all the time that there is goes to this answer. */
 static void
 on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	static const char why[] = "the far end does not answer in time";
 	struct stream_open *o = timer->data;
+	const char *why = silence(o);
 
 	(void)loop;
 	(void)events;

@@ -12,6 +12,7 @@ from harness.certificates import HOST, WILDCARD
 from harness.pairs import Pair, parse_line, write_ini
 from harness.programs import Connection, Ending, legacy_program, listen
 from harness.refusals import TIMES, expect_refusal, expect_words
+from harness.router import Route
 
 WORKERS = [1]
 KINDS = ["raw"]
@@ -29,7 +30,29 @@ def test_route_unknown(start_client, make_router):
 def test_no_pod(start_client, make_router):
     client = start_client(make_router({HOST: []}).port)
     expect_refusal(client)
-    expect_words(client, "no-pod")
+    expect_words(client, "no-pod", "closed at once", "no ready pod")
+
+
+def test_refused_pod(start_client, make_router, place):
+    """A router tries four times, a second apart."""
+    client = start_client(make_router({HOST: [place.ports.reserve()]}).port)
+    program = legacy_program(client.port)
+    client.process.wait_line("event=failed why=no-pod .*about 3 s .*nothing listens on the route's targetPort")
+    assert program.receive_to_end() == (b"", Ending.RST)
+
+
+def test_full_pod(start_client, make_router, place):
+    """A router has a connection wait 5 s for a pod that is full."""
+    with listen(place.ports.reserve()) as pod:
+        router = make_router({HOST: Route([pod.getsockname()[1]], pod_concurrent=1)})
+        client = start_client(router.port, TIMEOUTconnect=60)
+        first = legacy_program(client.port)
+        stays = Connection(pod.accept()[0])
+        second = legacy_program(client.port)
+        client.process.wait_line("event=failed why=no-pod .*about 5 s .*pod-concurrent-connections")
+        assert second.receive_to_end() == (b"", Ending.RST)
+        stays.close()
+        first.close()
 
 
 def test_connect_failed(start_client, place):
@@ -39,13 +62,16 @@ def test_connect_failed(start_client, place):
     expect_words(client, "connect-failed", f"127.0.0.1:{port}")
 
 
-def test_open_timeout(start_client, place):
+@pytest.mark.parametrize("multiplex", ["no", "auto"])
+def test_open_timeout(start_client, make_router, place, multiplex):
+    """As behind a targetPort without TLS, or with a pod that is not reached."""
     with listen(place.ports.reserve()) as silent:
-        client = start_client(silent.getsockname()[1], TIMEOUTconnect=1)
+        router = make_router({HOST: [silent.getsockname()[1]]})
+        client = start_client(router.port, TIMEOUTconnect=2, multiplex=multiplex)
         programs = [legacy_program(client.port) for _ in range(TIMES)]
         for program in programs:
             assert program.receive_to_end() == (b"", Ending.RST)
-        expect_words(client, "open-timeout")
+        expect_words(client, "open-timeout", "address does not answer", "a port without TLS, which waits")
 
 
 @pytest.mark.parametrize(

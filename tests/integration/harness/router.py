@@ -102,12 +102,14 @@ UNAVAILABLE = "HTTP/1.0 503 Service Unavailable\r\n\r\nApplication is not availa
 @dataclasses.dataclass
 class Route:
     """A passthrough route: the ports of its pods, and its annotations.  `concurrent_tcp` and `rate_tcp`
-    count the connection that is judged, so that one less gets in: at a time, and in 3 s."""
+    count the connection that is judged, so that one less gets in: at a time, and in 3 s.
+    `pod_concurrent` is how many a pod gets at a time; who comes then waits as long as a dial may take."""
 
     pods: list
     balance: str = "source"
     concurrent_tcp: int | None = None
     rate_tcp: int | None = None
+    pod_concurrent: int | None = None
 
     def limits(self):
         """Lines of the backend."""
@@ -264,5 +266,6 @@ class Router:
         if not isinstance(route, Route):
             route = Route(route, self._balance)
         check = f" check inter {self._check}" if len(route.pods) > 1 else ""
-        servers = (f"    server pod:{port} 127.0.0.1:{port}{check}\n" for port in route.pods)
+        most = f" maxconn {route.pod_concurrent}" if route.pod_concurrent else ""
+        servers = (f"    server pod:{port} 127.0.0.1:{port}{most}{check}\n" for port in route.pods)
         return ROUTE.format(host=host, balance=route.balance) + route.limits() + "".join(servers)

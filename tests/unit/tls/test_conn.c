@@ -644,7 +644,60 @@ START_TEST(eof_before_server_hello_means_no_pod)
 	ck_assert_int_eq(tls_handshake(&s.client), TLS_HANDSHAKE);
 	shutdown(s.fds[1], SHUT_RDWR);
 	ck_assert_int_eq(tls_handshake(&s.client), TLS_BROKEN);
-	expect_words(&s.client, REASON_NO_POD, "closed before ServerHello");
+	expect_words(&s.client, REASON_NO_POD, "closed at once, before ServerHello");
+	scene_clear(&s);
+}
+END_TEST
+
+/* What a router is likely to have met, by the seconds that it took. */
+START_TEST(the_time_of_an_early_end_tells_its_cause)
+{
+	static const struct {
+		double seconds;
+		const char *words;
+	} ends[] = {
+	    {0.0, "no ready pod"},
+	    {1.9, "no ready pod"},
+	    {2.1, "nothing listens on the route's targetPort"},
+	    {3.0, "nothing listens on the route's targetPort"},
+	    {3.9, "nothing listens on the route's targetPort"},
+	    {4.1, "pod-concurrent-connections"},
+	    {5.0, "pod-concurrent-connections"},
+	    {7.9, "pod-concurrent-connections"},
+	    {8.1, "8 to 15 s"},
+	    {15.1, "NetworkPolicy"},
+	    {20.0, "NetworkPolicy"},
+	    {3600, "NetworkPolicy"},
+	};
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		open_ends(&s, NULL);
+		ck_assert_int_eq(tls_handshake(&s.client), TLS_HANDSHAKE);
+		s.client.sent -= ends[i].seconds;
+		shutdown(s.fds[1], SHUT_RDWR);
+		ck_assert_int_eq(tls_handshake(&s.client), TLS_BROKEN);
+		expect_words(&s.client, REASON_NO_POD, ends[i].words);
+		close_ends(&s);
+	}
+	open_ends(&s, NULL);
+	scene_clear(&s);
+}
+END_TEST
+
+START_TEST(a_silent_peer_is_told_apart_from_a_slow_one)
+{
+	struct scene s;
+
+	scene_init(&s, TLS1_3_VERSION);
+	open_ends(&s, NULL);
+	tls_handshake(&s.client);
+	ck_assert_ptr_nonnull(strstr(tls_silence(&s.client), "without TLS, which waits"));
+	ck_assert_ptr_null(strstr(tls_silence(&s.server), "ClientHello"));
+	ck_assert_int_eq(send(s.fds[1], "\x16\x03", 2, 0), 2);
+	ck_assert_int_eq(tls_handshake(&s.client), TLS_HANDSHAKE);
+	ck_assert_ptr_null(strstr(tls_silence(&s.client), "without TLS"));
 	scene_clear(&s);
 }
 END_TEST
@@ -1920,6 +1973,7 @@ UNIT_MAIN("tls", an_idle_connection_holds_no_record_buffers,
     a_forged_record_breaks_the_stream_behind_the_bytes_before_it,
     garbage_behind_the_handshake_breaks_the_stream, a_lost_socket_holds_nothing_back,
     a_write_to_a_lost_socket_makes_it_deaf, eof_before_server_hello_means_no_pod,
+    the_time_of_an_early_end_tells_its_cause, a_silent_peer_is_told_apart_from_a_slow_one,
     eof_before_client_hello_is_a_probe,
     a_client_hello_that_claims_to_be_huge_is_refused_at_once,
     a_warning_in_front_of_a_client_hello_hides_nothing,
