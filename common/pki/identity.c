@@ -227,6 +227,18 @@ identity_match(X509 *certificate, const struct service_settings *rules)
 }
 
 bool
+identity_names_host(X509 *certificate, const struct service_settings *rules)
+{
+	bool fits = rules->sni != NULL && host_is_exact(certificate, rules->sni);
+
+	for (size_t i = 0; !fits && i < rules->check_host.count; i++)
+		fits = strchr(rules->check_host.items[i], '*') == NULL &&
+		       host_is_exact(certificate, rules->check_host.items[i]);
+	ERR_clear_error();
+	return fits;
+}
+
+bool
 identity_is_by_common_name(X509 *certificate, const struct service_settings *rules)
 {
 	bool fits = false;

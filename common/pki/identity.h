@@ -45,6 +45,10 @@ identity_match(X509 *certificate, const struct service_settings *rules);
 /** Does checkHost fit only because its common name was taken for a host name? */
 bool identity_is_by_common_name(X509 *certificate, const struct service_settings *rules);
 
+/** Does it name the host that is asked for, the SNI or one of checkHost, and not through
+ * a wildcard?  A router's default certificate does not. */
+bool identity_names_host(X509 *certificate, const struct service_settings *rules);
+
 /** Is there a subjectAltName, of whatever kind, and even if it cannot be read? */
 bool identity_has_alt_names(const X509 *certificate);
 

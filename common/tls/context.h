@@ -55,6 +55,9 @@ struct tls_verdict {
 	int verify_error;
 	/** Of the certificate that verify_error is about; 0 is the peer's own. */
 	int depth;
+	/** When refused: it names the host that is asked for, as identity_names_host().
+	 */
+	bool names_host;
 	/** The peer's own certificate, as identity_names(); safe for the log. */
 	char names[IDENTITY_NAMES_SIZE];
 	/** Who issued the certificate at @depth: "CN=ca, O=x"; safe for the log. */

@@ -218,6 +218,8 @@ tls_blame_certificate(struct tls *t, const struct tls_verdict *v)
 		reason = REASON_CERT_UNKNOWN;
 	if (SSL_is_server(t->ssl))
 		tls_blame(t, reason, "client certificate refused: %s", v->text);
+	else if (v->names_host)
+		tls_blame(t, reason, "%s%s", v->text, advice(t, reason));
 	else
 		tls_blame(t, reason,
 		    "%s; if this is the router's own certificate, it knows no "

@@ -109,8 +109,10 @@ report(struct tls_verdict *v, X509_STORE_CTX *store, const struct service_settin
 		current = own;
 	identity_names(own, v->names, sizeof(v->names));
 	name_issuer(v, current);
-	if (v->verify_error != X509_V_OK)
+	if (v->verify_error != X509_V_OK) {
+		v->names_host = identity_names_host(own, s);
 		say_refusal(v, current, s);
+	}
 }
 
 /* Is the peer's own certificate, or another for the same name and key, a trusted one? */

@@ -14,7 +14,7 @@ def expect_refusal(client):
 
 
 def expect_words(end, why, *details):
-    """`TIMES` close lines say `why`, and one line in all says it in words."""
+    """`TIMES` close lines say `why`, and one line in all says it in words, which is returned."""
     for _ in range(TIMES):
         end.expect_close(why)
     (line,) = end.complaints()
@@ -23,3 +23,4 @@ def expect_words(end, why, *details):
     assert " " in fields["detail"], "no words for a person"
     for detail in details:
         assert detail in line
+    return line

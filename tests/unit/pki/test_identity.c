@@ -134,6 +134,28 @@ START_TEST(a_common_name_that_was_taken_is_told)
 }
 END_TEST
 
+/* A rule may spell out a wildcard, as the router's own certificate has one. */
+START_TEST(the_host_is_named_only_as_it_stands_there)
+{
+	char *hosts[] = {"pod.svc", "*.apps.example"};
+	struct service_settings rules = {.check_host = {.items = hosts, .count = 2}};
+	struct certificate router = named(NULL, "DNS:*.apps.example");
+	struct certificate pod = named(NULL, "DNS:pod.svc");
+	struct certificate route = named(NULL, "DNS:x.example, DNS:a.apps.example");
+
+	rules.sni = "a.apps.example";
+	ck_assert(!identity_names_host(router.x509, &rules));
+	ck_assert(identity_names_host(pod.x509, &rules));
+	ck_assert(identity_names_host(route.x509, &rules));
+	rules.sni = NULL;
+	ck_assert(!identity_names_host(route.x509, &rules));
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	certificate_free(&router);
+	certificate_free(&pod);
+	certificate_free(&route);
+}
+END_TEST
+
 START_TEST(an_address_fits_an_address_and_nothing_else)
 {
 	ck_assert_int_eq(answer(NULL, "IP:192.0.2.1", NULL, "192.0.2.1"), IDENTITY_EXACT);
@@ -501,7 +523,8 @@ UNIT_MAIN("identity", without_rules_anyone_fits,
     a_rule_that_spells_the_wildcard_out_is_exact, partial_wildcards_fit_nothing,
     a_rule_that_begins_with_a_dot_is_never_exact,
     the_common_name_counts_only_without_any_other_name,
-    a_common_name_that_was_taken_is_told, an_address_fits_an_address_and_nothing_else,
+    a_common_name_that_was_taken_is_told, the_host_is_named_only_as_it_stands_there,
+    an_address_fits_an_address_and_nothing_else,
     one_rule_that_fits_is_enough_and_the_best_one_counts,
     a_name_with_a_nul_byte_inside_fits_nothing,
     a_mail_address_fits_whatever_the_case_of_its_host,
