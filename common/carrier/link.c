@@ -1,6 +1,7 @@
 #include "common/carrier/link.h"
 
 #include "common/base/log.h"
+#include "common/base/sysinfo.h"
 #include "common/base/net.h"
 #include "common/carrier/route_check.h"
 
@@ -645,7 +646,7 @@ link_set_init(struct link_set *set, struct reactor *reactor, struct byte_budget 
 	    .windows = windows,
 	    .turn_left = HANDSHAKES_A_TURN,
 	    .stranger_most = MOST_STRANGERS,
-	    .dice = (unsigned long)(reactor_now() * 1e9) ^ (uintptr_t)set};
+	    .dice = sysinfo_random()};
 	for (int i = 0; i < LINK_PROGRESS_COUNT; i++)
 		TAILQ_INIT(&set->strangers[i]);
 }

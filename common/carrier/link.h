@@ -59,8 +59,8 @@ struct link_set {
 	size_t stranger_counts[LINK_PROGRESS_COUNT];
 	size_t stranger_count;
 	size_t stranger_most; /* see link_set_limit() */
-	unsigned long dice;
-	unsigned turn; /* of the loop, in which this many more may be worked on: */
+	unsigned long dice;   /* begins where no peer can know */
+	unsigned turn;        /* of the loop, in which this many more may be worked on: */
 	int turn_left;
 	void (*emptied)(void *owner); /* the last one is gone; called from the loop */
 	void *owner;
