@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -70,6 +71,61 @@ sysinfo_cpus(void)
 	if (quota > 0 && quota < cpus)
 		cpus = quota;
 	return cpus > 0 ? cpus : 1;
+}
+
+/* The lesser of @most and what @file says in @group below @root, and in each group around
+ * it.  A container sees its own group as the root, though its name may be the host's. */
+static uint64_t
+limit_of_groups(const char *root, char *group, const char *file, uint64_t most)
+{
+	char path[PATH_MAX];
+	char *end = group + strlen(group);
+	double numbers[2];
+
+	while (end != NULL) {
+		*end = '\0';
+		snprintf(path, sizeof(path), "%s%s/%s", root, group, file);
+		read_numbers(path, numbers);
+		if (numbers[0] > 0 && numbers[0] < (double)most)
+			most = (uint64_t)numbers[0];
+		end = strrchr(group, '/');
+	}
+	return most;
+}
+
+/* @line is one of /proc/self/cgroup, cgroups(7): number:controllers:/group; version 2 has
+ * number 0 and no controllers. */
+static uint64_t
+limit_of_line(char *line, uint64_t most)
+{
+	char *rest = line;
+	const char *number = strsep(&rest, ":"), *controllers = strsep(&rest, ":");
+
+	if (rest == NULL)
+		return most;
+	rest[strcspn(rest, "\n")] = '\0';
+	if (strcmp(number, "0") == 0 && *controllers == '\0')
+		return limit_of_groups("/sys/fs/cgroup", rest, "memory.max", most);
+	if (strcmp(controllers, "memory") == 0)
+		return limit_of_groups(
+		    "/sys/fs/cgroup/memory", rest, "memory.limit_in_bytes", most);
+	return most;
+}
+
+uint64_t
+sysinfo_memory(void)
+{
+	uint64_t most =
+	    (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[PATH_MAX];
+
+	if (file == NULL)
+		return most;
+	while (fgets(line, sizeof(line), file) != NULL)
+		most = limit_of_line(line, most);
+	(void)fclose(file);
+	return most;
 }
 
 long

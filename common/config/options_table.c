@@ -303,12 +303,14 @@ static const struct option rows[] = {
 	.fallback = BOTH("0"),
 	.min = 0,
 	.max = 10000000,
-	.help = "Streams open at the same time; 0: as many as the limit of file "
-		"descriptors allows. Above it the client accepts no more until one ends, "
-		"and the server turns away so that another target is tried. In the "
-		"server there may be as many carriers besides, or 64; and of those in a "
-		"handshake, at most half of it, refused ones among them, the one that "
-		"came least far gives way to whoever else comes",
+	.help =
+	    "Streams open at the same time; 0: as many as the limit of file "
+	    "descriptors allows. Above it the client accepts no more until one ends, "
+	    "and the server turns away so that another target is tried. In the "
+	    "server there may be as many carriers besides, or 64; and of those in a "
+	    "handshake, at most half of it and at most one for each 256 KiB of memory "
+	    "that the container's limit allows, refused ones among them, "
+	    "the one that came least far gives way to whoever else comes",
     },
     {
 	.name = "maxStreams",

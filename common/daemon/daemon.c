@@ -20,6 +20,10 @@ enum {
 	SPARE_PER_WORKER = 64,
 	/* One in so many of those that are left at the start. */
 	AHEAD_SHARE = 4,
+	/* Bytes that an unfinished handshake may take, with what the kernel holds. */
+	HANDSHAKE_MEMORY = 64 << 10,
+	/* One in so many bytes of memory may go to them. */
+	HANDSHAKE_SHARE = 4,
 };
 
 /* ---- start ----------------------------------------------------------------------- */
@@ -61,6 +65,12 @@ share_descriptors(struct daemon *d)
 	atomic_store(&d->setup.most, daemon_max_connections(d, d->settings));
 }
 
+static long
+most_handshakes(void)
+{
+	return (long)(sysinfo_memory() / HANDSHAKE_SHARE / HANDSHAKE_MEMORY);
+}
+
 static bool
 make_workers(struct daemon *d, struct err *e)
 {
@@ -74,6 +84,7 @@ make_workers(struct daemon *d, struct err *e)
 	    .count = d->worker_count,
 	    .plan = d->plan,
 	    .most = daemon_max_connections(d, d->settings),
+	    .handshakes = most_handshakes(),
 	    .windows = &d->windows,
 	    .instance = (uint64_t)sysinfo_random() << 1 | 1,
 	    .in_turn = d->program->in_turn,

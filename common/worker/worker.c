@@ -172,8 +172,11 @@ keep_carriers(struct worker *w)
 static void
 limit_handshakes(struct worker *w)
 {
-	long most = atomic_load(&w->setup->most) / (2 * (long)w->setup->count);
+	long most = atomic_load(&w->setup->most) / 2;
 
+	if (most > w->setup->handshakes)
+		most = w->setup->handshakes;
+	most /= (long)w->setup->count;
 	link_set_limit(
 	    &w->links, (size_t)(most > LEAST_HANDSHAKES ? most : LEAST_HANDSHAKES));
 }

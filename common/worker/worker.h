@@ -29,6 +29,7 @@ struct worker_setup {
 	    *plan;         /* the first one; those that follow come by worker_follow() */
 	atomic_long most;  /* connections that all workers may have */
 	atomic_long total; /* how many they have */
+	long handshakes;   /* of strangers that all workers may leave unfinished */
 	long ahead;        /* carriers that each worker may open ahead of streams */
 	atomic_long
 	    carriers; /* of the server, with many streams; as many at most again */
