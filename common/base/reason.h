@@ -32,7 +32,10 @@
 	ROW(SNI_UNKNOWN, "sni-unknown", "no service is there for the SNI") \
 	ROW(NAME_MISMATCH, "name-mismatch", "the certificate names somebody else") \
 	ROW(UNKNOWN_CA, "unknown-ca", "the certificate's issuer is not trusted") \
-	ROW(CERT_EXPIRED, "cert-expired", "the certificate is not valid at this date") \
+	ROW(CERT_EXPIRED, "cert-expired", "the certificate has expired") \
+	ROW(CERT_NOT_YET_VALID, "cert-not-yet-valid", "the certificate is not valid yet, by this host's clock") \
+	ROW(CERT_PURPOSE, "cert-purpose", "the certificate is made for something else") \
+	ROW(CERT_INVALID, "cert-invalid", "the certificate is malformed, too weak, or breaks a rule of its CA") \
 	ROW(CERT_REVOKED, "cert-revoked", "the certificate was revoked") \
 	ROW(STAPLE_MISSING, "staple-missing", "the certificate demands an OCSP answer along with it") \
 	ROW(OCSP_SILENT, "ocsp-silent", "no OCSP responder says that the certificate is good") \

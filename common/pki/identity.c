@@ -268,16 +268,44 @@ identity_fingerprint(X509 *certificate, char text[IDENTITY_FINGERPRINT_SIZE])
 	return ok;
 }
 
-/* "expired on " and a day. */
-static bool
-not_current(const char *words, const ASN1_TIME *when, char *why, size_t size)
-{
-	struct tm day;
-	char date[16] = "?";
+enum {
+	/* "2027-01-01" with its NUL, and no more of a year beyond 9999. */
+	DAY_SIZE = 11,
+};
 
-	if (ASN1_TIME_to_tm(when, &day))
-		strftime(date, sizeof(date), "%Y-%m-%d", &day);
-	snprintf(why, size, "%s %s", words, date);
+static void
+write_day(const struct tm *tm, char day[DAY_SIZE])
+{
+	if (strftime(day, DAY_SIZE, "%Y-%m-%d", tm) == 0)
+		snprintf(day, DAY_SIZE, "?");
+}
+
+static bool
+has_expired(const ASN1_TIME *until, char *why, size_t size)
+{
+	struct tm tm = {0};
+	char day[DAY_SIZE] = "?";
+
+	if (ASN1_TIME_to_tm(until, &tm))
+		write_day(&tm, day);
+	snprintf(why, size, "expired on %s", day);
+	return false;
+}
+
+/* Often it is the clock that is wrong: a machine without a battery begins in 1970. */
+static bool
+not_begun(const ASN1_TIME *from, char *why, size_t size)
+{
+	struct tm tm = {0};
+	char day[DAY_SIZE] = "?", today[DAY_SIZE] = "?";
+	time_t now = time(NULL);
+
+	if (ASN1_TIME_to_tm(from, &tm))
+		write_day(&tm, day);
+	if (gmtime_r(&now, &tm) != NULL)
+		write_day(&tm, today);
+	snprintf(
+	    why, size, "is valid only from %s; this host's clock says %s", day, today);
 	return false;
 }
 
@@ -290,9 +318,9 @@ identity_is_current(X509 *certificate, char *why, size_t size)
 	int ended = X509_cmp_current_time(until);
 
 	if (begun > 0)
-		return not_current("valid only from", from, why, size);
+		return not_begun(from, why, size);
 	if (ended < 0)
-		return not_current("expired on", until, why, size);
+		return has_expired(until, why, size);
 	if (begun == 0 || ended == 0) {
 		snprintf(why, size, "has dates that cannot be read");
 		ERR_clear_error();

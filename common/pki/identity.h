@@ -15,6 +15,8 @@
 enum {
 	/** Room for identity_names(). */
 	IDENTITY_NAMES_SIZE = 512,
+	/** Room for the words of identity_is_current(). */
+	IDENTITY_DATES_SIZE = 80,
 	/** Room for identity_fingerprint(): SHA-256 in hexadecimal digits. */
 	IDENTITY_FINGERPRINT_SIZE = 65,
 };
@@ -78,7 +80,7 @@ const char *identity_names(X509 *certificate, char *text, size_t size);
 const char *identity_common_name(X509 *certificate, char *text, size_t size);
 
 /** True while the certificate's dates include now.  Else @why: "expired on 2026-01-02",
- * "valid only from 2027-01-01" (at least 64 bytes). */
+ * "is valid only from 2027-01-01; this host's clock says 1970-01-01". */
 bool identity_is_current(X509 *certificate, char *why, size_t size);
 
 /** When it expires, by the wall clock; 0: that cannot be read. */

@@ -199,23 +199,53 @@ advice(const struct tls *t, enum reason reason)
 	       "\"verifyChain = no\" to take any server, as stunnel does";
 }
 
+static enum reason
+reason_of(int verify_error)
+{
+	switch (verify_error) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+		return REASON_NAME_MISMATCH;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return REASON_CERT_EXPIRED;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return REASON_CERT_NOT_YET_VALID;
+	case X509_V_ERR_CERT_REVOKED:
+		return REASON_CERT_REVOKED;
+	case X509_V_ERR_OCSP_VERIFY_NEEDED:
+		return REASON_STAPLE_MISSING;
+	case X509_V_ERR_CERT_REJECTED:
+		return REASON_CERT_UNKNOWN;
+	case X509_V_ERR_INVALID_PURPOSE:
+		return REASON_CERT_PURPOSE;
+	case X509_V_ERR_INVALID_CA:
+	case X509_V_ERR_INVALID_EXTENSION:
+	case X509_V_ERR_INVALID_NON_CA:
+	case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+	case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+	case X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD:
+	case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD:
+	case X509_V_ERR_PERMITTED_VIOLATION:
+	case X509_V_ERR_EXCLUDED_VIOLATION:
+	case X509_V_ERR_SUBTREE_MINMAX:
+	case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
+	case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
+	case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX:
+	case X509_V_ERR_EE_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_MD_TOO_WEAK:
+	case X509_V_ERR_EC_KEY_EXPLICIT_PARAMS:
+		return REASON_CERT_INVALID;
+	default:
+		return REASON_UNKNOWN_CA;
+	}
+}
+
 /* Chain or names were refused inside the handshake. */
 void
 tls_blame_certificate(struct tls *t, const struct tls_verdict *v)
 {
-	enum reason reason = REASON_UNKNOWN_CA;
+	enum reason reason = reason_of(v->verify_error);
 
-	if (v->verify_error == X509_V_ERR_HOSTNAME_MISMATCH)
-		reason = REASON_NAME_MISMATCH;
-	else if (v->verify_error == X509_V_ERR_CERT_HAS_EXPIRED ||
-		 v->verify_error == X509_V_ERR_CERT_NOT_YET_VALID)
-		reason = REASON_CERT_EXPIRED;
-	else if (v->verify_error == X509_V_ERR_CERT_REVOKED)
-		reason = REASON_CERT_REVOKED;
-	else if (v->verify_error == X509_V_ERR_OCSP_VERIFY_NEEDED)
-		reason = REASON_STAPLE_MISSING;
-	else if (v->verify_error == X509_V_ERR_CERT_REJECTED)
-		reason = REASON_CERT_UNKNOWN;
 	if (SSL_is_server(t->ssl))
 		tls_blame(t, reason, "client certificate refused: %s", v->text);
 	else if (v->names_host)

@@ -157,7 +157,7 @@ check_resumed(struct tls *t)
 	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
 	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
 	enum identity_match match;
-	char why[64], refusal[TLS_VERDICT_TEXT_SIZE];
+	char why[IDENTITY_DATES_SIZE], refusal[TLS_VERDICT_TEXT_SIZE];
 
 	t->asked_us = has_asked_us(t, NULL);
 	if (certificate == NULL)
@@ -165,7 +165,10 @@ check_resumed(struct tls *t)
 	match = identity_match(certificate, s);
 	if ((s->verify_chain || s->verify_peer) &&
 	    !identity_is_current(certificate, why, sizeof(why)))
-		tls_blame(t, REASON_CERT_EXPIRED,
+		tls_blame(t,
+		    X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0
+			? REASON_CERT_NOT_YET_VALID
+			: REASON_CERT_EXPIRED,
 		    "the certificate of the resumed session %s", why);
 	else if (!tls_session_is_current(SSL_get_session(t->ssl)))
 		tls_blame(t, REASON_CERT_EXPIRED,

@@ -3,7 +3,8 @@
  *
  *	tls_context	versions, ciphers, resumption, and what a handshake tells
  *	tls_parts	each part of it by itself, for who checks
- *	tls_verify	is the peer let in, and if not why
+ *	tls_verify	is the peer let in
+ *	tls_refusal	if not why, in a sentence
  *	tls_choices	provider, versions, ciphers, groups, OpenSSL's own options
  *	tls_ciphers	which ciphers are dropped, and whether one is left
  *	tls_sessions	what a session is good for, and keys for tickets
@@ -87,5 +88,10 @@ struct tls_verdict *tls_verdict_of(const SSL *ssl);
 /** In place of X509_verify_cert(), which it calls: first whether the certificate is
  * trusted, then the rules on who may come in. */
 int tls_verify(X509_STORE_CTX *store, void *settings);
+
+/** Write what became of the peer's certificate into @v: whose it is, and if the error of
+ * @store is not X509_V_OK, what is wrong and where the cure is. */
+void tls_refusal_tell(
+    struct tls_verdict *v, X509_STORE_CTX *store, const struct service_settings *s);
 
 #endif

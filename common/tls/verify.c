@@ -2,118 +2,8 @@
 
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
-#include <stdio.h>
-#include <string.h>
+#include <openssl/x509v3.h>
 #include <time.h>
-
-static void
-name_issuer(struct tls_verdict *v, X509 *certificate)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	int n = 0;
-
-	/* This form escapes control characters and bytes above 126. */
-	if (bio && X509_NAME_print_ex(bio, X509_get_issuer_name(certificate), 0,
-		       XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ) > 0)
-		n = BIO_read(bio, v->issuer, sizeof(v->issuer) - 1);
-	v->issuer[n > 0 ? n : 0] = '\0';
-	BIO_free(bio);
-	if (!v->issuer[0])
-		snprintf(v->issuer, sizeof(v->issuer), "nobody");
-}
-
-static void
-say_dates(struct tls_verdict *v, X509 *current)
-{
-	char why[64] = "has dates that do not fit";
-
-	identity_is_current(current, why, sizeof(why));
-	if (v->depth == 0)
-		snprintf(v->text, sizeof(v->text), "the certificate (%s) %s%s", v->names,
-		    strncmp(why, "valid", 5) == 0 ? "is " : "", why);
-	else
-		snprintf(v->text, sizeof(v->text),
-		    "a CA certificate above the certificate (%s) %s%s", v->names,
-		    strncmp(why, "valid", 5) == 0 ? "is " : "", why);
-}
-
-static void
-say_refusal(struct tls_verdict *v, X509 *current, const struct service_settings *s)
-{
-	switch (v->verify_error) {
-	case X509_V_ERR_HOSTNAME_MISMATCH:
-		identity_refusal(current, s, v->text, sizeof(v->text));
-		return;
-	case X509_V_ERR_CERT_REJECTED:
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) is not among those in CAfile, CApath or "
-		    "CAstore, as verifyPeer wants it",
-		    v->names);
-		return;
-	case X509_V_ERR_CERT_REVOKED:
-		snprintf(v->text, sizeof(v->text),
-		    v->depth == 0 ? "the certificate (%s) was revoked by %s"
-				  : "a CA certificate above the certificate (%s) was "
-				    "revoked by %s",
-		    v->names, v->issuer);
-		return;
-	case X509_V_ERR_UNABLE_TO_GET_CRL:
-	case X509_V_ERR_CRL_HAS_EXPIRED:
-	case X509_V_ERR_CRL_NOT_YET_VALID:
-		snprintf(v->text, sizeof(v->text),
-		    "nobody knows whether the certificate (%s) was revoked: the "
-		    "revocation list of %s %s",
-		    v->names, v->issuer,
-		    v->verify_error == X509_V_ERR_UNABLE_TO_GET_CRL
-			? "is not in CRLfile or CRLpath"
-			: "is out of date: get a newer one");
-		return;
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		say_dates(v, current);
-		return;
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-	case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* a CA of the same name, made anew */
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) leads to the issuer %s, which is not trusted",
-		    v->names, v->issuer);
-		return;
-	case X509_V_ERR_INVALID_PURPOSE:
-		snprintf(v->text, sizeof(v->text),
-		    "the certificate (%s) is not made for a %s (extendedKeyUsage)",
-		    v->names, s->role == ROLE_CLIENT ? "server" : "client");
-		return;
-	default:
-		snprintf(v->text, sizeof(v->text), "the certificate (%s) is refused: %s",
-		    v->names, X509_verify_cert_error_string(v->verify_error));
-	}
-}
-
-static void
-report(struct tls_verdict *v, X509_STORE_CTX *store, const struct service_settings *s)
-{
-	X509 *own = X509_STORE_CTX_get0_cert(store);
-	X509 *current = X509_STORE_CTX_get_current_cert(store);
-
-	v->judged = true;
-	v->verify_error = X509_STORE_CTX_get_error(store);
-	v->depth = 0;
-	if (v->verify_error != X509_V_ERR_HOSTNAME_MISMATCH &&
-	    v->verify_error != X509_V_ERR_CERT_REJECTED)
-		v->depth = X509_STORE_CTX_get_error_depth(store);
-	if (v->depth == 0 || !current)
-		current = own;
-	identity_names(own, v->names, sizeof(v->names));
-	name_issuer(v, current);
-	if (v->verify_error != X509_V_OK) {
-		v->names_host = identity_names_host(own, s);
-		say_refusal(v, current, s);
-	}
-}
 
 /* Is the peer's own certificate, or another for the same name and key, a trusted one? */
 static bool
@@ -131,6 +21,14 @@ is_known(X509_STORE_CTX *store)
 	return known;
 }
 
+/* With an extension that is there twice, or cannot be read, OpenSSL finds no issuer for a
+ * certificate (RFC 5280, 4.2). */
+static bool
+is_malformed(X509 *certificate)
+{
+	return (X509_get_extension_flags(certificate) & EXFLAG_INVALID) != 0;
+}
+
 /* By the chain, with its purpose, dates and revocation lists; or by being known; or by
  * both.  Why not is the store's error, which the alert follows from. */
 static bool
@@ -146,6 +44,8 @@ is_trusted(X509_STORE_CTX *store, const struct service_settings *s)
 		X509_STORE_CTX_set_error(store, X509_V_OK);
 	else if (X509_STORE_CTX_get_error(store) == X509_V_OK)
 		X509_STORE_CTX_set_error(store, X509_V_ERR_UNSPECIFIED);
+	else if (is_malformed(X509_STORE_CTX_get0_cert(store)))
+		X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_EXTENSION);
 	return ok;
 }
 
@@ -223,6 +123,6 @@ tls_verify(X509_STORE_CTX *store, void *settings)
 	if (ok)
 		tls_session_limit(SSL_get_session(ssl), trusted_until(store, s));
 	if (verdict)
-		report(verdict, store, s);
+		tls_refusal_tell(verdict, store, s);
 	return ok;
 }

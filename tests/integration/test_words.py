@@ -139,6 +139,25 @@ def test_client_certificate_is_refused(make_pair, app, certificates, identity, w
     assert not app.has_visitor()
 
 
+MISFITS = {
+    "not yet valid": ({"start": "20480101000000Z"}, "cert-not-yet-valid", "this host's clock says 20"),
+    "extendedKeyUsage": ({"purpose": "emailProtection"}, "cert-purpose", "(extendedKeyUsage)"),
+    "keyUsage": ({"usage": "keyCertSign"}, "cert-purpose", "(keyUsage)"),
+}
+
+
+@pytest.mark.parametrize("judge, shown", [("client", "server"), ("server", "client")])
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_a_certificate_that_does_not_fit_is_no_unknown_ca(make_pair, certificates, judge, shown, misfit):
+    wish, why, words = MISFITS[misfit]
+    identity = certificates.issue(f"misfit-{shown}-{misfit.replace(' ', '-')}", HOST, **wish)
+    pair = make_pair(**{shown: {"cert": identity.certificate, "key": identity.key}})
+    expect_refusal(pair.client)
+    line = getattr(pair, judge).process.wait_line("event=failed")
+    assert parse_line(line)["why"] == why
+    assert words in line
+
+
 # The app
 
 

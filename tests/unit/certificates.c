@@ -70,16 +70,23 @@ static void
 add_extensions(X509 *x509, const struct certificate_wish *wish)
 {
 	X509V3_CTX context;
+	const char *usage =
+	    wish->is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature";
 
 	X509V3_set_ctx(
 	    &context, wish->issuer ? wish->issuer->x509 : x509, x509, NULL, NULL, 0);
 	add_extension(x509, &context, NID_basic_constraints,
 	    wish->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-	add_extension(x509, &context, NID_key_usage,
-	    wish->is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+	if (wish->usage)
+		usage = wish->usage;
+	add_extension(x509, &context, NID_key_usage, usage);
 	add_extension(x509, &context, NID_subject_key_identifier, "hash");
 	add_extension(x509, &context, NID_subject_alt_name, wish->names);
+	add_extension(x509, &context, NID_authority_key_identifier,
+	    wish->names_key ? "keyid:always" : NULL);
 	add_extension(x509, &context, NID_ext_key_usage, wish->purpose);
+	if (wish->purpose_twice)
+		add_extension(x509, &context, NID_ext_key_usage, wish->purpose);
 	add_extension(x509, &context, NID_tlsfeature, wish->feature);
 }
 

@@ -23,6 +23,9 @@ struct certificate_wish {
 	const char *unit;
 	const char *names;   /* subjectAltName as in openssl.cnf: "DNS:a,IP:127.0.0.1" */
 	const char *purpose; /* extendedKeyUsage: "serverAuth"; NULL: not written */
+	const char *usage;   /* keyUsage; NULL: the usual one */
+	bool purpose_twice;  /* a malformed certificate */
+	bool names_key;      /* authorityKeyIdentifier: the key of its issuer */
 	const char *feature; /* TLS feature: "status_request" is must-staple */
 	bool is_ca;
 	int rsa_bits;                     /* 0: ECDSA P-256 */

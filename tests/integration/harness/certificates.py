@@ -31,11 +31,12 @@ keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 [extensions]
 basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth, clientAuth
+keyUsage = critical, {usage}
+extendedKeyUsage = {purpose}
 subjectAltName = DNS:{host}
 {more}
 """
+USUAL = {"usage": "digitalSignature", "purpose": "serverAuth, clientAuth", "more": ""}
 
 
 # Kinds of keys, as genpkey names them.
@@ -81,15 +82,16 @@ class Authority:
         openssl("genpkey", "-algorithm", *kind, "-out", identity.key)
         return identity
 
-    def _settings(self, name, host, more=""):
+    def _settings(self, name, host, **more):
         path = self._folder / "openssl.cnf"
-        path.write_text(SETTINGS.format(name=name, host=host, folder=self._folder, more=more), encoding="ascii")
+        path.write_text(SETTINGS.format(**USUAL | more, name=name, host=host, folder=self._folder), encoding="ascii")
         return path
 
-    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z", kind=ECDSA, more=""):
-        """A key and a certificate for `host`, in files called `name`; `more` extensions."""
+    def issue(self, name, host=None, start="20200101000000Z", end="20491231235959Z", kind=ECDSA, **more):
+        """A key and a certificate for `host`, in files called `name`; `more`: another usage (keyUsage) or purpose
+        (extendedKeyUsage), and lines of extensions."""
         identity = self._new_key(name, kind)
-        settings = self._settings(name, host or name, more)
+        settings = self._settings(name, host or name, **more)
         request = self._folder / f"{name}.csr"
         openssl("req", "-new", "-key", identity.key, "-out", request, "-config", settings)
         openssl(
@@ -107,7 +109,7 @@ class Authority:
         rows = [f"R\t491231235959Z\t200101000000Z\t{serial}\tunknown\t/CN=x\n" for serial in serials]
         (folder / "index.txt").write_text("".join(rows), encoding="ascii")
         settings = folder / "openssl.cnf"
-        settings.write_text(SETTINGS.format(name="x", host="x", folder=folder, more=""), encoding="ascii")
+        settings.write_text(SETTINGS.format(**USUAL, name="x", host="x", folder=folder), encoding="ascii")
         openssl(
             *("ca", "-gencrl", "-config", settings, "-crldays", str(days), "-out", folder / "crl.pem"),
             *("-cert", self.certificate, "-keyfile", self._own.key),

@@ -494,17 +494,18 @@ expect_dates(long begins, long ends, const char *words)
 {
 	struct certificate c =
 	    certificate_make(&(struct certificate_wish){.begins = begins, .ends = ends});
-	char why[64] = "";
-	const ASN1_TIME *time =
+	char why[IDENTITY_DATES_SIZE] = "";
+	const ASN1_TIME *date =
 	    begins > 0 ? X509_get0_notBefore(c.x509) : X509_get0_notAfter(c.x509);
 	char expected[64] = "";
 	struct tm day;
 
-	ck_assert_int_eq(ASN1_TIME_to_tm(time, &day), 1);
+	ck_assert_int_eq(ASN1_TIME_to_tm(date, &day), 1);
 	if (words)
 		strftime(expected, sizeof(expected), words, &day);
 	ck_assert_int_eq(identity_is_current(c.x509, why, sizeof(why)), words == NULL);
-	ck_assert_str_eq(why, expected);
+	ck_assert_msg(strncmp(why, expected, strlen(expected)) == 0, "%s", why);
+	ck_assert_int_eq(why[0] == '\0', words == NULL);
 	certificate_free(&c);
 }
 
@@ -512,7 +513,8 @@ START_TEST(the_dates_are_judged_with_words)
 {
 	expect_dates(-10, 1000, NULL);
 	expect_dates(-100000, -5, "expired on %Y-%m-%d");
-	expect_dates(200000, 300000, "valid only from %Y-%m-%d");
+	expect_dates(
+	    200000, 300000, "is valid only from %Y-%m-%d; this host's clock says 20");
 }
 END_TEST
 

@@ -180,7 +180,76 @@ START_TEST(dates_and_purpose_are_looked_at)
 	wish.purpose = "clientAuth";
 	bend_server(&wish);
 	expect_refusal(&b, ROLE_CLIENT, X509_V_ERR_INVALID_PURPOSE,
-	    SSL_AD_UNSUPPORTED_CERTIFICATE, "is not made for a server");
+	    SSL_AD_UNSUPPORTED_CERTIFICATE,
+	    "is not made for a server (extendedKeyUsage)");
+	wish.purpose = "serverAuth";
+	wish.usage = "keyCertSign";
+	bend_server(&wish);
+	expect_refusal(&b, ROLE_CLIENT, X509_V_ERR_INVALID_PURPOSE,
+	    SSL_AD_UNSUPPORTED_CERTIFICATE, "is not made for a server (keyUsage)");
+	bench_clear(&b);
+}
+END_TEST
+
+START_TEST(a_malformed_certificate_is_no_unknown_ca)
+{
+	struct bench b;
+	struct certificate_wish wish = {.names = "DNS:orders.apps.example",
+	    .purpose = "serverAuth",
+	    .purpose_twice = true};
+
+	bench_init(&b);
+	wish.issuer = &b.ca;
+	bend_server(&wish);
+	expect_refusal(&b, ROLE_CLIENT, X509_V_ERR_INVALID_EXTENSION,
+	    SSL_AD_CERTIFICATE_UNKNOWN, "an extension in it stands there twice");
+	bench_clear(&b);
+}
+END_TEST
+
+/* With and without the key's own name in what it has signed. */
+START_TEST(a_ca_made_anew_under_the_same_name_is_told)
+{
+	struct bench b;
+	struct certificate renewed = certificate_make_ca();
+	struct certificate_wish wish = {
+	    .names = "DNS:orders.apps.example", .issuer = &renewed};
+	static const char words[] = "leads to the issuer CN=test CA, but its signature "
+				    "does not fit: another CA of that name?";
+
+	bench_init(&b);
+	bend_server(&wish);
+	expect_refusal(&b, ROLE_CLIENT, X509_V_ERR_CERT_SIGNATURE_FAILURE,
+	    SSL_AD_DECRYPT_ERROR, words);
+	wish.names_key = true;
+	bend_server(&wish);
+	expect_refusal(&b, ROLE_CLIENT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+	    SSL_AD_UNKNOWN_CA, words);
+	certificate_free(&renewed);
+	bench_clear(&b);
+}
+END_TEST
+
+START_TEST(an_intermediate_that_nobody_sent_is_told)
+{
+	struct bench b;
+	struct certificate middle;
+	static const char words[] =
+	    "leads to the issuer CN=middle, which is not trusted; "
+	    "the far end sent no intermediate: its cert file "
+	    "needs that one";
+
+	bench_init(&b);
+	middle = certificate_make(&(struct certificate_wish){
+	    .common_name = "middle", .is_ca = true, .issuer = &b.ca});
+	bench_give_certificate(&b.server, "DNS:orders.apps.example", &middle);
+	expect_refusal(&b, ROLE_CLIENT, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+	    SSL_AD_UNKNOWN_CA, words);
+	bench_give_certificate(&b.server, "DNS:orders.apps.example", &b.ca);
+	bench_give_certificate(&b.client, "DNS:host.legacy.example", &middle);
+	expect_refusal(&b, ROLE_SERVER, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
+	    SSL_AD_UNKNOWN_CA, words);
+	certificate_free(&middle);
 	bench_clear(&b);
 }
 END_TEST
@@ -406,6 +475,8 @@ UNIT_MAIN("tls_context", two_ends_of_one_ca_agree_and_know_each_other,
     nobody_has_to_listen, the_client_knows_whether_it_was_asked_for_its_certificate,
     a_stranger_is_refused_and_told_so, a_wrong_name_is_refused_inside_the_handshake,
     a_wildcard_passes, dates_and_purpose_are_looked_at,
+    a_malformed_certificate_is_no_unknown_ca, a_ca_made_anew_under_the_same_name_is_told,
+    an_intermediate_that_nobody_sent_is_told,
     the_ca_that_expired_is_told_from_the_certificate,
     a_client_without_a_certificate_enters_only_where_it_may,
     without_verify_chain_the_names_still_count, versions_out_of_bounds_do_not_meet,
