@@ -25,6 +25,10 @@ struct draft {
 struct settings *
 settings_read(const struct ini *ini, enum role role, struct diagnostics *faults);
 
+/** Keep the lines of @d and where they stand, in the settings that its service belongs
+ * to. False: out of memory. */
+bool settings_keep_lines(const struct draft *d, const struct settings *settings);
+
 /** Derive and judge.  Each of the faults says FILE:LINE: "the line": why.  False: look no
  * further. */
 bool settings_check(struct draft *d);

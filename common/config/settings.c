@@ -30,6 +30,7 @@ clear_service(struct service_settings *s)
 	net_name_clear(&s->route);
 	free(s->name);
 	text_wipe(s->text);
+	free(s->lines);
 	free(s->file);
 	*s = (struct service_settings){0};
 }
@@ -87,6 +88,7 @@ settings_release(struct settings *settings)
 	free(settings->services);
 	clear_rows(OPTION_GLOBAL, settings);
 	strlist_clear(&settings->folders);
+	strlist_clear(&settings->parts);
 	free(settings->file);
 	free(settings);
 }
@@ -98,7 +100,6 @@ struct reading {
 	enum role role;
 	struct diagnostics *faults;
 	const struct ini_entry **given; /* room for one draft's */
-	bool *faulty;                   /* by service */
 };
 
 static bool
@@ -275,43 +276,6 @@ drop_foreign(struct draft *d)
 	return true;
 }
 
-/* Bytes of a section's lines, as write_lines() writes them. */
-static size_t
-lines_length(const struct ini_section *section)
-{
-	size_t length = 0;
-
-	for (size_t i = 0; i < section->count; i++)
-		length += strlen(section->entries[i].name) +
-			  strlen(section->entries[i].value) + 2;
-	return length;
-}
-
-static char *
-write_lines(char *at, const struct ini_section *section)
-{
-	for (size_t i = 0; i < section->count; i++) {
-		at = stpcpy(at, section->entries[i].name);
-		*at++ = '=';
-		at = stpcpy(at, section->entries[i].value);
-		*at++ = '\n';
-	}
-	return at;
-}
-
-/* The lines of the defaults before the first section and of this one, one below the
- * other, in memory that never moves: there may be secrets among them. */
-static char *
-text_of(const struct draft *d)
-{
-	const struct ini_section *head = d->ini->sections;
-	char *text = malloc(lines_length(head) + lines_length(d->section) + 1);
-
-	if (text != NULL)
-		*write_lines(write_lines(text, head), d->section) = '\0';
-	return text;
-}
-
 static bool
 set_fallbacks(struct draft *d)
 {
@@ -328,7 +292,7 @@ set_fallbacks(struct draft *d)
 }
 
 static bool
-name_service(struct draft *d)
+name_service(const struct reading *r, struct draft *d)
 {
 	struct service_settings *s = d->s;
 
@@ -336,8 +300,7 @@ name_service(struct draft *d)
 	s->place = d->section->at.count;
 	s->file = strdup(d->section->at.file);
 	s->name = strdup(d->section->name);
-	s->text = text_of(d);
-	return s->file != NULL && s->name != NULL && s->text != NULL;
+	return s->file != NULL && s->name != NULL && settings_keep_lines(d, r->settings);
 }
 
 /* Read one section, whichever program it is for. */
@@ -345,7 +308,7 @@ static bool
 read_service(struct reading *r, struct draft *d)
 {
 	d->s->role = r->role;
-	if (!name_service(d))
+	if (!name_service(r, d))
 		return no_memory(r);
 	if (!take_entries(d, d->ini->sections) || !take_entries(d, d->section) ||
 	    !drop_foreign(d))
@@ -403,7 +366,8 @@ read_section(struct reading *r, size_t i)
 		clear_service(s);
 		return go_on;
 	}
-	r->faulty[settings->service_count++] = d.faulty;
+	s->faulty = d.faulty;
+	settings->service_count++;
 	if (d.debug > settings->debug)
 		settings->debug = d.debug;
 	return go_on;
@@ -420,7 +384,7 @@ check_services(struct reading *r)
 	for (size_t i = 0; i < settings->service_count; i++) {
 		if (settings_check_names(settings, &settings->services[i], &e))
 			continue;
-		r->faulty[i] = true;
+		settings->services[i].faulty = true;
 		if (!diagnostics_note(r->faults, &e))
 			return false;
 	}
@@ -432,21 +396,6 @@ check_services(struct reading *r)
 	    r->ini->file, program_of(r->role), r->role == ROLE_CLIENT ? "yes" : "no",
 	    program_of(r->role == ROLE_CLIENT ? ROLE_SERVER : ROLE_CLIENT));
 	return diagnostics_note(r->faults, &e);
-}
-
-static void
-drop_faulty(struct reading *r)
-{
-	struct settings *settings = r->settings;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < settings->service_count; i++) {
-		if (r->faulty[i])
-			clear_service(&settings->services[i]);
-		else
-			settings->services[kept++] = settings->services[i];
-	}
-	settings->service_count = kept;
 }
 
 /* Read all sections, keep those of this program. */
@@ -465,10 +414,7 @@ read_sections(struct reading *r)
 	for (size_t i = 1; i < r->ini->count; i++)
 		if (!read_section(r, i))
 			return false;
-	if (!check_services(r))
-		return false;
-	drop_faulty(r);
-	return true;
+	return check_services(r);
 }
 
 static bool
@@ -481,13 +427,11 @@ read_all(struct reading *r)
 	settings_check_status(r->settings, r->role);
 	r->settings->services = calloc(r->ini->count, sizeof(*r->settings->services));
 	r->given = calloc(settings_rows.count, sizeof(struct ini_entry *));
-	r->faulty = calloc(r->ini->count, sizeof(bool));
-	if (r->settings->services == NULL || r->given == NULL || r->faulty == NULL)
+	if (r->settings->services == NULL || r->given == NULL)
 		go_on = no_memory(r);
 	else
 		go_on = read_sections(r);
 	free(r->given);
-	free(r->faulty);
 	return go_on;
 }
 
@@ -501,6 +445,8 @@ new_settings(const struct ini *ini)
 		atomic_init(&settings->holders, 1);
 	for (size_t i = 0; ok && i < ini->folders.count; i++)
 		ok = strlist_add(&settings->folders, ini->folders.items[i]);
+	for (size_t i = 0; ok && i < ini->parts.count; i++)
+		ok = strlist_add(&settings->parts, ini->parts.items[i]);
 	if (ok)
 		return settings;
 	settings_release(settings);

@@ -90,6 +90,13 @@ struct sni_rule_list {
 	size_t count;
 };
 
+/** Where one line of a section, or of the defaults before the first, stands. */
+struct settings_line {
+	const char *file; /* of struct settings */
+	int line;
+	size_t place; /* how many lines were read before it */
+};
+
 /** One section: one thing that is forwarded.  Times are in seconds. */
 struct service_settings {
 	char *name;
@@ -97,7 +104,10 @@ struct service_settings {
 	    *text; /* the lines that it was read from: the same text, the same settings */
 	char *file; /* where its [section] stands; not that of struct settings, perhaps */
 	int line;
-	size_t place; /* how many lines were read before that one */
+	size_t place;                /* how many lines were read before that one */
+	struct settings_line *lines; /* where those of @text stand, in their order */
+	size_t line_count;
+	bool faulty; /* something is wrong with it: only for who checks */
 	enum role role;
 
 	struct name_list accept;
@@ -203,6 +213,7 @@ struct settings {
 	atomic_int holders;
 	char *file;             /* as given on the command line */
 	struct strlist folders; /* that it includes */
+	struct strlist parts;   /* the files in them */
 	enum log_level debug;
 	char *output; /* NULL: none */
 	enum log_mode log_mode;
@@ -236,8 +247,9 @@ struct settings {
 struct settings *settings_load(const char *file, enum role role, struct err *e);
 
 /**
- * The same for who only checks: @faults is told of everything that is wrong, and the
- * services that nothing is wrong with are there, if any.  NULL: the file cannot be read.
+ * The same for who only checks: @faults is told of everything that is wrong, and
+ * services that something is wrong with are there too, as faulty ones.  NULL: the file
+ * cannot be read.
  */
 struct settings *
 settings_load_all(const char *file, enum role role, struct diagnostics *faults);
@@ -249,6 +261,10 @@ void settings_lend_phrases(struct settings *settings, struct passphrases *phrase
  * NULL.  Returns how many. */
 size_t
 settings_files(const struct service_settings *s, const char *paths[SETTINGS_FILES]);
+
+/** @e, which tells why @s does not work, begins with OPTION VALUE or OPTION = VALUE: put
+ * the line that says so in front.  False: no line does, and @e is as it was. */
+bool settings_blame_line(const struct service_settings *s, struct err *e);
 
 /** Returns @settings. */
 struct settings *settings_hold(struct settings *settings);

@@ -105,7 +105,7 @@ judge_lists(const struct service_settings *s, const struct tls_listener *listene
 static void
 judge_pairs(const struct service_settings *s, const struct tls_listener *listener)
 {
-	for (size_t i = 0; i < s->cert.count; i++) {
+	for (size_t i = 0; i < s->cert.count && i < s->key.count; i++) {
 		const struct service_settings bare = strip(s);
 		SSL_CTX *context = load(&bare, listener);
 

@@ -219,10 +219,12 @@ make_service(struct settings *settings, const struct service_settings *s,
 	return service;
 }
 
-/* Every way in which @e is worded names the section's line. */
+/* The line that @e is about, or else its section's, is named in front. */
 static bool
 blame(const struct service_settings *s, struct err *e)
 {
+	if (settings_blame_line(s, e))
+		return false;
 	e->place = s->place + 1;
 	return err_prefix(e, "%s:%d: [%s]", s->file, s->line, s->name);
 }
@@ -434,13 +436,15 @@ struct notebook {
 	struct diagnostics *faults;
 };
 
+/* Of a faulty service only what is wrong with one of its lines is noted: the rest may
+ * follow from what was told. */
 static void
 note(void *owner, struct err *e)
 {
 	struct notebook *book = owner;
 
-	blame(book->s, e);
-	(void)diagnostics_note(book->faults, e);
+	if (book->s->faulty ? settings_blame_line(book->s, e) : !blame(book->s, e))
+		(void)diagnostics_note(book->faults, e);
 }
 
 void
@@ -450,12 +454,14 @@ generation_check(struct settings *settings, struct diagnostics *faults)
 		struct notebook book = {&settings->services[i], faults};
 		const struct tls_listener listener = {note, &book};
 		struct err e = {.text = ""};
-		struct service *service = service_new(settings, book.s, &e);
+		struct service *service =
+		    book.s->faulty ? NULL : service_new(settings, book.s, &e);
 
 		service_release(service);
 		if (service != NULL)
 			continue;
-		note(&book, &e);
+		if (!book.s->faulty)
+			note(&book, &e);
 		tls_context_check(book.s, &listener);
 	}
 }

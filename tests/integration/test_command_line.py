@@ -167,7 +167,7 @@ def test_check_tells_all_that_is_wrong_and_running_the_first(place, call, role):
     expect_error(checked, "/nowhere/a.crt")
     numbers = [int(number) for number in re.findall(rf"^{path}:(\d+): ", checked.stderr, re.MULTILINE)]
     # [two] lacks accept, and in the server a certificate too.
-    assert numbers == [1, 2, 2, *([7] if role == "client" else [7, 7]), 8, 9, 12], checked.stderr
+    assert numbers == [1, 5, 6, *([7] if role == "client" else [7, 7]), 8, 9, 12], checked.stderr
     ran = call(path)
     expect_error(ran, f"{path}:8: ")
     assert f"{path}:1: " not in ran.stderr and f"{path}:9: " not in ran.stderr
@@ -192,6 +192,32 @@ def test_check_tells_each_file_and_list_that_is_wrong_and_each_once(place, call,
     expect_error(result, *(f"{name} {value}: No such file" for name, value in wrong.items() if "nowhere" in value))
     expect_error(result, *(f"{name} = {value}" for name, value in wrong.items() if "nowhere" not in value), "options = NO_Y", f'{len(path.read_text(encoding="utf-8").splitlines())}: "options = NO_Y": ')
     assert len(faults(result)) == len(wrong) + 1, result.stderr
+
+
+def test_check_tells_a_wrong_file_once_at_its_own_line(place, call, role):
+    """Those of sections with another fault too, and what holds for all sections once."""
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    parts = place.folder / "conf.d"
+    parts.mkdir()
+    write_ini(parts / "one.ini", {}, {"accept": "127.0.0.1:1", **options, "cert": "/nowhere/cert", "key": "/nowhere/key"})
+    path = place.folder / "wrong.ini"
+    path.write_text(
+        f"CRLfile = /nowhere/crl\nverifyChain = yes\n[two]\naccept = 127.0.0.1:2\nconnect = db:3\nCAfile = /nowhere/ca\n"
+        f"cert = {options['cert']}\nkey = /nowhere/key2\nfailover = maybe\ninclude = {parts}\n"
+    )
+    lines = (parts / "one.ini").read_text(encoding="utf-8").splitlines()
+    own = {f"{option} = /nowhere/{option}": lines.index(f"{option} = /nowhere/{option}") + 1 for option in ("cert", "key")}
+    told = faults(call("--check", path))
+    expected = [
+        f'{path}:1: "CRLfile = /nowhere/crl": ',
+        f'{path}:6: "CAfile = /nowhere/ca": ',
+        f'{path}:8: "key = /nowhere/key2": ',
+        f'{path}:9: "failover = maybe": ',
+        *(f'{parts}/one.ini:{number}: "{line}": ' for line, number in sorted(own.items(), key=lambda item: item[1])),
+    ]
+    assert len(told) == len(expected), told
+    for line, begin in zip(told, expected):
+        assert line.startswith(begin), told
 
 
 def test_check_tells_that_a_key_is_of_another_certificate_beside_what_else_is_wrong(place, call, role):
