@@ -652,6 +652,12 @@ link_set_init(struct link_set *set, struct reactor *reactor, struct byte_budget 
 }
 
 void
+link_look(struct link *l)
+{
+	l->tls.looks = true;
+}
+
+void
 link_set_limit(struct link_set *set, size_t most)
 {
 	set->stranger_most = most < MOST_STRANGERS ? most : MOST_STRANGERS;

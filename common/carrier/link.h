@@ -144,6 +144,11 @@ struct link *
 link_new(struct link_set *set, struct service *service, struct target *target, int fd,
     double seconds, const struct link_events *events, void *owner);
 
+/** Client, right behind link_new(): nobody needs the link but to see whether the target
+ * speaks h2.  If not, the handshake ends before our Finished leaves, so that no app hears
+ * of it: `opened` comes all the same, and the link is good for link_close() alone. */
+void link_look(struct link *link);
+
 /** In the handshake: what it still waits for, in words, for whoever has no more time. */
 const char *link_silence(const struct link *link);
 

@@ -8,6 +8,7 @@ struct link_dial {
 	struct link_set *links;
 	struct service *service;
 	struct target *target;
+	bool looks;
 	const struct link_events *events;
 	void *owner;
 	double ends; /* by reactor_now() */
@@ -62,11 +63,13 @@ on_connected(
 	    &link_events, a);
 	if (a->link == NULL)
 		on_failed(a, REASON_NO_MEMORY, NULL);
+	else if (a->looks)
+		link_look(a->link);
 }
 
 struct link_dial *
 link_dial_start(struct link_set *links, struct resolver *resolver,
-    struct service *service, struct target *target, double seconds,
+    struct service *service, struct target *target, bool looks, double seconds,
     const struct link_events *events, void *owner)
 {
 	struct link_dial *a = malloc(sizeof(*a));
@@ -77,6 +80,7 @@ link_dial_start(struct link_set *links, struct resolver *resolver,
 	    .links = links,
 	    .service = service,
 	    .target = target,
+	    .looks = looks,
 	    .events = events,
 	    .owner = owner,
 	    .ends = reactor_now() + seconds,

@@ -11,10 +11,10 @@
 struct link_dial;
 
 /** Exactly one event comes, from the loop, within @seconds, unless link_dial_cancel()
- * comes first; the approach is gone then.  @service and @target must live as long.  NULL:
- * out of memory. */
+ * comes first; the approach is gone then.  @service and @target must live as long.
+ * @looks: see link_look().  NULL: out of memory. */
 struct link_dial *link_dial_start(struct link_set *links, struct resolver *resolver,
-    struct service *service, struct target *target, double seconds,
+    struct service *service, struct target *target, bool looks, double seconds,
     const struct link_events *events, void *owner);
 
 /** What it still waits for, in words, for whoever has no more time; NULL: for an address

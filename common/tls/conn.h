@@ -96,6 +96,7 @@ struct tls {
 	bool psk_known;   /* the key of `psk` is among ours */
 	bool psk_begins;  /* TLS 1.3: by it, and not by a session that is resumed */
 	bool asked_us;    /* the peer asked for our certificate, now or in the session */
+	bool looks; /* only to see whether the peer speaks h2: see tls_handshake() */
 	enum reason reason;    /* why BROKEN or deaf */
 	char *psk;             /* an identity that was asked for; NULL: none */
 	char *detail;          /* the same in words; NULL: nothing to add */

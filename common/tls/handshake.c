@@ -362,6 +362,20 @@ refuse(struct tls *t, const char *why)
 	return t->state;
 }
 
+/*
+ * A look at a peer that does not select our protocol ends before our Finished leaves:
+ * what it serves would else see a connection without a byte.  By then the peer's
+ * certificate was judged, in TLS 1.2 and 1.3, in full and resumed handshakes alike.
+ */
+static bool
+has_seen_enough(struct tls *t)
+{
+	if (!t->looks || tls_is_h2(t) || SSL_get_finished(t->ssl, NULL, 0) == 0)
+		return false;
+	tls_lose(t);
+	return true;
+}
+
 enum tls_state
 tls_handshake(struct tls *t)
 {
@@ -379,7 +393,7 @@ tls_handshake(struct tls *t)
 	take_verdict(t, &verdict);
 	if (t->hello_size.too_large)
 		return refuse(t, "the ClientHello is too large");
-	if (result == 1) {
+	if (has_seen_enough(t) || result == 1) {
 		complete(t);
 	} else if (t->state == TLS_HANDSHAKE) {
 		if (verdict.verify_error != X509_V_OK && verdict.text[0] != '\0')

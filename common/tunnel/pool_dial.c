@@ -279,7 +279,9 @@ on_link_opened(void *owner, struct link *link)
 		use_carrier(p, link, d->why);
 	} else if (p->service->settings->multiplex == MULTIPLEX_AUTO &&
 		   !pool_has_live(p)) {
-		pool_tell_raw(p, link);
+		if (d->looks)
+			link_close(link, true);
+		pool_tell_raw(p, d->looks ? NULL : link);
 	} else {
 		link_close(link, true);
 		dial_failed(p, REASON_NO_PROTOCOL,
@@ -321,8 +323,9 @@ pool_dial(struct pool *p, enum pool_why why)
 	ev_timer_stop(loop, &p->retry);
 	p->hedged = pool_is_dialling(p);
 	d->why = why;
+	d->looks = why != POOL_NEEDED || p->waiting == 0;
 	d->approach = link_dial_start(p->set->links, p->set->resolver, p->service,
-	    p->target, p->service->settings->timeout_connect, &link_events, d);
+	    p->target, d->looks, p->service->settings->timeout_connect, &link_events, d);
 	if (d->approach == NULL && !pool_is_dialling(p)) {
 		ev_timer_set(&p->retry, retry_first, 0);
 		ev_timer_start(loop, &p->retry);

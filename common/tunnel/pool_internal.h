@@ -49,6 +49,7 @@ struct pool_dial {
 	struct pool *pool;
 	struct link_dial *approach; /* NULL: none */
 	enum pool_why why;
+	bool looks; /* no stream needs it: of no use but for h2 */
 };
 
 /** When to try again what failed: later and later. */

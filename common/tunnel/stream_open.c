@@ -232,7 +232,7 @@ static bool
 dial_raw(struct stream_open *o)
 {
 	o->approach = link_dial_start(o->dialer->links, o->dialer->resolver, o->service,
-	    target_of(o), failover_left(&o->attempts), &link_events, o);
+	    target_of(o), false, failover_left(&o->attempts), &link_events, o);
 	return o->approach != NULL;
 }
 

@@ -10,7 +10,15 @@ import pytest
 
 from harness import waiting
 from harness.certificates import HOST
-from harness.pairs import Pair, Stream, openssl_server, parse_line, routeport_client, routeport_server
+from harness.pairs import (
+    Pair,
+    Stream,
+    openssl_server,
+    parse_line,
+    routeport_client,
+    routeport_server,
+    stunnel_server,
+)
 from harness.programs import App, Ending, legacy_program, listen
 from harness.relay import Relay
 from harness.router import Route
@@ -294,3 +302,20 @@ def test_the_dial_ahead_tells_why_it_failed(place, make_router, start_server, ap
     with listen(place.ports.reserve()) as silent:
         client = routeport_client(place, silent.getsockname()[1], TIMEOUTconnect=1, **options)
         assert first_words(client) == "open-timeout"
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_app_behind_a_foreign_peer_sees_no_look(place, router, pod_port, app, start_client, version):
+    """The client finds out ahead of the first stream whether its peer is routeport; one that is not hands
+    nothing of that to its app."""
+    stunnel_server(place, app.address, port=pod_port)
+    client = start_client(router.port, multiplex="auto", sslVersionMax=version)
+
+    def look_is_over():
+        counts = router.statistics(HOST)
+        return app.has_visitor() or (counts["stot"] > 0 and counts["scur"] == 0)
+
+    waiting.until(look_is_over, "the client has looked")
+    for _ in range(2):
+        echo(Stream(legacy_program(client.port), app.accept(), client, None))
+    assert not app.has_visitor()
