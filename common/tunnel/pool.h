@@ -63,7 +63,7 @@ const char *pool_silence(const struct pool *pool);
 /** The far end of @carrier has refused a stream that may be tried elsewhere, or accepted
  * one.  While it refuses new streams go elsewhere, if that is to be had.  Else they are
  * answered by it, and now and then one of them has another carrier dialled: after 1 s,
- * doubling up to 30. */
+ * doubling up to freshFor, at most 30. */
 void pool_note_answer(struct pool *pool, const struct h2_carrier *carrier, bool accepted);
 
 /** Wait for room on a carrier, in the order of asking; another one is dialled, unless

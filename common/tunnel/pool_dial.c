@@ -41,7 +41,7 @@ pool_is_dial_young(const struct pool *p)
 
 /* While there are carriers, whatever streams and far ends do is no loop of handshakes. */
 static bool
-take_credit(struct pool *p)
+has_credit(struct pool *p)
 {
 	double now = reactor_now();
 
@@ -49,7 +49,13 @@ take_credit(struct pool *p)
 	p->counted_at = now;
 	if (p->credit > POOL_DIALS_IN_A_ROW)
 		p->credit = POOL_DIALS_IN_A_ROW;
-	if (p->credit < 1)
+	return p->credit >= 1;
+}
+
+static bool
+take_credit(struct pool *p)
+{
+	if (!has_credit(p))
 		return false;
 	p->credit -= 1;
 	return true;
@@ -64,7 +70,9 @@ is_due(const struct pool_backoff *b)
 static void
 put_off(struct pool_backoff *b, double most)
 {
-	b->after = reactor_now() + sysinfo_jitter(b->next, 0.25);
+	double seconds = sysinfo_jitter(b->next, 0.25);
+
+	b->after = reactor_now() + (seconds < most ? seconds : most);
 	b->next = b->next * 2 < most ? b->next * 2 : most;
 }
 
@@ -157,6 +165,15 @@ on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 	pool_keep_one(p);
 }
 
+/* The router of now may lead elsewhere after freshFor, refused or not. */
+static double
+longest_look(const struct pool *p)
+{
+	double fresh_for = p->service->settings->fresh_for;
+
+	return fresh_for > 0 && fresh_for < look_last ? fresh_for : look_last;
+}
+
 /* A stream that a look has not helped may have one more at once: of several pods the
  * router may have chosen the same again. */
 static bool
@@ -164,9 +181,9 @@ may_look(struct pool *p, int refusals)
 {
 	if (refusals > 1)
 		return true;
-	if (!is_due(&p->look))
-		return false;
-	put_off(&p->look, look_last);
+	if (!is_due(&p->look) || !has_credit(p))
+		return false; /* it comes later, and is not spent */
+	put_off(&p->look, longest_look(p));
 	return true;
 }
 
