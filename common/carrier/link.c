@@ -1,196 +1,15 @@
-#include "common/carrier/link.h"
+#include "common/carrier/link_internal.h"
 
 #include "common/base/log.h"
-#include "common/base/sysinfo.h"
-#include "common/base/net.h"
 #include "common/carrier/route_check.h"
 
 #include <assert.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-	/* Strangers at a time, on one worker, whatever it may have. */
-	MOST_STRANGERS = 1024,
-	/* Worked on in one turn: each may cost a millisecond, which streams wait for. */
-	HANDSHAKES_A_TURN = 4,
-};
-
-/* Seconds. */
-static const double least_time = 0.001; /* of a timer */
-static const double refused_wait = 1;   /* for the peer to read why it was refused */
-static const double empty_look = 0.005; /* between two looks at an emptying socket */
-
-static struct ev_loop *
-loop_of(const struct link *l)
-{
-	return l->set->reactor->loop;
-}
-
-void
-link_set_timer(struct link *l, double seconds)
-{
-	ev_timer_stop(loop_of(l), &l->timer);
-	ev_timer_set(&l->timer, seconds > least_time ? seconds : least_time, 0);
-	ev_timer_start(loop_of(l), &l->timer);
-}
-
-/* ---- the set --------------------------------------------------------------------- */
-
-void
-link_set_hold(struct link_set *set)
-{
-	set->count++;
-}
-
-void
-link_set_release(struct link_set *set)
-{
-	if (--set->count == 0 && set->emptied != NULL)
-		set->emptied(set->owner);
-}
-
-/* ---- the end --------------------------------------------------------------------- */
-
-/* Fine when it has left already. */
-static void
-leave_strangers(struct link *l)
-{
-	struct link_set *set = l->set;
-
-	if (!l->counted)
-		return;
-	l->counted = false;
-	TAILQ_REMOVE(&set->strangers[l->progress], l, stranger_entry);
-	set->stranger_counts[l->progress]--;
-	set->stranger_count--;
-}
-
-static void
-enter_strangers(struct link *l, enum link_progress progress)
-{
-	struct link_set *set = l->set;
-
-	l->counted = true;
-	l->progress = progress;
-	TAILQ_INSERT_TAIL(&set->strangers[progress], l, stranger_entry);
-	set->stranger_counts[progress]++;
-	set->stranger_count++;
-}
-
-static void
-advance(struct link *l, enum link_progress progress)
-{
-	if (!l->counted || l->progress == progress)
-		return;
-	leave_strangers(l);
-	enter_strangers(l, progress);
-}
-
-/* An open link is closed, whatever is left to be said. */
-static void
-leave_open(struct link *l)
-{
-	if (l->state == LINK_OPEN)
-		count_add(&l->counts->carriers_closed[l->kind], 1);
-}
-
-static void
-reap(struct link *l, bool reset)
-{
-	struct link_set *set = l->set;
-	int fd = l->tls.fd;
-
-	leave_open(l);
-	ocsp_client_cancel(l->ask);
-	SSL_SESSION_free(l->session);
-	watch_stop(&l->watch);
-	ev_timer_stop(loop_of(l), &l->timer);
-	tls_clear(&l->tls);
-	if (reset)
-		net_reset(fd);
-	else
-		close(fd);
-	LIST_REMOVE(l, entry);
-	leave_strangers(l);
-	if (l->refused && l->events->gone != NULL)
-		l->events->gone(l->owner);
-	service_release(l->service);
-	free(l);
-	link_set_release(set);
-}
-
-/* Does TCP have nothing more to wait for?  @sent: nothing of ours is kept. */
-static bool
-is_over(const struct link *l, bool sent)
-{
-	const struct tls *t = &l->tls;
-
-	return t->deaf || t->alerted || (t->eof && sent && !l->must_rst);
-}
-
-/* Is it for us to close TCP first?  After a clean end, if we read the second
- * close_notify; and when we refused the peer. */
-static bool
-closes_first(const struct link *l)
-{
-	const struct tls *t = &l->tls;
-
-	return l->refused || (t->finished && t->state == TLS_FINISHED && !t->answered);
-}
-
-/* Send an RST as soon as the bytes before it have left. */
-static void
-reset_when_empty(struct link *l)
-{
-	if (net_unacknowledged(l->tls.fd) == 0 || reactor_now() >= l->close_by)
-		reap(l, true);
-	else
-		link_set_timer(l, empty_look);
-}
-
-static void
-closing_step(struct link *l)
-{
-	struct tls *t = &l->tls;
-	bool sent = tls_flush(t);
-
-	tls_discard(t);
-	if (is_over(l, sent)) {
-		reap(l, l->must_rst);
-		return;
-	}
-	link_wait(l, !t->eof);
-	if (sent && l->must_rst) {
-		reset_when_empty(l);
-	} else if (sent && closes_first(l) && !l->shut) {
-		l->shut = true;
-		shutdown(t->fd, SHUT_WR);
-	}
-}
-
-static void
-enter_closing(struct link *l, double seconds)
-{
-	assert(l->state != LINK_CLOSING);
-	leave_open(l);
-	l->state = LINK_CLOSING;
-	l->close_by = reactor_now() + seconds;
-	link_set_timer(l, seconds);
-	closing_step(l);
-}
-
-void
-link_close(struct link *l, bool abort)
-{
-	if (abort)
-		l->must_rst = !tls_abort(&l->tls);
-	enter_closing(l, l->service->settings->timeout_close);
-}
+/* Seconds for the peer to read why it was refused. */
+static const double refused_wait = 1;
 
 /* ---- the handshake --------------------------------------------------------------- */
 
@@ -200,37 +19,18 @@ refuse(struct link *l, enum reason reason, const char *detail)
 	l->refused = true;
 	ocsp_client_cancel(l->ask);
 	l->ask = NULL;
-	advance(l, LINK_REFUSED);
+	link_advance(l, LINK_REFUSED);
 	count_add(&l->counts->failures[reason], 1);
 	l->events->failed(l->owner, reason, detail);
 	tls_retire(&l->tls);
-	enter_closing(l, refused_wait);
-}
-
-/* Any of those who came least far.  NULL: there is nobody. */
-static struct link *
-draw(struct link_set *set)
-{
-	struct link *l = NULL;
-	size_t steps;
-
-	for (int i = 0; i < LINK_PROGRESS_COUNT && l == NULL; i++) {
-		l = TAILQ_FIRST(&set->strangers[i]);
-		if (l == NULL)
-			continue;
-		set->dice = set->dice * 6364136223846793005UL + 1442695040888963407UL;
-		steps = (set->dice >> 33) % set->stranger_counts[i];
-		while (steps-- > 0)
-			l = TAILQ_NEXT(l, stranger_entry);
-	}
-	return l;
+	link_enter_closing(l, refused_wait);
 }
 
 /* It is gone at once, since there is a flood of them. */
 bool
 link_set_give_way(struct link_set *set)
 {
-	struct link *l = draw(set);
+	struct link *l = link_set_draw(set);
 
 	if (l == NULL)
 		return false;
@@ -240,34 +40,21 @@ link_set_give_way(struct link_set *set)
 		l->events->failed(l->owner, REASON_FULL,
 		    "too many unfinished handshakes: one gave way");
 	}
-	reap(l, false);
+	link_reap(l, false);
 	return true;
-}
-
-/* Who is not worked on in this turn is told again in the next. */
-static bool
-is_turn_over(struct link_set *set)
-{
-	unsigned now = ev_iteration(set->reactor->loop);
-
-	if (set->turn != now) {
-		set->turn = now;
-		set->turn_left = HANDSHAKES_A_TURN;
-	}
-	return set->turn_left-- <= 0;
 }
 
 static void
 enter_open(struct link *l)
 {
 	l->state = LINK_OPEN;
-	leave_strangers(l);
+	link_leave_strangers(l);
 	l->kind = tls_is_h2(&l->tls) ? COUNT_H2 : COUNT_RAW;
 	if (l->target != NULL)
 		route_note(l->target, &l->tls);
 	count_add(&l->counts->carriers[l->kind], 1);
 	count_add(tls_is_resumed(&l->tls) ? &l->counts->resumed : &l->counts->full, 1);
-	ev_timer_stop(loop_of(l), &l->timer);
+	ev_timer_stop(link_loop(l), &l->timer);
 	if (l->target != NULL && l->kind == COUNT_RAW)
 		link_name(l, 0);
 	l->events->opened(l->owner, l);
@@ -344,8 +131,8 @@ ask(struct link *l)
 	    .nonce = s->ocsp_nonce,
 	    .seconds = s->timeout_ocsp};
 
-	l->ask =
-	    ocsp_client_start(loop_of(l), l->set->resolver, &matter, &way, on_answer, l);
+	l->ask = ocsp_client_start(
+	    link_loop(l), l->set->resolver, &matter, &way, on_answer, l);
 	if (l->ask == NULL)
 		refuse(l, REASON_NO_MEMORY, "out of memory");
 	else
@@ -357,9 +144,9 @@ static void
 note_progress(struct link *l)
 {
 	if (SSL_get0_peer_certificate(l->tls.ssl) != NULL)
-		advance(l, LINK_CERTIFIED);
+		link_advance(l, LINK_CERTIFIED);
 	else if (l->tls.asked != NULL)
-		advance(l, LINK_GREETED);
+		link_advance(l, LINK_GREETED);
 }
 
 static void
@@ -382,53 +169,11 @@ handshake_step(struct link *l)
 	} else if (t->state == TLS_BROKEN) {
 		refuse(l, t->reason, t->detail);
 	} else if (must_ask(l)) {
-		advance(l, LINK_CERTIFIED);
+		link_advance(l, LINK_CERTIFIED);
 		ask(l);
 	} else {
 		enter_open(l);
 	}
-}
-
-/* What an app may be told besides. */
-static void
-add_proof(const struct link *l, X509 *certificate, struct link_facts *facts)
-{
-	const struct service_settings *s = l->service->settings;
-	SSL *ssl = l->tls.ssl;
-
-	net_ends(l->tls.fd, &facts->ours, &facts->peers);
-	facts->cipher = SSL_get_cipher_name(ssl);
-	facts->shown = certificate != NULL;
-	/* Where nobody looked at who issued it the result is good, too. */
-	facts->verified = facts->shown && (s->verify_chain || s->verify_peer) &&
-			  SSL_get_verify_result(ssl) == X509_V_OK;
-	if (certificate != NULL)
-		identity_common_name(
-		    certificate, facts->common_name, sizeof(facts->common_name));
-}
-
-void
-link_facts(const struct link *l, struct link_facts *facts)
-{
-	SSL *ssl = l->tls.ssl;
-	const char *sni = l->target != NULL
-			      ? l->service->settings->sni
-			      : SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	X509 *certificate = SSL_get0_peer_certificate(ssl);
-	const char *psk;
-
-	*facts = (struct link_facts){
-	    .tls = SSL_get_version(ssl),
-	    .resumed = tls_is_resumed(&l->tls),
-	};
-	if (sni != NULL)
-		strncat(facts->sni, sni, sizeof(facts->sni) - 1);
-	if (certificate != NULL)
-		identity_names(certificate, facts->names, sizeof(facts->names));
-	else if ((psk = tls_psk_identity(&l->tls)) != NULL)
-		snprintf(facts->names, sizeof(facts->names), "PSK:%s", psk);
-	if (l->service->settings->protocol == PROTOCOL_PROXY)
-		add_proof(l, certificate, facts);
 }
 
 /* ---- waiting --------------------------------------------------------------------- */
@@ -438,24 +183,6 @@ link_adopt(struct link *l, const struct link_carrier *carrier, void *owner)
 {
 	l->carrier = carrier;
 	l->owner = owner;
-}
-
-void
-link_wait(struct link *l, bool readable)
-{
-	bool reads = readable && !tls_is_choked(&l->tls);
-
-	watch_wait(
-	    &l->watch, (reads ? EV_READ : 0) | (tls_room(&l->tls) > 0 ? 0 : EV_WRITE));
-}
-
-void
-link_check(struct link *l)
-{
-	struct pollfd look = {.fd = l->tls.fd};
-
-	if (poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)))
-		tls_lose(&l->tls);
 }
 
 /* For whoever looks what this worker is at. */
@@ -479,14 +206,14 @@ on_ready(void *owner, int events)
 	note(l);
 	switch (l->state) {
 	case LINK_HANDSHAKE:
-		if (l->tls.state != TLS_HANDSHAKE || !is_turn_over(l->set))
+		if (l->tls.state != TLS_HANDSHAKE || !link_set_is_turn_over(l->set))
 			handshake_step(l);
 		break;
 	case LINK_OPEN:
 		l->carrier->ready(l->owner, events);
 		break;
 	case LINK_CLOSING:
-		closing_step(l);
+		link_closing_step(l);
 		break;
 	}
 }
@@ -514,12 +241,7 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 		l->carrier->timer(l->owner);
 		break;
 	case LINK_CLOSING:
-		if (tls_room(&l->tls) == 0)
-			reap(l, true);
-		else if (l->must_rst)
-			reset_when_empty(l);
-		else
-			reap(l, false);
+		link_closing_timeout(l);
 		break;
 	}
 }
@@ -594,7 +316,8 @@ say_hello(struct link *l)
 	l->tls.keep_session = keep_session;
 	l->tls.keeper = l;
 	if (ok && tls_handshake(&l->tls) != TLS_HANDSHAKE)
-		ev_feed_event(loop_of(l), &l->watch.io, EV_READ); /* told from the loop */
+		ev_feed_event(
+		    link_loop(l), &l->watch.io, EV_READ); /* told from the loop */
 	return ok;
 }
 
@@ -625,7 +348,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 	link_set_timer(l, seconds);
 	note(l);
 	if (target != NULL && !say_hello(l)) {
-		reap(l, false);
+		link_reap(l, false);
 		return NULL;
 	}
 	link_wait(l, true);
@@ -635,20 +358,8 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 		return l; /* strangers come to servers */
 	while (set->stranger_count >= set->stranger_most && link_set_give_way(set))
 		;
-	enter_strangers(l, LINK_SILENT);
+	link_enter_strangers(l, LINK_SILENT);
 	return l;
-}
-
-void
-link_set_init(struct link_set *set, struct reactor *reactor, struct byte_budget *windows)
-{
-	*set = (struct link_set){.reactor = reactor,
-	    .windows = windows,
-	    .turn_left = HANDSHAKES_A_TURN,
-	    .stranger_most = MOST_STRANGERS,
-	    .dice = sysinfo_random()};
-	for (int i = 0; i < LINK_PROGRESS_COUNT; i++)
-		TAILQ_INIT(&set->strangers[i]);
 }
 
 void
@@ -658,16 +369,10 @@ link_look(struct link *l)
 }
 
 void
-link_set_limit(struct link_set *set, size_t most)
-{
-	set->stranger_most = most < MOST_STRANGERS ? most : MOST_STRANGERS;
-}
-
-void
 link_cancel(struct link *l)
 {
 	assert(l->state == LINK_HANDSHAKE);
-	reap(l, true);
+	link_reap(l, true);
 }
 
 void
@@ -699,6 +404,6 @@ link_set_clear(struct link_set *set)
 			l->refused = true;
 			l->events->failed(l->owner, REASON_STOPPED, NULL);
 		}
-		reap(l, false);
+		link_reap(l, false);
 	}
 }

@@ -11,23 +11,10 @@
 #ifndef COMMON_WORKER_GENERATION_H
 #define COMMON_WORKER_GENERATION_H
 
-#include "common/worker/socket_activation.h"
-#include "common/base/net.h"
+#include "common/worker/listen_socket.h"
 #include "common/carrier/service.h"
 
 #include <stdatomic.h>
-
-/** A place to listen at; it outlives plans, and whoever keeps a pointer to it holds it.
- */
-struct listen_socket {
-	atomic_int holders;
-	struct net_address address;
-	bool lent; /* by systemd, which keeps a Unix socket's file */
-	size_t count;
-	/** A listening socket for each worker, by its index.  A worker takes its own
-	 * over, and leaves -1. */
-	int fds[];
-};
 
 /** A door and the service it leads to; or NULL, and it leads to the status port, which
  * takes its only socket over. */
@@ -101,9 +88,5 @@ struct service *generation_service_for(
 
 /** Does any service have an `sni` line for the doors of @at? */
 bool generation_has_names(const struct generation *plan, const struct service *at);
-
-/** Returns @door. */
-struct listen_socket *listen_socket_hold(struct listen_socket *door);
-void listen_socket_release(struct listen_socket *door);
 
 #endif

@@ -1,8 +1,6 @@
-#include "common/worker/worker.h"
+#include "common/worker/worker_internal.h"
 
-#include "common/worker/listener.h"
 #include "common/base/log.h"
-#include "common/worker/mailbox.h"
 #include "common/base/sysinfo.h"
 
 #include <pthread.h>
@@ -11,46 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-	/* Connections that a worker may have more than the idlest before that one gets
-	 * the next. */
-	SKEW = 16,
-	/* Carriers of many streams that may be open whatever maxConnections is, */
-	LEAST_CARRIERS = 64,
-	/* and handshakes of strangers that a worker may leave unfinished. */
-	LEAST_HANDSHAKES = 8,
-};
-
 /* Seconds for alerts to be heard, once streams were cut off. */
 static const double farewell = 1;
-
-/* Seconds between two times that the workers are told of a shortage. */
-static const double shortage_again = 1;
-
-struct worker {
-	pthread_t thread;
-	bool started;
-	struct ev_loop *loop;
-	struct listener_list listeners;
-	struct reactor reactor;
-	struct resolver *resolver;
-	struct link_set links;
-	struct stream_set streams;
-	struct pool_set pools;
-	struct worker_setup *setup;
-	unsigned long index;
-	struct generation *plan;
-	ev_timer farewell;
-	ev_check iteration_begins;
-	ev_prepare iteration_ends;
-	enum command order;   /* obeyed so far */
-	double shortage_told; /* when, to all; by reactor_now() */
-
-	atomic_bool over;
-	atomic_ulong follows; /* the number of its plan */
-	atomic_long load;
-	struct mailbox mailbox; /* other threads' only way into the loop */
-};
 
 static void
 leave_when_empty(struct worker *w)
@@ -59,8 +19,6 @@ leave_when_empty(struct worker *w)
 	    atomic_load(&w->load) == 0)
 		ev_break(w->loop, EVBREAK_ALL);
 }
-
-static const struct listener_events listener_events;
 
 static void
 on_emptied(void *owner)
@@ -168,19 +126,6 @@ keep_carriers(struct worker *w)
 	}
 }
 
-/* Unfinished handshakes count among connections: at most half of all are. */
-static void
-limit_handshakes(struct worker *w)
-{
-	long most = atomic_load(&w->setup->most) / 2;
-
-	if (most > w->setup->handshakes)
-		most = w->setup->handshakes;
-	most /= (long)w->setup->count;
-	link_set_limit(
-	    &w->links, (size_t)(most > LEAST_HANDSHAKES ? most : LEAST_HANDSHAKES));
-}
-
 static bool
 is_in_plan(const void *plan, const struct service *service)
 {
@@ -193,11 +138,11 @@ follow(struct worker *w, struct generation *plan)
 {
 	generation_release(w->plan);
 	w->plan = plan;
-	limit_handshakes(w);
+	admission_limit_handshakes(w);
 	if (w->order >= COMMAND_DRAIN)
 		return;
 	if (!listener_list_follow(
-		&w->listeners, w->loop, plan, w->index, &listener_events, w))
+		&w->listeners, w->loop, plan, w->index, &admission_events, w))
 		log_error("event=no-memory detail=\"a worker cannot listen\"");
 	pool_set_follow(&w->pools, is_in_plan, plan);
 	link_set_drain(&w->links, is_in_plan, plan);
@@ -225,127 +170,6 @@ on_mail(void *owner)
 	leave_when_empty(w);
 }
 
-/* ---- connections ----------------------------------------------------------------- */
-
-static long
-load_of(const struct worker *w)
-{
-	return atomic_load_explicit(&w->load, memory_order_relaxed);
-}
-
-/* False: too many.  Who lets programs wait has looked before, and another worker may have
- * taken the last place since: one too many is no reason to reset a program. */
-static bool
-charge(struct worker *w)
-{
-	if (atomic_fetch_add(&w->setup->total, 1) >= atomic_load(&w->setup->most) &&
-	    !w->setup->waits_when_full) {
-		atomic_fetch_sub(&w->setup->total, 1);
-		return false;
-	}
-	atomic_fetch_add(&w->load, 1);
-	return true;
-}
-
-/* Whoever is known, or may become so, goes ahead of a stranger who says nothing. */
-static bool
-charge_or_make_way(struct worker *w, struct worker *to)
-{
-	return charge(to) || (link_set_give_way(&w->links) && charge(to));
-}
-
-static void
-discharge(struct worker *w)
-{
-	atomic_fetch_sub(&w->setup->total, 1);
-	atomic_fetch_sub(&w->load, 1);
-}
-
-/* Who takes what @w accepted. */
-static struct worker *
-choose(struct worker *w)
-{
-	struct worker_setup *setup = w->setup;
-	struct worker *wanted = w, *idlest = w;
-	unsigned long i;
-
-	if (setup->in_turn)
-		wanted = setup->workers[atomic_fetch_add(&setup->turn, 1) % setup->count];
-	for (i = 0; i < setup->count; i++)
-		if (load_of(setup->workers[i]) < load_of(idlest))
-			idlest = setup->workers[i];
-	return load_of(wanted) > load_of(idlest) + SKEW ? idlest : wanted;
-}
-
-static void
-reject(struct worker *w, struct service *service, int fd)
-{
-	char name[LOG_QUOTE_SIZE];
-
-	log_cause(LOG_LEVEL_WARNING, service->settings->name,
-	    "event=failed why=%s service=%s detail=\"%s is reached\"",
-	    reason_word(REASON_FULL), log_quote(service->settings->name, name),
-	    service_is_full(service) ? "maxStreams" : "maxConnections");
-	w->setup->reject(fd);
-}
-
-/* Where services are chosen by name it is not known yet whose limit holds. */
-static bool
-is_turned_away(const struct worker *w, struct service *service)
-{
-	return !w->setup->waits_when_full && service_is_full(service) &&
-	       !generation_has_names(w->plan, service);
-}
-
-static void
-on_accepted(void *owner, struct service *service, int fd, const struct net_address *peer)
-{
-	struct worker *w = owner, *to = choose(w);
-
-	progress_note(&w->reactor.turn, "a new connection");
-	if (is_turned_away(w, service) || !charge_or_make_way(w, to)) {
-		reject(w, service, fd);
-	} else if (to == w) {
-		w->setup->arrival(w, service, fd, peer);
-	} else if (!mailbox_post_connection(&to->mailbox, service, fd, peer)) {
-		discharge(to);
-		w->setup->reject(fd);
-	}
-}
-
-/* The programs of a client wait in the queue of its socket; a server tells its clients at
- * once, so that they try another target. */
-static bool
-may_accept(void *owner, struct service *service)
-{
-	const struct worker *w = owner;
-
-	return !w->setup->waits_when_full ||
-	       (atomic_load(&w->setup->total) < atomic_load(&w->setup->most) &&
-		   !service_is_full(service));
-}
-
-/* Descriptors are the process's, so what any worker has idle is of use.  Programs that
- * wait have this come again and again. */
-static void
-on_shortage(void *owner)
-{
-	struct worker *w = owner;
-	double now = reactor_now();
-
-	if (now < w->shortage_told + shortage_again)
-		return;
-	w->shortage_told = now;
-	for (unsigned long i = 0; i < w->setup->count; i++)
-		mailbox_post_shortage(&w->setup->workers[i]->mailbox);
-}
-
-static const struct listener_events listener_events = {
-    .accepted = on_accepted,
-    .may_accept = may_accept,
-    .shortage = on_shortage,
-};
-
 /* ---- life ------------------------------------------------------------------------ */
 
 static void *
@@ -353,7 +177,7 @@ run(void *arg)
 {
 	struct worker *w = arg;
 
-	limit_handshakes(w);
+	admission_limit_handshakes(w);
 	keep_carriers(w);
 	ev_run(w->loop, 0);
 	stream_set_cut(&w->streams, REASON_STOPPED); /* those that began since the stop */
@@ -374,7 +198,7 @@ return_mail(struct worker *w)
 
 	for (handoff = mail.handoffs; handoff != NULL; handoff = handoff_free(handoff)) {
 		w->setup->reject(handoff->fd);
-		discharge(w);
+		admission_discharge(w);
 	}
 	generation_release(mail.plan);
 }
@@ -471,7 +295,7 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 		goto fail;
 	connect_rooms(w, index);
 	if (!listener_list_follow(
-		&w->listeners, w->loop, w->plan, index, &listener_events, w)) {
+		&w->listeners, w->loop, w->plan, index, &admission_events, w)) {
 		err_set(e, "out of memory");
 		goto fail;
 	}
@@ -549,34 +373,9 @@ worker_plan(const struct worker *w)
 	return w->plan;
 }
 
-bool
-worker_charge_carrier(struct worker *w)
-{
-	long most = atomic_load(&w->setup->most);
-
-	if (most < LEAST_CARRIERS)
-		most = LEAST_CARRIERS;
-	if (atomic_fetch_add(&w->setup->carriers, 1) < most)
-		return true;
-	worker_release_carrier(w);
-	return false;
-}
-
-void
-worker_release_carrier(struct worker *w)
-{
-	atomic_fetch_sub(&w->setup->carriers, 1);
-}
-
-bool
-worker_charge(struct worker *w)
-{
-	return charge_or_make_way(w, w);
-}
-
 void
 worker_release(struct worker *w)
 {
-	discharge(w);
+	admission_discharge(w);
 	leave_when_empty(w);
 }

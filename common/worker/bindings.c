@@ -1,0 +1,225 @@
+#include "common/worker/bindings.h"
+
+#include "common/base/log.h"
+#include "common/net/resolver.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Seconds for looking up the names in `accept`. */
+static const double accept_lookup = 10;
+
+static bool
+same_address(const struct net_address *a, const struct net_address *b)
+{
+	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
+}
+
+/* With port 0 the address does not tell whose the door is. */
+static bool
+is_of(const struct binding *entrance, const struct service *service)
+{
+	if (entrance->service == NULL || service == NULL ||
+	    !net_address_is_open(&entrance->door->address))
+		return (entrance->service == NULL) == (service == NULL);
+	return strcmp(entrance->service->settings->name, service->settings->name) == 0;
+}
+
+/* The door at @address that is there already, or NULL.  One that leads to services never
+ * becomes one of the status port, nor the other way round: others have its sockets. */
+static struct listen_socket *
+find_door(const struct generation *plan, const struct net_address *address,
+    const struct service *service)
+{
+	for (size_t i = 0; plan != NULL && i < plan->entrance_count; i++) {
+		const struct binding *entrance = &plan->entrances[i];
+
+		if (is_of(entrance, service) &&
+		    same_address(&entrance->door->address, address))
+			return entrance->door;
+	}
+	return NULL;
+}
+
+/* The port that the system chose. */
+static void
+tell_port(const struct listen_socket *door, const struct service *service)
+{
+	struct net_address address = {.length = sizeof(address.un)};
+	char name[LOG_QUOTE_SIZE], text[NET_TEXT_SIZE];
+
+	if (door->count == 0 ||
+	    getsockname(door->fds[0], &address.any, &address.length) != 0)
+		return;
+	log_info("event=listening service=%s accept=%s",
+	    log_quote(service->settings->name, name),
+	    net_address_format(&address, text, sizeof(text)));
+}
+
+bool
+bindings_add(struct generation *p, struct listen_socket *door, struct service *service)
+{
+	struct binding *more =
+	    realloc(p->entrances, (p->entrance_count + 1) * sizeof(*more));
+
+	if (more == NULL) {
+		listen_socket_release(door);
+		return false;
+	}
+	p->entrances = more;
+	more[p->entrance_count++] =
+	    (struct binding){door, service != NULL ? service_hold(service) : NULL};
+	return true;
+}
+
+bool
+bindings_add_missing(struct generation *p, const struct net_address *address,
+    struct service *service, const char *why)
+{
+	struct missing *more =
+	    realloc(p->missing, (p->missing_count + 1) * sizeof(*more));
+	struct missing *m;
+
+	if (more == NULL)
+		return false;
+	p->missing = more;
+	m = &more[p->missing_count++];
+	*m = (struct missing){
+	    *address, service != NULL ? service_hold(service) : NULL, ""};
+	strncat(m->why, why, sizeof(m->why) - 1);
+	return true;
+}
+
+static bool
+was_missing(const struct generation *before, const struct net_address *address)
+{
+	for (size_t i = 0; i < before->missing_count; i++)
+		if (same_address(&before->missing[i].address, address))
+			return true;
+	return false;
+}
+
+static bool
+has_door_at(const struct generation *p, const struct net_address *address)
+{
+	for (size_t i = 0; i < p->entrance_count; i++)
+		if (same_address(&p->entrances[i].door->address, address))
+			return true;
+	return false;
+}
+
+/* A reload that finds an address taken changes nothing; at the start, which follows no
+ * plan with doors, the others are served.  Twice in one file is not another program's. */
+static bool
+may_be_missing(const struct generation *p, const struct net_address *address,
+    const struct generation *before, int errnum)
+{
+	if ((errnum != EADDRINUSE && errnum != EADDRNOTAVAIL) || has_door_at(p, address))
+		return false;
+	return before == NULL || was_missing(before, address) ||
+	       (before->entrance_count == 0 && before->missing_count == 0);
+}
+
+/* Those of a PORT alone: what is listened on already stays, though the host may have got
+ * IPv4 since: that socket takes it too. */
+static size_t
+any_addresses(const struct net_name *name, const struct bindings_source *from,
+    const struct service *service, struct net_address addresses[2])
+{
+	struct net_address in6 = {
+	    .length = sizeof(struct sockaddr_in6),
+	    .in6 = {.sin6_family = AF_INET6, .sin6_port = htons(name->port)},
+	};
+
+	if (find_door(from->before, &in6, service) == NULL)
+		return net_any_addresses(name->port, addresses);
+	addresses[0] = in6;
+	return 1;
+}
+
+static size_t
+addresses_of(const struct net_name *name, const struct bindings_source *from,
+    const struct service *service, struct net_address *addresses, size_t most,
+    struct err *e)
+{
+	size_t count = name->port_alone ? any_addresses(name, from, service, addresses)
+					: net_name_addresses(name, addresses);
+
+	if (count == 0)
+		count = resolver_now(
+		    name->host, name->port, accept_lookup, addresses, most, e);
+	return count;
+}
+
+static struct listen_socket *
+open_door(const struct net_address *at, const struct service *service, size_t workers,
+    struct socket_activation *inherited, struct err *e)
+{
+	return service != NULL ? listen_socket_open(at, workers,
+				     &service->settings->socket, inherited, e)
+			       : listen_socket_open(at, 1, NULL, inherited, e);
+}
+
+/* *@taken counts what is listened on, now or later.  @only: the name has no other. */
+static bool
+take_door(struct generation *p, struct service *service, const struct net_address *at,
+    bool only, const struct bindings_source *from, size_t *taken, struct err *e)
+{
+	struct listen_socket *door =
+	    find_door(p, at, service) == NULL
+		? find_door(from->before, at, service)
+		: NULL; /* twice in one file: its error is the system's */
+
+	if (door != NULL)
+		listen_socket_hold(door);
+	else
+		door = open_door(at, service, from->workers, from->inherited, e);
+	if (door != NULL) {
+		if (service != NULL && net_address_is_open(at))
+			tell_port(door, service);
+		++*taken;
+		return bindings_add(p, door, service) || err_set(e, "out of memory");
+	}
+	if (!only && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
+		return true; /* "localhost" may lack one of its two */
+	if (!may_be_missing(p, at, from->before, errno))
+		return false;
+	++*taken;
+	return bindings_add_missing(p, at, service, e->text) ||
+	       err_set(e, "out of memory");
+}
+
+bool
+bindings_take(struct generation *p, struct service *service, const struct net_name *name,
+    const struct bindings_source *from, struct err *e)
+{
+	struct net_address addresses[8];
+	size_t taken = 0, count = addresses_of(name, from, service, addresses,
+			      sizeof(addresses) / sizeof(addresses[0]), e);
+
+	for (size_t i = 0; i < count; i++) {
+		if (name->port_alone && taken > 0)
+			break; /* the others are for want of it */
+		if (!take_door(p, service, &addresses[i], count == 1, from, &taken, e))
+			return false;
+	}
+	return taken > 0;
+}
+
+bool
+bindings_retry(struct generation *p, const struct missing *m, size_t workers)
+{
+	struct err e = {.text = ""};
+	char name[LOG_QUOTE_SIZE], text[NET_TEXT_SIZE];
+	struct listen_socket *door =
+	    open_door(&m->address, m->service, workers, NULL, &e);
+
+	if (door == NULL || !bindings_add(p, door, m->service))
+		return false;
+	log_info("event=listening service=%s accept=%s",
+	    m->service != NULL ? log_quote(m->service->settings->name, name) : "status",
+	    net_address_format(&m->address, text, sizeof(text)));
+	return true;
+}
