@@ -38,6 +38,7 @@ target_succeed(struct target *target, struct target *before, bool same_section)
 	target->spoke_h2 = same_section && before->spoke_h2;
 	if (same_section)
 		target->idle = before->idle;
+	target->health = before->rest > 0 ? TARGET_RESTS : TARGET_WELL;
 	target->rest = before->rest;
 	target->due = before->due;
 	pthread_mutex_unlock(&before->lock);
@@ -134,45 +135,127 @@ target_keepalive(struct target *target, double keepalive)
 
 /* ---- whom to try ----------------------------------------------------------------- */
 
-/* True: try it.  Whoever tries it after its rest is alone in that until the next one is
- * due, else every stream would wait for a target that still does not answer. */
 static bool
-claim(struct target *target, double now, double *due)
+is_due(const struct target *target, double now)
+{
+	return target->health != TARGET_WELL && target->health != TARGET_ALIVE &&
+	       now >= target->due;
+}
+
+/* Whoever is told of it is alone in that until the next one is due, else every stream
+ * would wait for a target that still does not answer. */
+static void
+claim(struct target *target, enum target_health health, double now)
+{
+	target->health = health;
+	target->due = now + target->rest;
+}
+
+/* True: try it. */
+static bool
+claim_to_try(struct target *target, bool looks, double now)
 {
 	bool ready;
 
 	pthread_mutex_lock(&target->lock);
-	*due = target->due;
-	ready = target->rest == 0 || now >= target->due;
-	if (ready && target->rest > 0) {
-		target->scouted = true;
-		target->due = now + target->rest;
-	}
+	ready = target->health == TARGET_WELL || target->health == TARGET_ALIVE ||
+		(!looks && is_due(target, now));
+	if (ready && target->health != TARGET_WELL)
+		claim(target, TARGET_TRIED, now);
 	pthread_mutex_unlock(&target->lock);
 	return ready;
 }
 
-size_t
-target_next(
-    struct target *targets, size_t count, size_t first, const bool *tried, double now)
+static bool
+claim_to_look(struct target *target, double now)
 {
-	double earliest = 0, due;
-	size_t best = count;
+	bool due;
 
+	pthread_mutex_lock(&target->lock);
+	due = is_due(target, now);
+	if (due)
+		claim(target, TARGET_LOOKED_AT, now);
+	pthread_mutex_unlock(&target->lock);
+	return due;
+}
+
+static double
+due_at(struct target *target)
+{
+	double due;
+
+	pthread_mutex_lock(&target->lock);
+	due = target->due;
+	pthread_mutex_unlock(&target->lock);
+	return due;
+}
+
+/* @count: there is none. */
+static size_t
+next_ready(struct target *targets, size_t count, size_t first, const bool *tried,
+    bool looks, double now)
+{
 	for (size_t n = 0; n < count; n++) {
 		size_t i = (first + n) % count;
 
-		if (tried[i])
-			continue;
-		if (claim(&targets[i], now, &due))
+		if (!tried[i] && claim_to_try(&targets[i], looks, now))
 			return i;
-		if (best == count || due < earliest) {
+	}
+	return count;
+}
+
+static size_t
+next_due(struct target *targets, size_t count, size_t first, const bool *tried)
+{
+	size_t best = count;
+	double earliest = 0;
+
+	for (size_t n = 0; n < count; n++) {
+		size_t i = (first + n) % count;
+		double due = due_at(&targets[i]);
+
+		if (!tried[i] && (best == count || due < earliest)) {
 			best = i;
 			earliest = due;
 		}
 	}
 	assert(best < count);
 	return best;
+}
+
+size_t
+target_next(struct target *targets, size_t count, size_t first, const bool *tried,
+    bool looks, double now)
+{
+	size_t i = next_ready(targets, count, first, tried, looks, now);
+
+	if (i == count && looks)
+		i = next_ready(targets, count, first, tried, false, now);
+	return i < count ? i : next_due(targets, count, first, tried);
+}
+
+struct target *
+target_look(struct target *targets, size_t count, const bool *tried, double now)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!tried[i] && claim_to_look(&targets[i], now))
+			return &targets[i];
+	return NULL;
+}
+
+/* Returns for how long, in seconds. */
+static double
+rest(struct target *target, double now)
+{
+	double seconds;
+
+	target->rest = target->rest > 0 ? target->rest * 2 : rest_first;
+	if (target->rest > rest_last)
+		target->rest = rest_last;
+	seconds = sysinfo_jitter(target->rest, 0.25);
+	target->health = TARGET_RESTS;
+	target->due = now + seconds;
+	return seconds;
 }
 
 /* What was under way when the rest began is no news of it. */
@@ -183,17 +266,20 @@ target_fail(struct target *target, double now)
 	double seconds = 0;
 
 	pthread_mutex_lock(&target->lock);
-	well = target->rest == 0;
-	if (well || target->scouted) {
-		target->rest = well ? rest_first : target->rest * 2;
-		if (target->rest > rest_last)
-			target->rest = rest_last;
-		seconds = sysinfo_jitter(target->rest, 0.25);
-		target->due = now + seconds;
-		target->scouted = false;
-	}
+	well = target->health == TARGET_WELL;
+	if (well || target->health == TARGET_TRIED)
+		seconds = rest(target, now);
 	pthread_mutex_unlock(&target->lock);
 	return well ? seconds : 0;
+}
+
+void
+target_fail_look(struct target *target, double now)
+{
+	pthread_mutex_lock(&target->lock);
+	if (target->health == TARGET_LOOKED_AT)
+		(void)rest(target, now);
+	pthread_mutex_unlock(&target->lock);
 }
 
 bool
@@ -202,19 +288,19 @@ target_answer(struct target *target)
 	bool rested;
 
 	pthread_mutex_lock(&target->lock);
-	rested = target->rest > 0;
+	rested = target->health != TARGET_WELL;
+	target->health = TARGET_WELL;
 	target->rest = 0;
 	target->due = 0;
-	target->scouted = false;
 	pthread_mutex_unlock(&target->lock);
 	return rested;
 }
 
 void
-target_rouse(struct target *target, double now)
+target_rouse(struct target *target)
 {
 	pthread_mutex_lock(&target->lock);
-	if (target->rest > 0 && !target->scouted && target->due > now)
-		target->due = now;
+	if (target->health != TARGET_WELL && target->health != TARGET_TRIED)
+		target->health = TARGET_ALIVE;
 	pthread_mutex_unlock(&target->lock);
 }

@@ -1,13 +1,16 @@
 /*
  * A target: one `connect` line and what is remembered of it, by all workers.
  *
- *	well --fails--> resting --due--> one stream tries it --answers--> well
- *	                   ^                       |
- *	                   +----fails: longer------+
+ *	  WELL --fails--> RESTS --due--> LOOKED_AT --lives--> ALIVE --> TRIED
+ *	   ^                ^                |                           | |
+ *	   |                +----------------+------- fails: longer -----+ |
+ *	   +----------------------------- answers -------------------------+
  *
  * While it rests others are tried first.  A rest is 1 s at first and doubles up to 60 s,
- * give or take a quarter, so that not everybody comes back at once.  One answer, and it
- * is as good as ever.
+ * give or take a quarter, so that not everybody comes back at once.  Once it is over, a
+ * dial that no stream waits for looks whether the target lives, and if so one stream
+ * tries it.  One answer, and it is as good as ever.  The server cannot look without being
+ * seen by the app: there, and where all rest, a stream tries it once it is due.
  */
 #ifndef COMMON_CARRIER_TARGET_H
 #define COMMON_CARRIER_TARGET_H
@@ -35,6 +38,14 @@ struct target_session {
 	uint64_t next; /* the instance that was met after it */
 };
 
+enum target_health {
+	TARGET_WELL,
+	TARGET_RESTS,     /* left alone until it is due */
+	TARGET_LOOKED_AT, /* whether it lives; till it is due others do not look */
+	TARGET_ALIVE,     /* the next stream tries it */
+	TARGET_TRIED,     /* by one stream; till it is due others do not try */
+};
+
 struct target {
 	const struct net_name *name;
 	bool multiplex;           /* of the service: not `no` */
@@ -48,9 +59,9 @@ struct target {
 	double raw_until;       /* till then h2 is not offered; both by reactor_now() */
 	struct idle_limit idle; /* of the path */
 	bool spoke_h2; /* once at least: from then on it is never taken for raw */
-	double rest;   /* seconds, of its latest rest; 0: it is well */
-	double due;    /* when that is over */
-	bool scouted;  /* since it is over one stream tries it */
+	enum target_health health;
+	double rest; /* seconds, of its latest rest; 0: it is well */
+	double due;  /* when that is over */
 };
 
 /** @name must outlive it. */
@@ -118,20 +129,30 @@ void target_clear_sessions(struct target *target);
 
 /* ---- whom to try; @now by reactor_now() ------------------------------------------ */
 
-/** Which of @count targets to try, going round from @first: the next that does not rest,
- * or else the one that is due first.  Only those with @tried false come into question;
- * there must be one.  Of a target whose rest is over only one stream is told. */
-size_t target_next(
-    struct target *targets, size_t count, size_t first, const bool *tried, double now);
+/** Which of @count targets to try, going round from @first: the next that is well or
+ * alive, or else the one that is due first.  @looks: the caller has those whose rest is
+ * over looked at, by target_look(); without, they are as good as well ones.  Only those
+ * with @tried false come into question; there must be one.  Of a target that was resting
+ * only one stream is told. */
+size_t target_next(struct target *targets, size_t count, size_t first, const bool *tried,
+    bool looks, double now);
+
+/** One that is not @tried whose rest is over: now find out whether it lives, and tell by
+ * target_rouse() or target_fail_look().  NULL: there is none. */
+struct target *
+target_look(struct target *targets, size_t count, const bool *tried, double now);
 
 /** An attempt failed before a byte reached an app.  Seconds that it is left alone for if
  * it was well before, else 0. */
 double target_fail(struct target *target, double now);
 
+/** It does not live.  Without effect unless it is looked at. */
+void target_fail_look(struct target *target, double now);
+
 /** An attempt succeeded.  True: it was resting. */
 bool target_answer(struct target *target);
 
 /** There is a sign of life: if it rests, the next stream tries it. */
-void target_rouse(struct target *target, double now);
+void target_rouse(struct target *target);
 
 #endif

@@ -59,8 +59,8 @@ failover_next(struct failover_walk *a)
 	if (a->untried == 0 || now >= a->deadline)
 		return false;
 	a->share_ends = end_of_share(a, now);
-	a->current = target_next(
-	    a->service->targets, a->service->target_count, a->beginning, a->tried, now);
+	a->current = target_next(a->service->targets, a->service->target_count,
+	    a->beginning, a->tried, a->service->settings->role == ROLE_CLIENT, now);
 	a->tried[a->current] = true;
 	a->untried--;
 	return true;
@@ -70,6 +70,13 @@ struct target *
 failover_target(const struct failover_walk *a)
 {
 	return &a->service->targets[a->current];
+}
+
+struct target *
+failover_look(const struct failover_walk *a)
+{
+	return target_look(
+	    a->service->targets, a->service->target_count, a->tried, reactor_now());
 }
 
 double

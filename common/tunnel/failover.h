@@ -36,6 +36,9 @@ bool failover_next(struct failover_walk *a);
 /** Whose turn it is. */
 struct target *failover_target(const struct failover_walk *a);
 
+/** Client: another one that has rested, for pool_look().  NULL: there is none. */
+struct target *failover_look(const struct failover_walk *a);
+
 /** Seconds that it has, perhaps less than none. */
 double failover_left(const struct failover_walk *a);
 

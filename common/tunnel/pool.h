@@ -79,6 +79,10 @@ void pool_leave(struct pool_waiter *waiter);
 /** Keep a carrier open from now on, streams or not. */
 void pool_keep(struct pool *pool);
 
+/** Find out whether @target lives, which no stream waits for: target_rouse() if so, else
+ * target_fail_look(). */
+void pool_look(struct pool_set *set, struct service *service, struct target *target);
+
 /** Pools of services that @spares, which gets @what, does not spare take nothing new, and
  * are kept no more. */
 void pool_set_follow(struct pool_set *set,

@@ -165,6 +165,21 @@ on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 	pool_keep_one(p);
 }
 
+void
+pool_look(struct pool_set *set, struct service *service, struct target *target)
+{
+	struct pool *p;
+
+	if (set->draining || reactor_now() < set->short_until ||
+	    (p = pool_of(set, service, target)) == NULL)
+		return;
+	if (pool_has_live(p))
+		target_rouse(target);
+	else if (!p->leaving && !pool_is_dialling(p))
+		pool_dial(p, POOL_NEEDED);
+	pool_reap_unused(p);
+}
+
 /* The router of now may lead elsewhere after freshFor, refused or not. */
 static double
 longest_look(const struct pool *p)
@@ -257,7 +272,7 @@ dial_failed(struct pool *p, enum reason reason, const char *detail)
 		pool_tell_raw(p, NULL);
 		return;
 	} else if (!pool_has_any(p) && !pool_is_dialling(p)) {
-		if (p->waiting == 0)
+		if (p->waiting == 0 && p->keep)
 			tell_failure(p, reason, detail);
 		pool_fail_waiters(p, false, reason, detail);
 	}
@@ -291,9 +306,13 @@ on_link_opened(void *owner, struct link *link)
 
 	d->approach = NULL;
 	cancel_all(p); /* of a slower one nobody has need */
-	target_rouse(p->target, reactor_now());
+	target_rouse(p->target);
 	if (tls_is_h2(&link->tls)) {
 		use_carrier(p, link, d->why);
+	} else if (d->looks && !link->offers_h2) {
+		link_close(link, true); /* that it lives was all there was to find out */
+		if (p->waiting > 0)
+			pool_tell_raw(p, NULL);
 	} else if (p->service->settings->multiplex == MULTIPLEX_AUTO &&
 		   !pool_has_live(p)) {
 		if (d->looks)
@@ -315,6 +334,8 @@ on_link_failed(void *owner, enum reason reason, const char *detail)
 	struct pool *p = d->pool;
 
 	d->approach = NULL;
+	if (!pool_is_dialling(p))
+		target_fail_look(p->target, reactor_now());
 	dial_failed(p, reason, detail);
 	pool_reap_unused(p);
 }

@@ -484,12 +484,16 @@ stream_open_given(const struct stream_open *o)
 static bool
 try_next(struct stream_open *o)
 {
+	struct target *rested;
+
 	if (!failover_next(&o->attempts))
 		return false;
 	o->tries = 0;
 	refusals_clear(&o->refusals);
 	if (!is_client(o))
 		return dial_app(o);
+	if ((rested = failover_look(&o->attempts)) != NULL)
+		pool_look(o->dialer->pools, o->service, rested);
 	return target_may_h2(target_of(o)) ? try_carrier(o) : dial_raw(o);
 }
 

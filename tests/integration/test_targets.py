@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import select
 import threading
 import time
 
@@ -152,6 +153,37 @@ def test_black_hole_leaves_time_for_the_next(start_client, make_site, place):
     fields = parse_line(client.process.wait_line("event=target-rests"))
     assert (fields["target"], fields["why"]) == (hole, "open-timeout")
     assert errors(client) == []
+
+
+def is_open(sock):
+    """The other side has ended nothing; what it said does not matter."""
+    poller = select.poll()
+    poller.register(sock, select.POLLRDHUP)
+    return not poller.poll(0)
+
+
+def test_target_that_rests_is_tried_beside_a_well_one(start_client, make_site, place):
+    """Streams pass while a look at a black hole lasts, after its first rest too: none waits for the 3 s
+    that it has."""
+    site = make_site()
+    with contextlib.ExitStack() as stack:
+        hole = stack.enter_context(listen(place.ports.reserve()))
+        client = start(start_client, f"127.0.0.1:{hole.getsockname()[1]}", site.address, TIMEOUTconnect=6)
+        assert visit(client, site) is site
+        client.process.wait_line("event=target-rests")
+        rested = time.monotonic()
+        hole.setblocking(False)
+        looks, lasted, beside = [], [], False
+        while time.monotonic() < rested + 2.5 or not beside:
+            with contextlib.suppress(BlockingIOError):
+                looks.append(stack.enter_context(hole.accept()[0]))
+            under_way = [look for look in looks if is_open(look)]
+            began = time.monotonic()
+            assert visit(client, site) is site
+            lasted.append(time.monotonic() - began)
+            beside = beside or any(is_open(look) for look in under_way)
+            assert time.monotonic() < rested + 20, "no stream began and ended beside a look"
+        assert max(lasted) < 2
 
 
 def test_if_all_fail_the_program_is_reset_and_one_line_tells_of_each(start_client, place, make_site):

@@ -15,11 +15,13 @@ static const struct net_name names[COUNT] = {
 
 static struct target targets[COUNT];
 static double now; /* a clock of our own */
+static bool looks; /* as the client does; else as the server */
 
 static void
 setup(void)
 {
 	now = 1000;
+	looks = false;
 	for (int i = 0; i < COUNT; i++)
 		target_init(&targets[i], &names[i], true);
 }
@@ -37,7 +39,7 @@ next_from(size_t first)
 {
 	const bool tried[COUNT] = {false};
 
-	return (int)target_next(targets, COUNT, first, tried, now);
+	return (int)target_next(targets, COUNT, first, tried, looks, now);
 }
 
 static int
@@ -80,7 +82,7 @@ START_TEST(of_one_stream_no_target_is_tried_twice)
 
 	setup();
 	for (int i = 0; i < COUNT; i++) {
-		size_t at = target_next(targets, COUNT, 1, tried, now);
+		size_t at = target_next(targets, COUNT, 1, tried, looks, now);
 
 		ck_assert_uint_eq(at, (size_t)(i + 1) % COUNT);
 		tried[at] = true;
@@ -186,7 +188,7 @@ START_TEST(if_all_rest_the_one_that_is_due_first_is_tried_at_once)
 	ck_assert_int_eq(next(), 1);
 	ck_assert_int_eq(next(), 1);
 	tried[1] = true;
-	ck_assert_uint_eq(target_next(targets, COUNT, 0, tried, now), 0);
+	ck_assert_uint_eq(target_next(targets, COUNT, 0, tried, looks, now), 0);
 	teardown();
 }
 END_TEST
@@ -195,9 +197,9 @@ START_TEST(a_sign_of_life_ends_a_rest_early)
 {
 	setup();
 	fail_first();
-	target_rouse(&targets[0], now);
-	ck_assert_int_eq(next(), 0); /* one stream looks whether it is true */
-	target_rouse(&targets[0], now);
+	target_rouse(&targets[0]);
+	ck_assert_int_eq(next(), 0); /* one stream tries whether it is true */
+	target_rouse(&targets[0]);
 	ck_assert_int_eq(next(), 1);
 	target_fail(&targets[0], now);
 	ck_assert_double_eq(targets[0].rest, 2);
@@ -208,9 +210,106 @@ END_TEST
 START_TEST(a_sign_of_life_means_nothing_to_a_target_that_is_well)
 {
 	setup();
-	target_rouse(&targets[0], now);
+	target_rouse(&targets[0]);
 	ck_assert(!target_answer(&targets[0]));
 	ck_assert_int_eq(next(), 0);
+	teardown();
+}
+END_TEST
+
+/* ---- looks ----------------------------------------------------------------------- */
+
+static const bool none_tried[COUNT] = {false};
+
+/* Target 0 has rested, and is looked at. */
+static void
+look_at_first(void)
+{
+	fail_first();
+	looks = true;
+	ck_assert_ptr_null(target_look(targets, COUNT, none_tried, now));
+	now = targets[0].due;
+	ck_assert_int_eq(next(), 1);
+	ck_assert_ptr_eq(target_look(targets, COUNT, none_tried, now), &targets[0]);
+	ck_assert_ptr_null(target_look(targets, COUNT, none_tried, now));
+}
+
+START_TEST(no_stream_tries_a_target_before_a_look_has_shown_that_it_lives)
+{
+	setup();
+	look_at_first();
+	ck_assert_int_eq(next(), 1);
+	target_rouse(&targets[0]);
+	now += 1000;
+	ck_assert_int_eq(next(), 0);
+	ck_assert_int_eq(next(), 1); /* one stream tries it */
+	ck_assert(target_answer(&targets[0]));
+	ck_assert_int_eq(next(), 0);
+	ck_assert_int_eq(next(), 0);
+	ck_assert_ptr_null(target_look(targets, COUNT, none_tried, now));
+	teardown();
+}
+END_TEST
+
+START_TEST(a_look_that_fails_makes_the_rest_longer)
+{
+	setup();
+	look_at_first();
+	ck_assert_double_eq(target_fail(&targets[0], now), 0); /* a stream's old news */
+	ck_assert_double_eq(targets[0].rest, 1);
+	target_fail_look(&targets[0], now);
+	ck_assert_double_eq(targets[0].rest, 2);
+	target_fail_look(&targets[0], now);
+	ck_assert_double_eq(targets[0].rest, 2);
+	ck_assert_ptr_null(target_look(targets, COUNT, none_tried, now + 1));
+	ck_assert_ptr_eq(target_look(targets, COUNT, none_tried, now + 2.6), &targets[0]);
+	teardown();
+}
+END_TEST
+
+START_TEST(rests_grow_where_looks_succeed_and_streams_do_not)
+{
+	setup();
+	look_at_first();
+	for (double rest = 2; rest <= 8; rest *= 2) {
+		target_rouse(&targets[0]);
+		ck_assert_int_eq(next(), 0);
+		ck_assert_double_eq(target_fail(&targets[0], now), 0);
+		ck_assert_double_eq(targets[0].rest, rest);
+		now = targets[0].due;
+		ck_assert_ptr_eq(
+		    target_look(targets, COUNT, none_tried, now), &targets[0]);
+	}
+	teardown();
+}
+END_TEST
+
+START_TEST(a_look_that_never_ends_is_not_the_last)
+{
+	setup();
+	look_at_first();
+	now += 1;
+	ck_assert_int_eq(next(), 1);
+	ck_assert_ptr_eq(target_look(targets, COUNT, none_tried, now), &targets[0]);
+	teardown();
+}
+END_TEST
+
+START_TEST(where_all_rest_a_stream_tries_one_that_is_due)
+{
+	setup();
+	for (int i = 0; i < COUNT; i++)
+		target_fail(&targets[i], now);
+	looks = true;
+	targets[0].due = targets[1].due = now + 3;
+	targets[2].due = now + 2;
+	ck_assert_int_eq(next(), 2);
+	now += 2;
+	ck_assert_int_eq(next(), 2);
+	ck_assert_ptr_null(target_look(targets, COUNT, none_tried, now));
+	now += 1;
+	ck_assert_int_eq(next(), 0);
+	ck_assert_ptr_eq(target_look(targets, COUNT, none_tried, now), &targets[1]);
 	teardown();
 }
 END_TEST
@@ -396,5 +495,9 @@ UNIT_MAIN("target", of_servers_that_come_in_turn_each_is_offered_its_own_session
     rests_double_up_to_a_minute_and_differ, many_failures_at_once_are_one_failure,
     if_all_rest_the_one_that_is_due_first_is_tried_at_once,
     a_sign_of_life_ends_a_rest_early,
+    no_stream_tries_a_target_before_a_look_has_shown_that_it_lives,
+    a_look_that_fails_makes_the_rest_longer,
+    rests_grow_where_looks_succeed_and_streams_do_not,
+    a_look_that_never_ends_is_not_the_last, where_all_rest_a_stream_tries_one_that_is_due,
     a_sign_of_life_means_nothing_to_a_target_that_is_well,
     a_target_that_speaks_no_h2_is_not_asked_for_it)

@@ -163,7 +163,88 @@ START_TEST(refused_bytes_are_not_with_anybody)
 }
 END_TEST
 
-UNIT_MAIN("opening", openings_that_a_new_carrier_has_no_room_for_wait_for_the_next,
+/* ---- targets that rested ----------------------------------------------------------- */
+
+/* The first target has rested; a stream goes to the second, beside a look at the first.
+ */
+static void
+begin_with_a_look(struct stage *s, bool raw, enum multiplex multiplex)
+{
+	stage_init(s);
+	s->bench.client.connect.count = 2;
+	s->bench.client.multiplex = multiplex;
+	s->doors[0].raw = s->doors[1].raw = raw;
+	stage_begin(s);
+	s->accepts = true;
+	ck_assert_double_gt(target_fail(&s->client->targets[0], reactor_now() - 2), 0);
+	call(s, 0, "");
+	EXPECT(s, s->callers[0].opened == 1);
+	EXPECT(s, s->asked == 1);
+	ck_assert_int_eq(s->visits[0].door, 1);
+	EXPECT(s, s->doors[0].came == 1);
+}
+
+START_TEST(a_target_that_lives_again_is_tried_by_the_stream_after_the_look)
+{
+	static const enum multiplex multiplex[] = {
+	    MULTIPLEX_AUTO, MULTIPLEX_AUTO, MULTIPLEX_NO};
+
+	for (int i = 0; i < 3; i++) {
+		static struct stage s;
+		struct target *target;
+
+		begin_with_a_look(&s, i > 0, multiplex[i]);
+		target = &s.client->targets[0];
+		EXPECT(&s, target->health == TARGET_ALIVE);
+		call(&s, 1, "");
+		EXPECT(&s, s.callers[1].opened == 1);
+		EXPECT(&s, s.asked == 2); /* and not by the look */
+		ck_assert_int_eq(s.visits[1].door, 0);
+		ck_assert_int_eq(target->health, TARGET_WELL);
+		stage_clear(&s);
+	}
+}
+END_TEST
+
+START_TEST(a_stream_may_end_before_the_look_that_it_began)
+{
+	static struct stage s;
+
+	begin_with_a_look(&s, true, MULTIPLEX_NO);
+	caller_end(&s.callers[0]);
+	EXPECT(&s, s.client->targets[0].health == TARGET_ALIVE);
+	stage_clear(&s);
+}
+END_TEST
+
+START_TEST(a_look_that_fails_lets_the_target_rest_longer)
+{
+	static struct stage s;
+	struct target *target;
+
+	stage_init(&s);
+	s.bench.client.connect.count = 2;
+	s.bench.client.timeout_connect = 1;
+	s.doors[0].mute = true;
+	stage_begin(&s);
+	s.accepts = true;
+	target = &s.client->targets[0];
+	ck_assert_double_gt(target_fail(target, reactor_now() - 2), 0);
+	for (int i = 0; i < 10; i++) {
+		call(&s, i, "");
+		EXPECT(&s, s.callers[i].opened == 1);
+	}
+	EXPECT(&s, target->health == TARGET_RESTS);
+	ck_assert_double_eq(target->rest, 2);
+	ck_assert_int_eq(s.doors[0].came, 1);
+	stage_clear(&s);
+}
+END_TEST
+
+UNIT_MAIN("opening", a_target_that_lives_again_is_tried_by_the_stream_after_the_look,
+    a_stream_may_end_before_the_look_that_it_began,
+    a_look_that_fails_lets_the_target_rest_longer,
+    openings_that_a_new_carrier_has_no_room_for_wait_for_the_next,
     a_program_may_be_gone_when_there_is_a_carrier,
     a_silent_program_s_stream_is_tried_elsewhere_when_no_answer_comes,
     bytes_that_may_have_reached_an_app_are_not_said_elsewhere_for_lack_of_an_answer,
