@@ -52,6 +52,14 @@ pool_wait(struct pool *p, struct pool_waiter *waiter)
 }
 
 void
+pool_wait_with(struct pool *p, struct pool_waiter *waiter, struct link *link)
+{
+	wait_again(p, waiter);
+	pool_use(p, link, POOL_NEEDED);
+	pool_reap_unused(p);
+}
+
+void
 pool_serve(struct pool *p)
 {
 	struct pool_waiter *w;

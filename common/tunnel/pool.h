@@ -73,6 +73,10 @@ void pool_note_answer(struct pool *pool, const struct h2_carrier *carrier, bool 
  * how long to wait is the waiter's. */
 void pool_wait(struct pool *pool, struct pool_waiter *waiter);
 
+/** The same, and @link, which is open and h2, is the pool's from now on: it may serve
+ * those who wait.  A call may come before this returns. */
+void pool_wait_with(struct pool *pool, struct pool_waiter *waiter, struct link *link);
+
 /** Fine when not waiting. */
 void pool_leave(struct pool_waiter *waiter);
 

@@ -281,9 +281,9 @@ dial_failed(struct pool *p, enum reason reason, const char *detail)
 	pool_keep_one(p);
 }
 
-/* Those who wait may have it, and when the program is told to stop nobody else. */
-static void
-use_carrier(struct pool *p, struct link *link, enum pool_why why)
+/* When the program is told to stop nobody but those who wait may have it. */
+void
+pool_use(struct pool *p, struct link *link, enum pool_why why)
 {
 	struct pooled *c = pool_add(p, link, why);
 
@@ -308,7 +308,7 @@ on_link_opened(void *owner, struct link *link)
 	cancel_all(p); /* of a slower one nobody has need */
 	target_rouse(p->target);
 	if (tls_is_h2(&link->tls)) {
-		use_carrier(p, link, d->why);
+		pool_use(p, link, d->why);
 	} else if (d->looks && !link->offers_h2) {
 		link_close(link, true); /* that it lives was all there was to find out */
 		if (p->waiting > 0)

@@ -140,6 +140,9 @@ struct pooled *pool_add(struct pool *p, struct link *link, enum pool_why why);
 /** Dial one more, unless there are enough under way, or too many have begun of late. */
 void pool_dial(struct pool *p, enum pool_why why);
 
+/** Make a carrier of @link, which is h2 and the pool's, for those who wait and others. */
+void pool_use(struct pool *p, struct link *link, enum pool_why why);
+
 /** The latest dial is young enough for those who could do without to wait for it. */
 bool pool_is_dial_young(const struct pool *p);
 

@@ -42,6 +42,7 @@ struct stream_open {
 
 static bool try_next(struct stream_open *o);
 static bool try_carrier(struct stream_open *o);
+static void start_limit(struct stream_open *o);
 
 static struct ev_loop *
 loop_of(const struct stream_open *o)
@@ -53,6 +54,12 @@ static struct target *
 target_of(const struct stream_open *o)
 {
 	return failover_target(&o->attempts);
+}
+
+static struct pool *
+pool_of_target(const struct stream_open *o)
+{
+	return pool_of(o->dialer->pools, o->service, target_of(o));
 }
 
 static bool
@@ -161,13 +168,31 @@ use_raw(struct stream_open *o, struct link *link)
 		target_failed(o, REASON_NO_MEMORY, NULL);
 }
 
+/* h2 was not to be had when the dial began, but by now it is. */
+static void
+use_h2(struct stream_open *o, struct link *link)
+{
+	struct pool *pool = pool_of_target(o);
+
+	if (pool == NULL) {
+		link_close(link, true);
+		target_failed(o, REASON_NO_MEMORY, NULL);
+		return;
+	}
+	start_limit(o);
+	pool_wait_with(pool, &o->waiter, link);
+}
+
 static void
 on_link_opened(void *owner, struct link *link)
 {
 	struct stream_open *o = owner;
 
 	o->approach = NULL;
-	use_raw(o, link);
+	if (tls_is_h2(&link->tls))
+		use_h2(o, link);
+	else
+		use_raw(o, link);
 }
 
 static void
@@ -237,12 +262,6 @@ dial_raw(struct stream_open *o)
 }
 
 /* ---- refusals -------------------------------------------------------------------- */
-
-static struct pool *
-pool_of_target(const struct stream_open *o)
-{
-	return pool_of(o->dialer->pools, o->service, target_of(o));
-}
 
 static void
 note_refusal(struct stream_open *o, enum reason reason, const char *detail)

@@ -241,7 +241,34 @@ START_TEST(a_look_that_fails_lets_the_target_rest_longer)
 }
 END_TEST
 
-UNIT_MAIN("opening", a_target_that_lives_again_is_tried_by_the_stream_after_the_look,
+/* ---- what a target speaks -----------------------------------------------------------
+ */
+
+START_TEST(a_link_that_was_to_be_raw_and_speaks_h2_serves_as_a_carrier)
+{
+	static struct stage s;
+	struct target *target;
+
+	stage_init(&s);
+	stage_begin(&s);
+	s.accepts = true;
+	target = &s.client->targets[0];
+	target_set_raw(target);
+	call(&s, 0, "words");
+	target->raw_until = 0; /* before TCP is there */
+	EXPECT(&s, s.callers[0].opened == 1);
+	call(&s, 1, "");
+	EXPECT(&s, s.callers[1].opened == 1);
+	EXPECT(&s, strcmp(s.visits[0].words, "words") == 0);
+	ck_assert_int_eq(s.visits[0].arrival, 1);
+	ck_assert_int_eq(s.visits[1].arrival, 1);
+	ck_assert_int_eq(s.doors[0].came, 1);
+	stage_clear(&s);
+}
+END_TEST
+
+UNIT_MAIN("opening", a_link_that_was_to_be_raw_and_speaks_h2_serves_as_a_carrier,
+    a_target_that_lives_again_is_tried_by_the_stream_after_the_look,
     a_stream_may_end_before_the_look_that_it_began,
     a_look_that_fails_lets_the_target_rest_longer,
     openings_that_a_new_carrier_has_no_room_for_wait_for_the_next,
