@@ -143,8 +143,6 @@ static const struct h2_carrier_events carrier_events = {
     .ended = on_carrier_ended,
 };
 
-static void on_failed(void *owner, enum reason reason, const char *detail);
-
 static void
 begin_h2(struct incoming *in, struct link *link)
 {
@@ -153,10 +151,8 @@ begin_h2(struct incoming *in, struct link *link)
 
 	in->expiry = tls_until(&link->tls);
 	if (!worker_charge_carrier(in->worker)) {
-		link_close(link, true);
-		on_failed(
-		    in, REASON_FULL, "too many carriers: maxConnections is for them too");
-		forget(in);
+		link_refuse(link, REASON_FULL,
+		    "too many carriers: maxConnections is for them too");
 		return;
 	}
 	carrier = h2_carrier_new(link, LOG_LEVEL_INFO, &carrier_events, in);
@@ -181,15 +177,11 @@ on_opened(void *owner, struct link *link)
 	if (tls_is_h2(&link->tls)) {
 		begin_h2(in, link);
 	} else if (in->service->settings->multiplex == MULTIPLEX_YES) {
-		link_close(link, true);
-		on_failed(in, REASON_NO_PROTOCOL,
+		link_refuse(link, REASON_NO_PROTOCOL,
 		    "multiplex = yes, but the client does not offer " TLS_PROTOCOL_H2);
-		forget(in);
 	} else if (is_overtaken(in) && is_judged_otherwise(in)) {
-		link_close(link, true);
-		on_failed(in, REASON_STOPPED,
+		link_refuse(link, REASON_STOPPED,
 		    "a reload changed whom to let in while the handshake was under way");
-		forget(in);
 	} else {
 		begin_raw(in, link);
 	}

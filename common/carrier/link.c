@@ -45,6 +45,23 @@ link_set_give_way(struct link_set *set)
 }
 
 static void
+make_way(struct link_set *set)
+{
+	while (set->stranger_count >= set->stranger_most && link_set_give_way(set))
+		;
+}
+
+void
+link_refuse(struct link *l, enum reason reason, const char *detail)
+{
+	assert(l->state == LINK_OPEN && l->carrier == NULL);
+	l->must_rst = !tls_abort(&l->tls);
+	make_way(l->set);
+	link_enter_strangers(l, LINK_REFUSED);
+	refuse(l, reason, detail);
+}
+
+static void
 enter_open(struct link *l)
 {
 	l->state = LINK_OPEN;
@@ -356,8 +373,7 @@ link_new(struct link_set *set, struct service *service, struct target *target, i
 	l->tls.chooser = l;
 	if (target != NULL)
 		return l; /* strangers come to servers */
-	while (set->stranger_count >= set->stranger_most && link_set_give_way(set))
-		;
+	make_way(set);
 	link_enter_strangers(l, LINK_SILENT);
 	return l;
 }

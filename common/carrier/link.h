@@ -72,7 +72,8 @@ struct link_events {
 	 * service is held by the callee until the handshake ends.  NULL: any name is for
 	 * the service that the link began with. */
 	struct service *(*choose)(void *owner, const char *name, enum reason *reason);
-	/** The handshake is good; @link is the callee's until link_close(). */
+	/** The handshake is good; @link is the callee's until link_close() or
+	 * link_refuse(). */
 	void (*opened)(void *owner, struct link *link);
 	/** It is not; the link ends by itself.  @detail, perhaps NULL, only for the call.
 	 */
@@ -125,7 +126,7 @@ struct link {
 	enum count_kind kind; /* once OPEN */
 	enum link_progress progress;
 	bool counted;    /* among the strangers */
-	bool refused;    /* the handshake failed */
+	bool refused;    /* the handshake failed, or link_refuse() came */
 	bool must_rst;   /* no alert could be sent */
 	bool shut;       /* our TCP FIN is sent */
 	double close_by; /* by reactor_now() */
@@ -178,6 +179,11 @@ void link_set_timer(struct link *link, double seconds);
 /** The carrier is done with it.  @abort: tell the far end by a fatal alert behind the
  * bytes, or, where none can be sent any more, by an RST. */
 void link_close(struct link *link, bool abort);
+
+/** Server: turn an open link away, of which no carrier was made, though its handshake was
+ * good.  It ends like one whose handshake failed: `failed` comes within the call, it is a
+ * stranger again, and `gone` comes with its end. */
+void link_refuse(struct link *link, enum reason reason, const char *detail);
 
 /** Look whether TCP broke while nobody was reading it; the connection is then deaf. */
 void link_check(struct link *link);

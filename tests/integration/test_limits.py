@@ -117,24 +117,49 @@ def test_silent_strangers_drive_nobody_out_who_has_greeted(make_pair, router, ce
     peer.send(b"x")
 
 
-def test_refused_connections_are_counted_until_they_are_gone(make_pair):
+def send_junk(port, certificates):
+    guest = socket.create_connection(("127.0.0.1", port))
+    with contextlib.suppress(OSError):
+        guest.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    return guest
+
+
+def come_without_h2(port, certificates):
+    return tls_client(certificates, port)
+
+
+def come_with_h2(port, certificates):
+    return tls_client(certificates, port, protocol=ALPN)
+
+
+@pytest.mark.parametrize(
+    "come, kinds, refusal",
+    [
+        (send_junk, ["raw", "h2"], "why=(probe|not-tls)"),
+        (come_without_h2, ["h2"], "why=no-protocol .*does not offer"),
+        (come_with_h2, ["h2"], "why=full .*too many carriers"),
+    ],
+    ids=["junk", "without h2", "too many carriers"],
+)
+def test_refused_connections_are_counted_until_they_are_gone(make_pair, certificates, kind, come, kinds, refusal):
     """And the first to give way: they take neither descriptors nor places."""
+    if kind not in kinds:
+        pytest.skip("nobody is refused for that")
     most = 40
     pair = make_pair(server={"maxConnections": most})
+    process = pair.server.process
     stream = pair.open()
     echo(stream)
-    before = pair.server.process.open_descriptors()
-    held = 0
-    with contextlib.ExitStack() as stack:
-        for _ in range(20):
-            for guest in stack.enter_context(strangers(pair.server.port, 2 * most)):
-                with contextlib.suppress(OSError):
-                    guest.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            held = max(held, pair.server.process.open_descriptors() - before)
-        echo(stream)
-        echo(pair.open())
-    assert held <= most
-    assert not pair.server.process.lines_with("maxConnections is reached")
+    guests = []
+    while not process.lines_with(f"event=failed {refusal}"):
+        guests.append(come(pair.server.port, certificates))
+    before = process.open_descriptors()
+    for _ in range(4):
+        guests += [come(pair.server.port, certificates) for _ in range(most)]
+        assert process.open_descriptors() - before <= most
+    echo(stream)
+    echo(pair.open())
+    assert not process.lines_with("maxConnections is reached")
 
 
 def test_garbage_is_named_once_and_keeps_nobody_out(pair):
