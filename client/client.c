@@ -1,22 +1,23 @@
 #include "client/client.h"
 
-#include "common/base/net.h"
+#include "common/base/address.h"
+#include "common/base/socket.h"
 
 static void
-on_arrival(struct worker *worker, struct service *service, int fd,
-    const struct net_address *peer)
+on_arrival(
+    struct worker *worker, struct service *service, int fd, const struct address *peer)
 {
-	char text[NET_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE];
 
 	stream_from_program(worker_streams(worker), service, fd,
-	    net_address_format(peer, text, sizeof(text)));
+	    address_format(peer, text, sizeof(text)));
 }
 
 /* A clean EOF would look like an answer. */
 static void
 reject(int fd)
 {
-	net_reset(fd);
+	socket_reset(fd);
 }
 
 const struct program client_program = {

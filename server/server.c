@@ -13,7 +13,7 @@
 struct incoming {
 	struct worker *worker;
 	struct service *service;
-	struct net_address peer;
+	struct address peer;
 	struct h2_carrier *carrier; /* NULL before */
 	time_t expiry;              /* of what lets the client in; 0: never */
 };
@@ -77,14 +77,14 @@ static void
 begin_raw(struct incoming *in, struct link *link)
 {
 	struct channel *channel = carrier_raw_new(link);
-	char peer[NET_TEXT_SIZE];
+	char peer[ADDRESS_TEXT_SIZE];
 
 	if (channel == NULL) {
 		forget(in);
 		return;
 	}
 	stream_from_channel(worker_streams(in->worker), in->service, channel,
-	    net_address_format(&in->peer, peer, sizeof(peer)));
+	    address_format(&in->peer, peer, sizeof(peer)));
 	incoming_free(in);
 }
 
@@ -110,7 +110,7 @@ static void
 on_asked(void *owner, struct channel *channel, const char *forwarded)
 {
 	struct incoming *in = owner;
-	char peer[NET_TEXT_SIZE];
+	char peer[ADDRESS_TEXT_SIZE];
 
 	if (has_expired(in)) {
 		refuse(channel, REASON_STOPPED,
@@ -124,7 +124,7 @@ on_asked(void *owner, struct channel *channel, const char *forwarded)
 		return;
 	}
 	if (forwarded[0] == '\0')
-		forwarded = net_address_format(&in->peer, peer, sizeof(peer));
+		forwarded = address_format(&in->peer, peer, sizeof(peer));
 	stream_from_channel(worker_streams(in->worker), in->service, channel, forwarded);
 }
 
@@ -208,9 +208,9 @@ on_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct incoming *in = owner;
 	const char *service = in->service->settings->name;
-	char peer[NET_TEXT_SIZE], name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	char peer[ADDRESS_TEXT_SIZE], name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
-	net_address_format(&in->peer, peer, sizeof(peer));
+	address_format(&in->peer, peer, sizeof(peer));
 	if (in->peer.any.sa_family != AF_UNIX)
 		*strrchr(peer, ':') =
 		    '\0'; /* the port would make every failure a new cause */
@@ -235,8 +235,8 @@ static const struct link_events events = {
 };
 
 static void
-on_arrival(struct worker *worker, struct service *service, int fd,
-    const struct net_address *peer)
+on_arrival(
+    struct worker *worker, struct service *service, int fd, const struct address *peer)
 {
 	struct link_set *links = worker_streams(worker)->dialer.links;
 	struct incoming *in = malloc(sizeof(*in));

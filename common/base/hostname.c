@@ -1,6 +1,6 @@
 #include "common/base/hostname.h"
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -34,7 +34,7 @@ judge_letters(const char *name, struct err *e)
 bool
 hostname_check(const char *name, struct err *e)
 {
-	if (net_is_literal(name))
+	if (address_is_literal(name))
 		return err_set(e, "an address cannot be sent as SNI, only a host name");
 	if (strlen(name) > SERVER_NAME_MOST)
 		return err_set(e, "a host name has at most %d letters", SERVER_NAME_MOST);

@@ -196,7 +196,7 @@ struct link_facts {
 	char names[IDENTITY_NAMES_SIZE];
 
 	/* For a service with protocol = proxy alone: */
-	struct net_address ours, peers; /* of TCP; see net_ends() */
+	struct address ours, peers; /* of TCP; see socket_ends() */
 	const char *cipher;
 	bool shown;    /* a certificate, now or earlier in the session */
 	bool verified; /* and it is good */

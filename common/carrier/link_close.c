@@ -1,6 +1,6 @@
 #include "common/carrier/link_internal.h"
 
-#include "common/base/net.h"
+#include "common/base/socket.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ link_reap(struct link *l, bool reset)
 	ev_timer_stop(link_loop(l), &l->timer);
 	tls_clear(&l->tls);
 	if (reset)
-		net_reset(fd);
+		socket_reset(fd);
 	else
 		close(fd);
 	LIST_REMOVE(l, entry);
@@ -66,7 +66,7 @@ closes_first(const struct link *l)
 static void
 reset_when_empty(struct link *l)
 {
-	if (net_unacknowledged(l->tls.fd) == 0 || reactor_now() >= l->close_by)
+	if (socket_unacknowledged(l->tls.fd) == 0 || reactor_now() >= l->close_by)
 		link_reap(l, true);
 	else
 		link_set_timer(l, empty_look);

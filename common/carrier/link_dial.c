@@ -47,7 +47,7 @@ static const struct link_events link_events = {
 
 static void
 on_connected(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
+    void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct link_dial *a = arg;
 

@@ -1,6 +1,6 @@
 #include "common/carrier/link.h"
 
-#include "common/base/net.h"
+#include "common/base/socket.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@ add_proof(const struct link *l, X509 *certificate, struct link_facts *facts)
 	const struct service_settings *s = l->service->settings;
 	SSL *ssl = l->tls.ssl;
 
-	net_ends(l->tls.fd, &facts->ours, &facts->peers);
+	socket_ends(l->tls.fd, &facts->ours, &facts->peers);
 	facts->cipher = SSL_get_cipher_name(ssl);
 	facts->shown = certificate != NULL;
 	/* Where nobody looked at who issued it the result is good, too. */

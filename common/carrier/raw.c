@@ -1,7 +1,7 @@
 #include "common/carrier/raw.h"
 
 #include "common/base/log.h"
-#include "common/base/net.h"
+#include "common/base/socket.h"
 #include "common/carrier/route_check.h"
 
 #include <stddef.h>
@@ -123,7 +123,7 @@ on_timer(void *owner)
 
 	if (t->deaf || t->state == TLS_BROKEN)
 		return;
-	silence = net_unanswered(t->fd);
+	silence = socket_unanswered(t->fd);
 	if (waits_in_vain(c, now, silence))
 		tls_time_out(t, silence);
 	else

@@ -1,5 +1,6 @@
 #include "common/carrier/service.h"
 
+#include "common/base/socket.h"
 #include "common/pki/identity.h"
 #include "common/base/log.h"
 #include "common/tls/context.h"
@@ -173,7 +174,7 @@ service_tune(const struct service *service, int fd, enum socket_side side, bool 
 	char name[LOG_QUOTE_SIZE];
 
 	if (side != SOCKET_LOCAL)
-		net_tune(fd, plain);
+		socket_tune(fd, plain);
 	if (s->socket.count > 0 && !socket_option_apply(&s->socket, fd, side, &refused))
 		log_cause(LOG_LEVEL_WARNING, s->name,
 		    "event=socket service=%s detail=\"socket = %c:%s: %s\"",

@@ -65,7 +65,7 @@ bool service_tells_once(struct service *service);
 /** Has it as many streams as maxStreams allows? */
 bool service_is_full(struct service *service);
 
-/** What a socket of the service gets once it is connected: net_tune(), and what the
+/** What a socket of the service gets once it is connected: socket_tune(), and what the
  * settings say for @side.  For accepted ones their listening socket has the first. */
 void
 service_tune(const struct service *service, int fd, enum socket_side side, bool plain);

@@ -14,12 +14,12 @@ static const double raw_seconds = 300;
 static const double rest_first = 1, rest_last = 60;
 
 void
-target_init(struct target *target, const struct net_name *name, bool multiplex)
+target_init(struct target *target, const struct address_name *name, bool multiplex)
 {
 	memset(target, 0, sizeof(*target));
 	target->name = name;
 	target->multiplex = multiplex;
-	net_name_format(name, target->text, sizeof(target->text));
+	address_name_format(name, target->text, sizeof(target->text));
 	pthread_mutex_init(&target->lock, NULL);
 }
 

@@ -15,8 +15,8 @@
 #ifndef COMMON_CARRIER_TARGET_H
 #define COMMON_CARRIER_TARGET_H
 
+#include "common/base/address.h"
 #include "common/carrier/idle_limit.h"
-#include "common/base/net.h"
 #include "common/tls/context.h"
 
 #include <openssl/ssl.h>
@@ -47,11 +47,11 @@ enum target_health {
 };
 
 struct target {
-	const struct net_name *name;
-	bool multiplex;           /* of the service: not `no` */
-	char text[NET_TEXT_SIZE]; /* the name, for the log */
-	atomic_bool told;         /* that it never asked for our certificate */
-	atomic_uint overrun;      /* heartbeats in a row at which it aborted; 0: never */
+	const struct address_name *name;
+	bool multiplex;               /* of the service: not `no` */
+	char text[ADDRESS_TEXT_SIZE]; /* the name, for the log */
+	atomic_bool told;             /* that it never asked for our certificate */
+	atomic_uint overrun; /* heartbeats in a row at which it aborted; 0: never */
 
 	pthread_mutex_t lock; /* of all below; taken per opening and TLS handshake */
 	struct target_session sessions[TARGET_SESSIONS];
@@ -65,7 +65,7 @@ struct target {
 };
 
 /** @name must outlive it. */
-void target_init(struct target *target, const struct net_name *name, bool multiplex);
+void target_init(struct target *target, const struct address_name *name, bool multiplex);
 void target_clear(struct target *target);
 
 /** Remember what was known of the same target before: whether it rests, and what it can.

@@ -160,11 +160,11 @@ static bool
 check_local(const struct draft *d, struct err *e)
 {
 	struct service_settings *s = d->s;
-	const struct net_name name = {.host = s->local};
+	const struct address_name name = {.host = s->local};
 
 	if (s->local == NULL)
 		return true;
-	s->local_count = net_name_addresses(&name, s->local_addresses);
+	s->local_count = address_name_addresses(&name, s->local_addresses);
 	if (s->local_count > 0)
 		return true;
 	err_set(e, "local is an address of this host in numbers, or localhost");
@@ -222,7 +222,7 @@ check_versions(const struct draft *d, struct err *e)
 }
 
 /* Where the route may be: what an HTTP proxy is asked for, or the connect lines. */
-static const struct net_name *
+static const struct address_name *
 routes(const struct draft *d, size_t *count)
 {
 	bool proxied = d->s->route.host != NULL;
@@ -232,14 +232,14 @@ routes(const struct draft *d, size_t *count)
 }
 
 /* The first of them that has a host name, or NULL. */
-static const struct net_name *
+static const struct address_name *
 named_target(const struct draft *d)
 {
 	size_t count;
-	const struct net_name *list = routes(d, &count);
+	const struct address_name *list = routes(d, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (list[i].host != NULL && !net_is_literal(list[i].host))
+		if (list[i].host != NULL && !address_is_literal(list[i].host))
 			return &list[i];
 	return NULL;
 }
@@ -247,14 +247,14 @@ named_target(const struct draft *d)
 static bool
 default_sni(const struct draft *d, struct err *e)
 {
-	const struct net_name *named = named_target(d);
+	const struct address_name *named = named_target(d);
 	size_t count;
-	const struct net_name *list = routes(d, &count);
+	const struct address_name *list = routes(d, &count);
 
 	if (settings_given(d, "sni") != NULL || named == NULL)
 		return true;
 	for (size_t i = 0; i < count; i++)
-		if (list[i].host != NULL && !net_is_literal(list[i].host) &&
+		if (list[i].host != NULL && !address_is_literal(list[i].host) &&
 		    strcasecmp(list[i].host, named->host) != 0)
 			settings_warn(d,
 			    "connect names several hosts: %s is sent as SNI to all of "
@@ -284,7 +284,7 @@ check_sni(const struct draft *d, struct err *e)
 		return false;
 	strip_dot(d);
 	if (d->s->sni != NULL && strchr(d->s->sni, ':') != NULL &&
-	    !net_is_literal(d->s->sni)) {
+	    !address_is_literal(d->s->sni)) {
 		err_set(e, "SERVICE:PATTERN is for services of routeport-server, which "
 			   "are chosen so; here it is the host of the route");
 		return settings_add_error(d, settings_given(d, "sni"), e);
@@ -307,7 +307,7 @@ static bool
 default_check_ip(const struct draft *d, struct err *e)
 {
 	size_t count;
-	const struct net_name *list = routes(d, &count);
+	const struct address_name *list = routes(d, &count);
 	char *host;
 	bool added;
 
@@ -333,7 +333,7 @@ default_check_ip(const struct draft *d, struct err *e)
 static bool
 default_check_host(const struct draft *d, struct err *e)
 {
-	const struct net_name *named = named_target(d);
+	const struct address_name *named = named_target(d);
 	struct service_settings *s = d->s;
 
 	if (!s->verify_chain || settings_has_rules(d))
@@ -354,11 +354,11 @@ default_check_host(const struct draft *d, struct err *e)
 static bool
 is_everywhere(const struct name_list *list)
 {
-	struct net_address addresses[2];
+	struct address addresses[2];
 	bool everywhere = false;
 
 	for (size_t i = 0; i < list->count; i++) {
-		if (net_name_addresses(&list->items[i], addresses) != 1)
+		if (address_name_addresses(&list->items[i], addresses) != 1)
 			continue;
 		if (addresses[0].any.sa_family == AF_INET)
 			everywhere |=

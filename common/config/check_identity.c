@@ -1,6 +1,6 @@
 #include "common/config/check_identity.h"
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 #include "common/base/hostname.h"
 
 #include <ctype.h>
@@ -80,7 +80,7 @@ judge_host(char *rule, struct err *e)
 {
 	const char *name = rule;
 
-	if (net_is_literal(rule))
+	if (address_is_literal(rule))
 		return err_set(e, "checkHost is a host name: an address is for checkIP");
 	if (strncmp(name, "*.", 2) == 0)
 		name += 2;
@@ -119,7 +119,7 @@ judge_email(char *rule, struct err *e)
 static bool
 judge_ip(char *rule, struct err *e)
 {
-	return (net_is_literal(rule) && strchr(rule, '%') == NULL) ||
+	return (address_is_literal(rule) && strchr(rule, '%') == NULL) ||
 	       err_set(e, "checkIP is an address of IPv4 or IPv6, without port or zone");
 }
 

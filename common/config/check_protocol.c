@@ -87,7 +87,7 @@ check_proxy(const struct draft *d, struct err *e)
 	}
 	if (text[0] == '/' || strchr(text, ':') == NULL)
 		err_set(e, "protocolHost is HOST:PORT, the route behind the HTTP proxy");
-	else if (net_name_parse(&s->route, text, "", e))
+	else if (address_name_parse(&s->route, text, "", e))
 		return check_credentials(d, e) && check_headers(d, e);
 	return settings_add_error(d, settings_given(d, "protocolHost"), e);
 }

@@ -114,7 +114,7 @@ complete_path(struct import *im, struct import_line *line)
 static void
 drop_address(struct import *im, struct import_line *line)
 {
-	if (!net_is_literal(line->value))
+	if (!address_is_literal(line->value))
 		return;
 	import_note(
 	    im, &line->note, "was \"%s\": an address is no name to ask for", line->text);
@@ -126,7 +126,7 @@ check_subject(struct import *im, struct import_line *line)
 {
 	char value[INI_LINE_MAX + 1];
 
-	if (!net_is_literal(line->value))
+	if (!address_is_literal(line->value))
 		return;
 	snprintf(value, sizeof(value), "CN=%s", line->value);
 	import_note(im, &line->note,

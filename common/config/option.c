@@ -1,6 +1,7 @@
 #include "common/config/option.h"
 
 #include "common/base/log.h"
+#include "common/base/socket_option.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -259,7 +260,7 @@ clear_addresses(void *place)
 	struct name_list *list = place;
 
 	for (size_t i = 0; i < list->count; i++)
-		net_name_clear(&list->items[i]);
+		address_name_clear(&list->items[i]);
 	free(list->items);
 	*list = (struct name_list){0};
 }
@@ -268,15 +269,15 @@ static bool
 add_address(const struct option *o, void *place, const char *value, struct err *e)
 {
 	struct name_list *list = place;
-	struct net_name name, *items;
-	bool ok = o->any_port ? net_name_parse_listener(&name, value, o->any_host, e)
-			      : net_name_parse(&name, value, o->any_host, e);
+	struct address_name name, *items;
+	bool ok = o->any_port ? address_name_parse_listener(&name, value, o->any_host, e)
+			      : address_name_parse(&name, value, o->any_host, e);
 
 	if (!ok)
 		return false;
 	items = realloc(list->items, (list->count + 1) * sizeof(*items));
 	if (items == NULL) {
-		net_name_clear(&name);
+		address_name_clear(&name);
 		return err_errno(e, ENOMEM, "%s", o->name);
 	}
 	list->items = items;

@@ -6,8 +6,8 @@
 #ifndef COMMON_CONFIG_OPTION_H
 #define COMMON_CONFIG_OPTION_H
 
+#include "common/base/address.h"
 #include "common/base/err.h"
-#include "common/base/net.h"
 #include "common/base/strlist.h"
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ enum role {
 };
 
 struct name_list {
-	struct net_name *items;
+	struct address_name *items;
 	size_t count;
 };
 

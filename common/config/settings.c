@@ -27,7 +27,7 @@ clear_service(struct service_settings *s)
 {
 	clear_rows(OPTION_SERVICE, s);
 	settings_clear_sni(s);
-	net_name_clear(&s->route);
+	address_name_clear(&s->route);
 	free(s->name);
 	text_wipe(s->text);
 	free(s->lines);

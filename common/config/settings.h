@@ -5,10 +5,11 @@
 #ifndef COMMON_CONFIG_SETTINGS_H
 #define COMMON_CONFIG_SETTINGS_H
 
+#include "common/base/address.h"
 #include "common/base/err.h"
-#include "common/config/diagnostics.h"
 #include "common/base/log.h"
-#include "common/base/net.h"
+#include "common/base/socket_option.h"
+#include "common/config/diagnostics.h"
 #include "common/config/option.h"
 #include "common/config/passphrase.h"
 
@@ -117,7 +118,7 @@ struct service_settings {
 	struct socket_option_list
 	    socket;  /* those of `a` hold as long as a door is open */
 	char *local; /* NULL: none, and no addresses */
-	struct net_address local_addresses[2]; /* the source of what we dial, by family */
+	struct address local_addresses[2]; /* the source of what we dial, by family */
 	size_t local_count;
 	enum failover_order failover;
 
@@ -190,8 +191,8 @@ struct service_settings {
 	int protocol_version; /* server: of PROXY, 1 or 2 */
 
 	/* Client with protocol = connect; the targets are HTTP proxies then. */
-	char *protocol_host;   /* as it was written; NULL: no proxy */
-	struct net_name route; /* the same: what the proxy is asked for */
+	char *protocol_host;       /* as it was written; NULL: no proxy */
+	struct address_name route; /* the same: what the proxy is asked for */
 	enum authentication protocol_authentication;
 	char *protocol_username; /* these two: both, or both NULL */
 	char *protocol_password; /* never to be logged */

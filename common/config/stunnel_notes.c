@@ -112,13 +112,13 @@ remark_on_server(const struct draft *d)
 /* ---- either program -------------------------------------------------------------- */
 
 static bool
-is_of_this_host(const struct net_name *name)
+is_of_this_host(const struct address_name *name)
 {
-	struct net_address addresses[2];
+	struct address addresses[2];
 
 	if (name->path != NULL)
 		return true;
-	if (net_name_addresses(name, addresses) == 0)
+	if (address_name_addresses(name, addresses) == 0)
 		return false;
 	if (addresses[0].any.sa_family == AF_INET)
 		return ntohl(addresses[0].in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;

@@ -15,14 +15,14 @@ enum {
 
 /* A path, or "@name" in the abstract name space. */
 static bool
-read_address(struct net_address *to, const char *text)
+read_address(struct address *to, const char *text)
 {
 	size_t length = strlen(text);
 
 	if ((text[0] != '/' && text[0] != '@') || length < 2 ||
 	    length >= sizeof(to->un.sun_path))
 		return false;
-	*to = (struct net_address){.un.sun_family = AF_UNIX};
+	*to = (struct address){.un.sun_family = AF_UNIX};
 	memcpy(to->un.sun_path, text, length);
 	if (text[0] == '@')
 		to->un.sun_path[0] = '\0';

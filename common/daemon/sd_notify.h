@@ -7,15 +7,15 @@
 #ifndef COMMON_DAEMON_SD_NOTIFY_H
 #define COMMON_DAEMON_SD_NOTIFY_H
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 
 #include <ev.h>
 
 /** All zero: nobody wants to know. */
 struct sd_notify {
 	int fd;
-	struct net_address to; /* its length is 0: as above */
-	struct ev_loop *loop;  /* NULL: no watchdog runs */
+	struct address to;    /* its length is 0: as above */
+	struct ev_loop *loop; /* NULL: no watchdog runs */
 	ev_timer watchdog;
 	bool (*alive)(void *owner);
 	void *owner;

@@ -1,5 +1,7 @@
 #include "common/net/connect.h"
 
+#include "common/base/socket.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -12,14 +14,14 @@
 static const double connection_attempt_delay = 0.25;
 
 enum {
-	MOST_WITHOUT_LOOKUP = 2, /* addresses, from net_name_addresses() */
+	MOST_WITHOUT_LOOKUP = 2, /* addresses, from address_name_addresses() */
 	WHY_SIZE = 1024,
 };
 
 /* One address. */
 struct
 try {
-	struct net_address to;
+	struct address to;
 	struct connect *attempt;
 	ev_io io;
 	int fd;         /* -1: not begun, or failed */
@@ -30,7 +32,7 @@ try {
 struct connect {
 	struct ev_loop *loop;
 	struct resolver *resolver;
-	const struct net_name *name;
+	const struct address_name *name;
 	const struct service_settings *settings; /* or NULL */
 	double seconds; /* as they were asked for, in tenths; for the words */
 	connect_done *done;
@@ -70,7 +72,7 @@ error_words(const struct try *t)
 static void
 describe(const struct connect *a, char why[WHY_SIZE])
 {
-	char where[NET_TEXT_SIZE];
+	char where[ADDRESS_TEXT_SIZE];
 	size_t used = 0;
 
 	why[0] = '\0';
@@ -79,7 +81,7 @@ describe(const struct connect *a, char why[WHY_SIZE])
 		const char *join = i == 0 ? "" : "; ";
 		int n;
 
-		net_address_format(&t->to, where, sizeof(where));
+		address_format(&t->to, where, sizeof(where));
 		if (t->fd < 0)
 			n = snprintf(why + used, WHY_SIZE - used, "%sconnect %s: %s",
 			    join, where, error_words(t));
@@ -127,7 +129,7 @@ finish(struct connect *a, struct try *winner, enum reason reason, const char *wh
 {
 	connect_done *done = a->done;
 	void *arg = a->arg;
-	struct net_address to;
+	struct address to;
 	int fd = -1;
 
 	if (winner != NULL) {
@@ -156,7 +158,7 @@ finish_failed(struct connect *a, enum reason reason)
 static bool
 is_self_connected(const struct try *t)
 {
-	struct net_address self = {.length = sizeof(self.un)};
+	struct address self = {.length = sizeof(self.un)};
 
 	if (t->to.any.sa_family == AF_UNIX)
 		return false;
@@ -217,7 +219,7 @@ bind_source(const struct try *t, const struct service_settings *s)
 	if (s->local_count == 0 || t->to.any.sa_family == AF_UNIX)
 		return 0;
 	for (size_t i = 0; i < s->local_count; i++) {
-		const struct net_address *from = &s->local_addresses[i];
+		const struct address *from = &s->local_addresses[i];
 
 		if (from->any.sa_family != t->to.any.sa_family)
 			continue;
@@ -248,7 +250,7 @@ try_begin(struct try *t)
 {
 	int result;
 
-	if ((t->fd = net_socket(&t->to)) < 0) {
+	if ((t->fd = socket_open(&t->to)) < 0) {
 		try_fail(t, errno);
 		return false;
 	}
@@ -348,7 +350,7 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* Fill in the tries and begin the first. */
 static void
-begin(struct connect *a, const struct net_address *addresses, size_t count)
+begin(struct connect *a, const struct address *addresses, size_t count)
 {
 	a->count = count;
 	for (size_t i = 0; i < count; i++) {
@@ -364,7 +366,7 @@ begin(struct connect *a, const struct net_address *addresses, size_t count)
 }
 
 static void
-on_resolved(void *arg, const struct net_address *addresses, size_t count, const char *why)
+on_resolved(void *arg, const struct address *addresses, size_t count, const char *why)
 {
 	struct connect *a = arg;
 	char text[WHY_SIZE];
@@ -382,10 +384,10 @@ on_resolved(void *arg, const struct net_address *addresses, size_t count, const 
 
 struct connect *
 connect_start(struct ev_loop *loop, struct resolver *resolver,
-    const struct net_name *name, const struct service_settings *settings, double seconds,
-    connect_done *done, void *arg)
+    const struct address_name *name, const struct service_settings *settings,
+    double seconds, connect_done *done, void *arg)
 {
-	struct net_address addresses[MOST_WITHOUT_LOOKUP];
+	struct address addresses[MOST_WITHOUT_LOOKUP];
 	struct connect *a = calloc(1, sizeof(*a));
 	size_t count;
 
@@ -403,7 +405,7 @@ connect_start(struct ev_loop *loop, struct resolver *resolver,
 	ev_timer_init(&a->next, on_next, 0., 0.);
 	a->limit.data = a;
 	a->next.data = a;
-	if ((count = net_name_addresses(name, addresses)) > 0) {
+	if ((count = address_name_addresses(name, addresses)) > 0) {
 		begin(a, addresses, count);
 	} else {
 		a->query =

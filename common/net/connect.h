@@ -6,16 +6,16 @@
 #ifndef COMMON_NET_CONNECT_H
 #define COMMON_NET_CONNECT_H
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 #include "common/base/reason.h"
-#include "common/net/resolver.h"
 #include "common/config/settings.h"
+#include "common/net/resolver.h"
 
 #include <ev.h>
 
 struct connect;
 
-/** @fd: a connected, non-blocking socket as net_socket() makes them, not tuned yet, the
+/** @fd: a connected, non-blocking socket as socket_open() makes them, not tuned yet, the
  * callee's from now on, and the address it reached; or -1 with @reason (NAME_NOT_FOUND,
  * CONNECT_FAILED, OPEN_TIMEOUT, NO_MEMORY, or FAR_RESET where somebody took the
  * connection and reset it at once) and @why: one line, in plain words, naming what was
@@ -23,7 +23,7 @@ struct connect;
  * name", "connect 192.0.2.1:443: no answer within 10 s"), joined by "; ".  @to and
  * @why are only valid during the call. */
 typedef void connect_done(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why);
+    void *arg, int fd, const struct address *to, enum reason reason, const char *why);
 
 /**
  * Start, with the source address and the socket options of @settings; NULL: without.
@@ -33,8 +33,8 @@ typedef void connect_done(
  * is gone once @done is called, which may free all that was given here.
  */
 struct connect *connect_start(struct ev_loop *loop, struct resolver *resolver,
-    const struct net_name *name, const struct service_settings *settings, double seconds,
-    connect_done *done, void *arg);
+    const struct address_name *name, const struct service_settings *settings,
+    double seconds, connect_done *done, void *arg);
 
 /** Close whatever is open; @done is not called.  NULL is fine.  Not for use inside @done.
  */

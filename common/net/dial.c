@@ -12,7 +12,7 @@ struct dial {
 	connect_done *done;
 	void *arg;
 	double ends; /* by reactor_now() */
-	struct net_address to;
+	struct address to;
 	struct connect *connect;
 	struct http_proxy *proxy;
 };
@@ -33,7 +33,7 @@ finish(struct dial *d, int fd, enum reason reason, const char *why)
 {
 	connect_done *done = d->done;
 	void *arg = d->arg;
-	struct net_address to = d->to;
+	struct address to = d->to;
 
 	dial_cancel(d);
 	done(arg, fd, fd >= 0 ? &to : NULL, reason, why);
@@ -50,7 +50,7 @@ on_agreed(void *arg, int fd, enum reason reason, const char *why)
 
 static void
 on_connected(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
+    void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct dial *d = arg;
 	double left = d->ends - reactor_now();
@@ -69,9 +69,9 @@ on_connected(
 }
 
 struct dial *
-dial_start(struct ev_loop *loop, struct resolver *resolver, const struct net_name *name,
-    const struct service_settings *settings, double seconds, connect_done *done,
-    void *arg)
+dial_start(struct ev_loop *loop, struct resolver *resolver,
+    const struct address_name *name, const struct service_settings *settings,
+    double seconds, connect_done *done, void *arg)
 {
 	struct dial *d = calloc(1, sizeof(*d));
 

@@ -13,8 +13,8 @@ struct dial;
 /** As connect_start(), with one more reason: PROXY_REFUSED.  @settings, too, must live
  * until the end. */
 struct dial *dial_start(struct ev_loop *loop, struct resolver *resolver,
-    const struct net_name *name, const struct service_settings *settings, double seconds,
-    connect_done *done, void *arg);
+    const struct address_name *name, const struct service_settings *settings,
+    double seconds, connect_done *done, void *arg);
 
 /** As connect_cancel(). */
 void dial_cancel(struct dial *dial);

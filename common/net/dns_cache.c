@@ -9,7 +9,7 @@ struct name_cached {
 	char *host;
 	double expiry;
 	size_t count;
-	struct net_address addresses[];
+	struct address addresses[];
 };
 
 static void
@@ -47,7 +47,7 @@ look_for(const struct dns_cache *cache, const char *host)
 }
 
 static struct name_cached *
-make(const char *host, const struct net_address *addresses, size_t count)
+make(const char *host, const struct address *addresses, size_t count)
 {
 	size_t size = count * sizeof(*addresses);
 	struct name_cached *name = malloc(sizeof(*name) + size);
@@ -64,8 +64,8 @@ make(const char *host, const struct net_address *addresses, size_t count)
 }
 
 void
-dns_cache_keep(struct dns_cache *cache, const char *host,
-    const struct net_address *addresses, size_t count, double expiry)
+dns_cache_keep(struct dns_cache *cache, const char *host, const struct address *addresses,
+    size_t count, double expiry)
 {
 	struct name_cached *name = look_for(cache, host);
 
@@ -84,7 +84,7 @@ dns_cache_keep(struct dns_cache *cache, const char *host,
 
 size_t
 dns_cache_find(struct dns_cache *cache, const char *host, double now,
-    struct net_address addresses[DNS_CACHE_ADDRESSES])
+    struct address addresses[DNS_CACHE_ADDRESSES])
 {
 	struct name_cached *name = look_for(cache, host);
 
@@ -99,15 +99,14 @@ dns_cache_find(struct dns_cache *cache, const char *host, double now,
 }
 
 void
-dns_cache_prefer(
-    struct dns_cache *cache, const char *host, const struct net_address *address)
+dns_cache_prefer(struct dns_cache *cache, const char *host, const struct address *address)
 {
 	struct name_cached *name = look_for(cache, host);
-	struct net_address chosen;
+	struct address chosen;
 	size_t i;
 
 	for (i = 0; name != NULL && i < name->count; i++)
-		if (net_is_same_host(&name->addresses[i], address))
+		if (address_is_same_host(&name->addresses[i], address))
 			break;
 	if (name == NULL || i == name->count)
 		return;

@@ -5,7 +5,7 @@
 #ifndef COMMON_NET_DNS_CACHE_H
 #define COMMON_NET_DNS_CACHE_H
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 
 #include <sys/queue.h>
 
@@ -27,14 +27,14 @@ void dns_cache_clear(struct dns_cache *cache);
 /** Keep what @host was answered by, instead of what was kept before, until @expiry.  Out
  * of memory: it is not kept. */
 void dns_cache_keep(struct dns_cache *cache, const char *host,
-    const struct net_address *addresses, size_t count, double expiry);
+    const struct address *addresses, size_t count, double expiry);
 
 /** How many addresses of @host are kept, and written; 0: ask for it. */
 size_t dns_cache_find(struct dns_cache *cache, const char *host, double now,
-    struct net_address addresses[DNS_CACHE_ADDRESSES]);
+    struct address addresses[DNS_CACHE_ADDRESSES]);
 
 /** @address has answered: of those of @host it comes first from now on. */
 void dns_cache_prefer(
-    struct dns_cache *cache, const char *host, const struct net_address *address);
+    struct dns_cache *cache, const char *host, const struct address *address);
 
 #endif

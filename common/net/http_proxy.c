@@ -27,12 +27,12 @@ struct http_proxy {
 	int fd;
 	ev_io io;
 	ev_timer limit;
-	double seconds;            /* as asked for, in tenths; for the words */
-	char proxy[NET_TEXT_SIZE]; /* its address */
-	char where[WHERE_SIZE];    /* what it is asked for */
-	char *request;             /* with the password in it */
-	size_t length, sent;       /* of that */
-	size_t got;                /* of the answer, which has a NUL behind it */
+	double seconds;                /* as asked for, in tenths; for the words */
+	char proxy[ADDRESS_TEXT_SIZE]; /* its address */
+	char where[WHERE_SIZE];        /* what it is asked for */
+	char *request;                 /* with the password in it */
+	size_t length, sent;           /* of that */
+	size_t got;                    /* of the answer, which has a NUL behind it */
 	char answer[HTTP_PROXY_ANSWER + 1];
 };
 
@@ -344,7 +344,7 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 struct http_proxy *
-http_proxy_start(struct ev_loop *loop, int fd, const struct net_address *proxy,
+http_proxy_start(struct ev_loop *loop, int fd, const struct address *proxy,
     const struct service_settings *settings, double seconds, http_proxy_done *done,
     void *arg)
 {
@@ -360,8 +360,8 @@ http_proxy_start(struct ev_loop *loop, int fd, const struct net_address *proxy,
 	p->arg = arg;
 	p->fd = fd;
 	p->seconds = round(seconds * 10) / 10;
-	net_address_format(proxy, p->proxy, sizeof(p->proxy));
-	net_name_format(&settings->route, p->where, sizeof(p->where));
+	address_format(proxy, p->proxy, sizeof(p->proxy));
+	address_name_format(&settings->route, p->where, sizeof(p->where));
 	ev_io_init(&p->io, on_ready, fd, EV_WRITE);
 	ev_timer_init(&p->limit, on_limit, seconds, 0.);
 	p->io.data = p;

@@ -6,7 +6,7 @@
 #ifndef COMMON_NET_HTTP_PROXY_H
 #define COMMON_NET_HTTP_PROXY_H
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 #include "common/base/reason.h"
 #include "common/config/settings.h"
 
@@ -32,8 +32,8 @@ typedef void http_proxy_done(void *arg, int fd, enum reason reason, const char *
  * @fd is closed.
  */
 struct http_proxy *http_proxy_start(struct ev_loop *loop, int fd,
-    const struct net_address *proxy, const struct service_settings *settings,
-    double seconds, http_proxy_done *done, void *arg);
+    const struct address *proxy, const struct service_settings *settings, double seconds,
+    http_proxy_done *done, void *arg);
 
 /** Close the socket; @done is not called.  NULL is fine.  Not for use inside @done. */
 void http_proxy_cancel(struct http_proxy *attempt);

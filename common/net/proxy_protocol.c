@@ -36,7 +36,7 @@ struct ends {
 /* ---- addresses ------------------------------------------------------------------- */
 
 static bool
-to_in6(const struct net_address *a, struct in6_addr *in6, in_port_t *port)
+to_in6(const struct address *a, struct in6_addr *in6, in_port_t *port)
 {
 	switch (a->any.sa_family) {
 	case AF_INET:
@@ -226,7 +226,7 @@ read_port(const char *text, in_port_t *port)
 }
 
 bool
-proxy_protocol_read_address(struct net_address *address, const char *text)
+proxy_protocol_read_address(struct address *address, const char *text)
 {
 	bool brackets = *text == '[';
 	const char *host = text + (brackets ? 1 : 0);
@@ -247,11 +247,11 @@ proxy_protocol_read_address(struct net_address *address, const char *text)
 	if (!read_port(rest, &port))
 		return false;
 	if (brackets) {
-		*address = (struct net_address){.length = sizeof(address->in6),
+		*address = (struct address){.length = sizeof(address->in6),
 		    .in6 = {.sin6_family = AF_INET6, .sin6_port = port}};
 		return inet_pton(AF_INET6, copy, &address->in6.sin6_addr) == 1;
 	}
-	*address = (struct net_address){.length = sizeof(address->in),
+	*address = (struct address){.length = sizeof(address->in),
 	    .in = {.sin_family = AF_INET, .sin_port = port}};
 	return inet_pton(AF_INET, copy, &address->in.sin_addr) == 1;
 }

@@ -6,7 +6,7 @@
 #ifndef COMMON_NET_PROXY_PROTOCOL_H
 #define COMMON_NET_PROXY_PROTOCOL_H
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ enum {
 
 /** What is told of a stream.  Texts may hold any byte but NUL; "": none. */
 struct proxy_facts {
-	const struct net_address *from, *to; /* who connected, and where it came in */
+	const struct address *from, *to; /* who connected, and where it came in */
 	const char *sni;
 	const char *tls; /* the version */
 	const char *cipher;
@@ -47,6 +47,6 @@ size_t proxy_protocol_write(
  * a port (then it is 0).  A %scope is passed over, for it means an interface of another
  * host.  False: it is no address in numbers, and @address is undefined.
  */
-bool proxy_protocol_read_address(struct net_address *address, const char *text);
+bool proxy_protocol_read_address(struct address *address, const char *text);
 
 #endif

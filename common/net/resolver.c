@@ -43,7 +43,7 @@ struct half {
 	int status; /* c-ares' verdict */
 	int ttl;    /* seconds, the least of all that led here */
 	size_t count;
-	struct net_address found[MOST_OF_A_FAMILY];
+	struct address found[MOST_OF_A_FAMILY];
 };
 
 /*
@@ -66,7 +66,7 @@ struct resolver_query {
 	LIST_ENTRY(resolver_query) entry;
 	struct half halves[FAMILIES];
 	size_t count; /* these two: what is delivered */
-	struct net_address list[DNS_CACHE_ADDRESSES];
+	struct address list[DNS_CACHE_ADDRESSES];
 };
 
 static_assert(DNS_CACHE_ADDRESSES == FAMILIES * MOST_OF_A_FAMILY, "all of a query");
@@ -174,7 +174,7 @@ static void
 on_deliver(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct resolver_query *query = timer->data;
-	struct net_address list[DNS_CACHE_ADDRESSES];
+	struct address list[DNS_CACHE_ADDRESSES];
 	size_t count;
 	const char *why;
 	resolve_done *done = query->done;
@@ -218,17 +218,17 @@ query_turn(struct resolver_query *query)
 
 /* Whether the half has this address already. */
 static bool
-half_has(const struct half *half, const struct net_address *address)
+half_has(const struct half *half, const struct address *address)
 {
 	for (size_t i = 0; i < half->count; i++) {
-		if (net_is_same_host(&half->found[i], address))
+		if (address_is_same_host(&half->found[i], address))
 			return true;
 	}
 	return false;
 }
 
 static void
-set_port(struct net_address *address, uint16_t port)
+set_port(struct address *address, uint16_t port)
 {
 	if (address->any.sa_family == AF_INET6)
 		address->in6.sin6_port = htons(port);
@@ -239,7 +239,7 @@ set_port(struct net_address *address, uint16_t port)
 static void
 half_add(struct half *half, const struct ares_addrinfo_node *node)
 {
-	struct net_address *a = &half->found[half->count];
+	struct address *a = &half->found[half->count];
 
 	if (half->count == MOST_OF_A_FAMILY || node->ai_addrlen > sizeof(a->in6))
 		return;
@@ -309,9 +309,9 @@ ask(struct resolver_query *query, const char *host)
 static bool
 answer_here(struct resolver_query *query, const char *host)
 {
-	struct net_name name = {.host = (char *)(uintptr_t)host, .port = query->port};
-	struct net_address found[2];
-	size_t count = net_name_addresses(&name, found);
+	struct address_name name = {.host = (char *)(uintptr_t)host, .port = query->port};
+	struct address found[2];
+	size_t count = address_name_addresses(&name, found);
 
 	for (size_t i = 0; i < count; i++) {
 		struct half *half =
@@ -319,7 +319,8 @@ answer_here(struct resolver_query *query, const char *host)
 
 		half->found[half->count++] = found[i];
 	}
-	return count > 0 || net_is_literal(host); /* of an interface that is not there */
+	return count > 0 ||
+	       address_is_literal(host); /* of an interface that is not there */
 }
 
 /* There are other servers now, who may say something else. */
@@ -390,7 +391,7 @@ resolver_start(struct resolver *resolver, const char *host, uint16_t port,
 
 void
 resolver_prefer(
-    struct resolver *resolver, const char *host, const struct net_address *address)
+    struct resolver *resolver, const char *host, const struct address *address)
 {
 	dns_cache_prefer(&resolver->kept, host, address);
 }
@@ -407,14 +408,14 @@ struct now {
 	struct ev_loop *loop;
 	const char *host;
 	double seconds;
-	struct net_address *addresses;
+	struct address *addresses;
 	size_t most;
 	size_t count;
 	struct err *e;
 };
 
 static void
-on_now_done(void *arg, const struct net_address *addresses, size_t count, const char *why)
+on_now_done(void *arg, const struct address *addresses, size_t count, const char *why)
 {
 	struct now *now = arg;
 
@@ -436,8 +437,8 @@ on_now_late(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 size_t
-resolver_now(const char *host, uint16_t port, double seconds,
-    struct net_address *addresses, size_t most, struct err *e)
+resolver_now(const char *host, uint16_t port, double seconds, struct address *addresses,
+    size_t most, struct err *e)
 {
 	struct now now = {.host = host,
 	    .seconds = seconds,

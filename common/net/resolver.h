@@ -13,8 +13,8 @@
 #ifndef COMMON_NET_RESOLVER_H
 #define COMMON_NET_RESOLVER_H
 
+#include "common/base/address.h"
 #include "common/base/err.h"
-#include "common/base/net.h"
 
 #include <ev.h>
 #include <stddef.h>
@@ -26,8 +26,8 @@ struct resolver_query;
 /** What a question brought: @count addresses, IPv6 and IPv4 in turn (RFC 8305, 4), none
  * twice; or 0 and @why (plain words: "no such name", "the name server does not answer",
  * ...).  Both are only valid during the call, which may free the resolver. */
-typedef void resolve_done(
-    void *arg, const struct net_address *addresses, size_t count, const char *why);
+typedef void
+resolve_done(void *arg, const struct address *addresses, size_t count, const char *why);
 
 /** NULL: out of memory, or c-ares could not start (@e). */
 struct resolver *resolver_new(struct ev_loop *loop, struct err *e);
@@ -55,7 +55,7 @@ struct resolver_query *resolver_start(struct resolver *resolver, const char *hos
 /** @address has answered.  While the answer that brought it is kept it is the first that
  * @host leads to, so that one that is dead does not cost every connection a wait. */
 void resolver_prefer(
-    struct resolver *resolver, const char *host, const struct net_address *address);
+    struct resolver *resolver, const char *host, const struct address *address);
 
 /** Forget a query; its @done is not called.  NULL is fine.  Not for use inside @done. */
 void resolver_cancel(struct resolver_query *query);
@@ -64,6 +64,6 @@ void resolver_cancel(struct resolver_query *query);
  * many addresses were written, at most @most; 0: @e says why ("look up db.example: no
  * such name"). */
 size_t resolver_now(const char *host, uint16_t port, double seconds,
-    struct net_address *addresses, size_t most, struct err *e);
+    struct address *addresses, size_t most, struct err *e);
 
 #endif

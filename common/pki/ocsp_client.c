@@ -29,7 +29,7 @@ struct ocsp_client {
 	char why[WHY_SIZE];
 
 	/* The responder that is asked now. */
-	struct net_name name;
+	struct address_name name;
 	char *path;
 	struct connect *connect;
 	BIO *bio; /* its socket; NULL: not connected */
@@ -53,7 +53,7 @@ leave_responder(struct ocsp_client *a)
 	a->http = NULL;
 	BIO_free_all(a->bio);
 	a->bio = NULL;
-	net_name_clear(&a->name);
+	address_name_clear(&a->name);
 	OPENSSL_free(a->path);
 	a->path = NULL;
 }
@@ -158,7 +158,7 @@ prepare_http(struct ocsp_client *a, int fd)
 
 static void
 on_connected(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
+    void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct ocsp_client *a = arg;
 
@@ -189,7 +189,7 @@ read_url(struct ocsp_client *a, const char *url)
 
 	if (ok) {
 		snprintf(text, sizeof(text), "%s:%s", host, port);
-		ok = net_name_parse(&a->name, text, "", &e);
+		ok = address_name_parse(&a->name, text, "", &e);
 	}
 	OPENSSL_free(host);
 	OPENSSL_free(port);

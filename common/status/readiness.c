@@ -124,7 +124,7 @@ conclude(struct check *c, bool good, const char *why)
 
 static void
 on_connected(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
+    void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct check *c = arg;
 	struct readiness *r = c->all;

@@ -17,7 +17,7 @@
  */
 #include "common/tls/conn_internal.h"
 
-#include "common/base/net.h"
+#include "common/base/socket.h"
 
 #include <openssl/err.h>
 
@@ -95,7 +95,7 @@ send_update(struct tls *t)
 bool
 tls_probe(struct tls *t)
 {
-	return may_speak(t) && net_unacknowledged(t->fd) == 0 && send_update(t);
+	return may_speak(t) && socket_unacknowledged(t->fd) == 0 && send_update(t);
 }
 
 /* OpenSSL writes an answer only before data, or when the next request comes. */

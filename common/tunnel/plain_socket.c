@@ -1,6 +1,6 @@
 #include "common/tunnel/plain_socket.h"
 
-#include "common/base/net.h"
+#include "common/base/socket.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -40,7 +40,7 @@ is_reset(const struct plain_socket *p)
 	if (poll(&look, 1, 0) < 1)
 		return false;
 	return (look.revents & POLLERR) ||
-	       ((look.revents & POLLHUP) && !p->shut && !net_is_unix(p->fd));
+	       ((look.revents & POLLHUP) && !p->shut && !socket_is_unix(p->fd));
 }
 
 static enum source
@@ -102,7 +102,7 @@ static void
 on_drain(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct plain_socket *p = timer->data;
-	int n = net_unacknowledged(p->fd);
+	int n = socket_unacknowledged(p->fd);
 
 	(void)events;
 	progress_note(&p->watch.reactor->turn, "a program's last bytes");
@@ -142,7 +142,8 @@ plain_end(struct endpoint *e, enum ending ending)
 		p->shut = true;
 		return true;
 	}
-	if (!e->deaf && (p->waiting = net_unacknowledged(p->fd)) > 0 && wait_for_drain(p))
+	if (!e->deaf && (p->waiting = socket_unacknowledged(p->fd)) > 0 &&
+	    wait_for_drain(p))
 		return false;
 	plain_socket_reset(p);
 	return true;
@@ -214,12 +215,12 @@ void
 plain_socket_close(struct plain_socket *p)
 {
 	if (p->fd >= 0)
-		net_close(leave(p));
+		socket_close(leave(p));
 }
 
 void
 plain_socket_reset(struct plain_socket *p)
 {
 	if (p->fd >= 0)
-		net_reset(leave(p));
+		socket_reset(leave(p));
 }

@@ -33,7 +33,7 @@ send_proxy_header(int fd, const struct service_settings *settings,
 	struct link_facts space;
 	const struct link_facts *known;
 	struct proxy_facts facts;
-	struct net_address from;
+	struct address from;
 
 	if (settings->protocol != PROTOCOL_PROXY)
 		return REASON_NONE;

@@ -1,5 +1,6 @@
 #include "common/tunnel/stream.h"
 
+#include "common/base/socket.h"
 #include "common/tunnel/flow.h"
 #include "common/base/log.h"
 #include "common/tunnel/plain_socket.h"
@@ -433,7 +434,7 @@ stream_from_program(
 	struct stream *s = stream_new(set, service, peer);
 
 	if (s == NULL) {
-		net_reset(fd);
+		socket_reset(fd);
 		set->ended(set->owner);
 		return;
 	}

@@ -1,5 +1,6 @@
 #include "common/tunnel/stream_open.h"
 
+#include "common/base/socket.h"
 #include "common/carrier/link_dial.h"
 #include "common/tunnel/failover.h"
 #include "common/net/dial.h"
@@ -221,13 +222,13 @@ use_app(struct stream_open *o, int fd)
 		opened(o, fd, NULL);
 		return;
 	}
-	net_reset(fd);
+	socket_reset(fd);
 	target_failed(o, reason, e.text);
 }
 
 static void
 on_connected(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
+    void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct stream_open *o = arg;
 

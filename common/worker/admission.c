@@ -100,7 +100,7 @@ is_turned_away(const struct worker *w, struct service *service)
 
 static void
 admission_on_accepted(
-    void *owner, struct service *service, int fd, const struct net_address *peer)
+    void *owner, struct service *service, int fd, const struct address *peer)
 {
 	struct worker *w = owner, *to = choose(w);
 

@@ -12,7 +12,7 @@
 static const double accept_lookup = 10;
 
 static bool
-same_address(const struct net_address *a, const struct net_address *b)
+same_address(const struct address *a, const struct address *b)
 {
 	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
 }
@@ -22,7 +22,7 @@ static bool
 is_of(const struct binding *entrance, const struct service *service)
 {
 	if (entrance->service == NULL || service == NULL ||
-	    !net_address_is_open(&entrance->door->address))
+	    !address_is_ephemeral(&entrance->door->address))
 		return (entrance->service == NULL) == (service == NULL);
 	return strcmp(entrance->service->settings->name, service->settings->name) == 0;
 }
@@ -30,7 +30,7 @@ is_of(const struct binding *entrance, const struct service *service)
 /* The door at @address that is there already, or NULL.  One that leads to services never
  * becomes one of the status port, nor the other way round: others have its sockets. */
 static struct listen_socket *
-find_door(const struct generation *plan, const struct net_address *address,
+find_door(const struct generation *plan, const struct address *address,
     const struct service *service)
 {
 	for (size_t i = 0; plan != NULL && i < plan->entrance_count; i++) {
@@ -47,15 +47,15 @@ find_door(const struct generation *plan, const struct net_address *address,
 static void
 tell_port(const struct listen_socket *door, const struct service *service)
 {
-	struct net_address address = {.length = sizeof(address.un)};
-	char name[LOG_QUOTE_SIZE], text[NET_TEXT_SIZE];
+	struct address address = {.length = sizeof(address.un)};
+	char name[LOG_QUOTE_SIZE], text[ADDRESS_TEXT_SIZE];
 
 	if (door->count == 0 ||
 	    getsockname(door->fds[0], &address.any, &address.length) != 0)
 		return;
 	log_info("event=listening service=%s accept=%s",
 	    log_quote(service->settings->name, name),
-	    net_address_format(&address, text, sizeof(text)));
+	    address_format(&address, text, sizeof(text)));
 }
 
 bool
@@ -75,7 +75,7 @@ bindings_add(struct generation *p, struct listen_socket *door, struct service *s
 }
 
 bool
-bindings_add_missing(struct generation *p, const struct net_address *address,
+bindings_add_missing(struct generation *p, const struct address *address,
     struct service *service, const char *why)
 {
 	struct missing *more =
@@ -93,7 +93,7 @@ bindings_add_missing(struct generation *p, const struct net_address *address,
 }
 
 static bool
-was_missing(const struct generation *before, const struct net_address *address)
+was_missing(const struct generation *before, const struct address *address)
 {
 	for (size_t i = 0; i < before->missing_count; i++)
 		if (same_address(&before->missing[i].address, address))
@@ -102,7 +102,7 @@ was_missing(const struct generation *before, const struct net_address *address)
 }
 
 static bool
-has_door_at(const struct generation *p, const struct net_address *address)
+has_door_at(const struct generation *p, const struct address *address)
 {
 	for (size_t i = 0; i < p->entrance_count; i++)
 		if (same_address(&p->entrances[i].door->address, address))
@@ -113,7 +113,7 @@ has_door_at(const struct generation *p, const struct net_address *address)
 /* A reload that finds an address taken changes nothing; at the start, which follows no
  * plan with doors, the others are served.  Twice in one file is not another program's. */
 static bool
-may_be_missing(const struct generation *p, const struct net_address *address,
+may_be_missing(const struct generation *p, const struct address *address,
     const struct generation *before, int errnum)
 {
 	if ((errnum != EADDRINUSE && errnum != EADDRNOTAVAIL) || has_door_at(p, address))
@@ -125,27 +125,26 @@ may_be_missing(const struct generation *p, const struct net_address *address,
 /* Those of a PORT alone: what is listened on already stays, though the host may have got
  * IPv4 since: that socket takes it too. */
 static size_t
-any_addresses(const struct net_name *name, const struct bindings_source *from,
-    const struct service *service, struct net_address addresses[2])
+any_addresses(const struct address_name *name, const struct bindings_source *from,
+    const struct service *service, struct address addresses[2])
 {
-	struct net_address in6 = {
+	struct address in6 = {
 	    .length = sizeof(struct sockaddr_in6),
 	    .in6 = {.sin6_family = AF_INET6, .sin6_port = htons(name->port)},
 	};
 
 	if (find_door(from->before, &in6, service) == NULL)
-		return net_any_addresses(name->port, addresses);
+		return address_any(name->port, addresses);
 	addresses[0] = in6;
 	return 1;
 }
 
 static size_t
-addresses_of(const struct net_name *name, const struct bindings_source *from,
-    const struct service *service, struct net_address *addresses, size_t most,
-    struct err *e)
+addresses_of(const struct address_name *name, const struct bindings_source *from,
+    const struct service *service, struct address *addresses, size_t most, struct err *e)
 {
 	size_t count = name->port_alone ? any_addresses(name, from, service, addresses)
-					: net_name_addresses(name, addresses);
+					: address_name_addresses(name, addresses);
 
 	if (count == 0)
 		count = resolver_now(
@@ -154,7 +153,7 @@ addresses_of(const struct net_name *name, const struct bindings_source *from,
 }
 
 static struct listen_socket *
-open_door(const struct net_address *at, const struct service *service, size_t workers,
+open_door(const struct address *at, const struct service *service, size_t workers,
     struct socket_activation *inherited, struct err *e)
 {
 	return service != NULL ? listen_socket_open(at, workers,
@@ -164,7 +163,7 @@ open_door(const struct net_address *at, const struct service *service, size_t wo
 
 /* *@taken counts what is listened on, now or later.  @only: the name has no other. */
 static bool
-take_door(struct generation *p, struct service *service, const struct net_address *at,
+take_door(struct generation *p, struct service *service, const struct address *at,
     bool only, const struct bindings_source *from, size_t *taken, struct err *e)
 {
 	struct listen_socket *door =
@@ -177,7 +176,7 @@ take_door(struct generation *p, struct service *service, const struct net_addres
 	else
 		door = open_door(at, service, from->workers, from->inherited, e);
 	if (door != NULL) {
-		if (service != NULL && net_address_is_open(at))
+		if (service != NULL && address_is_ephemeral(at))
 			tell_port(door, service);
 		++*taken;
 		return bindings_add(p, door, service) || err_set(e, "out of memory");
@@ -192,10 +191,10 @@ take_door(struct generation *p, struct service *service, const struct net_addres
 }
 
 bool
-bindings_take(struct generation *p, struct service *service, const struct net_name *name,
-    const struct bindings_source *from, struct err *e)
+bindings_take(struct generation *p, struct service *service,
+    const struct address_name *name, const struct bindings_source *from, struct err *e)
 {
-	struct net_address addresses[8];
+	struct address addresses[8];
 	size_t taken = 0, count = addresses_of(name, from, service, addresses,
 			      sizeof(addresses) / sizeof(addresses[0]), e);
 
@@ -212,7 +211,7 @@ bool
 bindings_retry(struct generation *p, const struct missing *m, size_t workers)
 {
 	struct err e = {.text = ""};
-	char name[LOG_QUOTE_SIZE], text[NET_TEXT_SIZE];
+	char name[LOG_QUOTE_SIZE], text[ADDRESS_TEXT_SIZE];
 	struct listen_socket *door =
 	    open_door(&m->address, m->service, workers, NULL, &e);
 
@@ -220,6 +219,6 @@ bindings_retry(struct generation *p, const struct missing *m, size_t workers)
 		return false;
 	log_info("event=listening service=%s accept=%s",
 	    m->service != NULL ? log_quote(m->service->settings->name, name) : "status",
-	    net_address_format(&m->address, text, sizeof(text)));
+	    address_format(&m->address, text, sizeof(text)));
 	return true;
 }

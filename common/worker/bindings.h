@@ -20,13 +20,13 @@ bool bindings_add(
     struct generation *plan, struct listen_socket *door, struct service *service);
 
 /** Note an address that cannot be listened on.  False: out of memory. */
-bool bindings_add_missing(struct generation *plan, const struct net_address *address,
+bool bindings_add_missing(struct generation *plan, const struct address *address,
     struct service *service, const char *why);
 
 /** Listen at all addresses of one `accept`, or of `status` if @service is NULL; at those
  * that are open already, go on with them.  False: @e says why. */
 bool bindings_take(struct generation *plan, struct service *service,
-    const struct net_name *name, const struct bindings_source *from, struct err *e);
+    const struct address_name *name, const struct bindings_source *from, struct err *e);
 
 /** Try again to listen at a missing address.  True: it is listened on now. */
 bool

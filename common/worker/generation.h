@@ -25,7 +25,7 @@ struct binding {
 
 /** An address that could not be listened on. */
 struct missing {
-	struct net_address address;
+	struct address address;
 	struct service *service; /* as in an entrance */
 	char why[160];
 };

@@ -1,5 +1,7 @@
 #include "common/worker/listen_socket.h"
 
+#include "common/base/socket.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,7 +15,7 @@ listen_socket_hold(struct listen_socket *door)
 void
 listen_socket_release(struct listen_socket *door)
 {
-	const struct net_address *at = &door->address;
+	const struct address *at = &door->address;
 
 	if (atomic_fetch_sub(&door->holders, 1) > 1)
 		return;
@@ -26,7 +28,7 @@ listen_socket_release(struct listen_socket *door)
 }
 
 struct listen_socket *
-listen_socket_open(const struct net_address *address, size_t workers,
+listen_socket_open(const struct address *address, size_t workers,
     const struct socket_option_list *options, struct socket_activation *inherited,
     struct err *e)
 {
@@ -41,7 +43,7 @@ listen_socket_open(const struct net_address *address, size_t workers,
 		fd = socket_activation_take(inherited, address);
 	*door = (struct listen_socket){
 	    .address = *address, .lent = fd >= 0, .count = workers};
-	if (fd < 0 && (fd = net_listen(address, options, e)) < 0) {
+	if (fd < 0 && (fd = socket_listen(address, options, e)) < 0) {
 		free(door);
 		return NULL;
 	}
@@ -49,7 +51,7 @@ listen_socket_open(const struct net_address *address, size_t workers,
 	for (size_t i = 0; i < workers; i++)
 		door->fds[i] = i == 0 ? fd : -1;
 	for (size_t i = 1; i < workers; i++)
-		if ((door->fds[i] = net_listen_beside(fd, options, e)) < 0) {
+		if ((door->fds[i] = socket_listen_shared(fd, options, e)) < 0) {
 			listen_socket_release(door);
 			return NULL;
 		}

@@ -5,14 +5,15 @@
 #ifndef COMMON_WORKER_LISTEN_SOCKET_H
 #define COMMON_WORKER_LISTEN_SOCKET_H
 
-#include "common/base/net.h"
+#include "common/base/address.h"
+#include "common/base/socket_option.h"
 #include "common/worker/socket_activation.h"
 
 #include <stdatomic.h>
 
 struct listen_socket {
 	atomic_int holders;
-	struct net_address address;
+	struct address address;
 	bool lent; /* by systemd, which keeps a Unix socket's file */
 	size_t count;
 	/** A listening socket for each worker, by its index.  A worker takes its own
@@ -23,9 +24,9 @@ struct listen_socket {
 /** Listen at @address, with a socket for each of @workers.  What is @inherited, perhaps
  * NULL, is taken instead of listening anew.  NULL: @e says why, and errno too, unless out
  * of memory.  The caller holds it. */
-struct listen_socket *listen_socket_open(const struct net_address *address,
-    size_t workers, const struct socket_option_list *options,
-    struct socket_activation *inherited, struct err *e);
+struct listen_socket *listen_socket_open(const struct address *address, size_t workers,
+    const struct socket_option_list *options, struct socket_activation *inherited,
+    struct err *e);
 
 /** Returns @door. */
 struct listen_socket *listen_socket_hold(struct listen_socket *door);

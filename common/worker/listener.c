@@ -1,6 +1,7 @@
 #include "common/worker/listener.h"
 
 #include "common/base/log.h"
+#include "common/base/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
 static bool
 accept_one(struct listener *l)
 {
-	struct net_address peer = {.length = sizeof(peer) - sizeof(peer.length)};
+	struct address peer = {.length = sizeof(peer) - sizeof(peer.length)};
 	int fd;
 
 	if (!l->events->may_accept(l->owner, l->service)) {
@@ -112,7 +113,7 @@ add(struct listener_list *list, struct ev_loop *loop, const struct binding *entr
 	l->loop = loop;
 	l->door = listen_socket_hold(entrance->door);
 	l->service = service_hold(entrance->service);
-	net_tune(fd, l->service->settings->role == ROLE_CLIENT);
+	socket_tune(fd, l->service->settings->role == ROLE_CLIENT);
 	ev_io_init(&l->io, on_connection, fd, EV_READ);
 	l->io.data = l;
 	ev_io_start(loop, &l->io);

@@ -15,7 +15,7 @@ LIST_HEAD(listener_list, listener);
 
 /** A connection: non-blocking, close-on-exec, tuned; @fd is the callee's. */
 typedef void listener_accepted(
-    void *owner, struct service *service, int fd, const struct net_address *peer);
+    void *owner, struct service *service, int fd, const struct address *peer);
 
 /** May another connection be accepted for @service?  If not it is asked again a little
  * later. */

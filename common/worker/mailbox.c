@@ -33,7 +33,7 @@ mailbox_clear(struct mailbox *box)
 
 bool
 mailbox_post_connection(
-    struct mailbox *box, struct service *service, int fd, const struct net_address *peer)
+    struct mailbox *box, struct service *service, int fd, const struct address *peer)
 {
 	struct handoff *handoff = malloc(sizeof(*handoff));
 

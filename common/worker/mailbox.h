@@ -24,7 +24,7 @@ struct handoff {
 	struct handoff *next;
 	struct service *service; /* held */
 	int fd;
-	struct net_address peer;
+	struct address peer;
 };
 
 struct mail {
@@ -55,7 +55,7 @@ void mailbox_clear(struct mailbox *box);
 
 /** False: out of memory, and nothing was taken. */
 bool mailbox_post_connection(
-    struct mailbox *box, struct service *service, int fd, const struct net_address *peer);
+    struct mailbox *box, struct service *service, int fd, const struct address *peer);
 void mailbox_post_generation(struct mailbox *box, struct generation *plan);
 void mailbox_post_command(struct mailbox *box, enum command order);
 void mailbox_post_shortage(struct mailbox *box);

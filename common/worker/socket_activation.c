@@ -1,5 +1,7 @@
 #include "common/worker/socket_activation.h"
 
+#include "common/base/socket.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,7 +30,7 @@ number_of(const char *variable, long most)
 
 /* "a:b:c": the one at @index. */
 static void
-copy_name(char name[NET_TEXT_SIZE], const char *names, size_t index)
+copy_name(char name[ADDRESS_TEXT_SIZE], const char *names, size_t index)
 {
 	size_t length;
 
@@ -39,8 +41,8 @@ copy_name(char name[NET_TEXT_SIZE], const char *names, size_t index)
 	if (names == NULL)
 		return;
 	length = strcspn(names, ":");
-	if (length >= NET_TEXT_SIZE)
-		length = NET_TEXT_SIZE - 1;
+	if (length >= ADDRESS_TEXT_SIZE)
+		length = ADDRESS_TEXT_SIZE - 1;
 	memcpy(name, names, length);
 	name[length] = '\0';
 }
@@ -54,7 +56,7 @@ option_of(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
 }
 
-/* As net_listen() makes them. */
+/* As socket_listen() makes them. */
 static bool
 adopt(struct activated_socket *h, struct err *e)
 {
@@ -101,7 +103,7 @@ socket_activation_read(struct socket_activation *in, struct err *e)
 
 /* A path may or may not have its NUL counted in, as bind(2) was called. */
 static bool
-same_path(const struct net_address *a, const struct net_address *b)
+same_path(const struct address *a, const struct address *b)
 {
 	const char *one = a->un.sun_path, *other = b->un.sun_path;
 
@@ -109,7 +111,7 @@ same_path(const struct net_address *a, const struct net_address *b)
 }
 
 static bool
-same_place(const struct net_address *a, const struct net_address *b)
+same_place(const struct address *a, const struct address *b)
 {
 	if (a->any.sa_family != b->any.sa_family)
 		return false;
@@ -127,7 +129,7 @@ same_place(const struct net_address *a, const struct net_address *b)
 }
 
 int
-socket_activation_take(struct socket_activation *in, const struct net_address *address)
+socket_activation_take(struct socket_activation *in, const struct address *address)
 {
 	for (size_t i = 0; i < in->count; i++) {
 		int fd = in->items[i].fd;
@@ -143,7 +145,7 @@ socket_activation_take(struct socket_activation *in, const struct net_address *a
 bool
 socket_activation_is_used_up(const struct socket_activation *in, struct err *e)
 {
-	char text[NET_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE];
 
 	for (size_t i = 0; i < in->count; i++) {
 		const struct activated_socket *h = &in->items[i];
@@ -152,7 +154,7 @@ socket_activation_is_used_up(const struct socket_activation *in, struct err *e)
 			return err_set(e,
 			    "systemd handed a socket over that listens on %s (%s), but "
 			    "no accept and no status is that address",
-			    net_address_format(&h->address, text, sizeof(text)), h->name);
+			    address_format(&h->address, text, sizeof(text)), h->name);
 	}
 	return true;
 }

@@ -6,13 +6,13 @@
 #ifndef COMMON_WORKER_SOCKET_ACTIVATION_H
 #define COMMON_WORKER_SOCKET_ACTIVATION_H
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 
 /** One socket. */
 struct activated_socket {
 	int fd; /* -1 once taken */
-	struct net_address address;
-	char name[NET_TEXT_SIZE]; /* the unit's word for it, or "" */
+	struct address address;
+	char name[ADDRESS_TEXT_SIZE]; /* the unit's word for it, or "" */
 };
 
 struct socket_activation {
@@ -28,8 +28,7 @@ struct socket_activation {
 bool socket_activation_read(struct socket_activation *in, struct err *e);
 
 /** The socket at @address, which is the caller's from now on, or -1. */
-int
-socket_activation_take(struct socket_activation *in, const struct net_address *address);
+int socket_activation_take(struct socket_activation *in, const struct address *address);
 
 /** Has each been taken?  False: @e names one that nobody wants. */
 bool socket_activation_is_used_up(const struct socket_activation *in, struct err *e);

@@ -18,8 +18,8 @@ struct worker;
 
 /** What is made of a connection that was accepted; runs on the worker.  Takes @fd, and
  * calls worker_release() when the connection, or what became of it, is gone. */
-typedef void worker_arrival(struct worker *worker, struct service *service, int fd,
-    const struct net_address *peer);
+typedef void worker_arrival(
+    struct worker *worker, struct service *service, int fd, const struct address *peer);
 
 /** What all workers of a program have in common; outlives them. */
 struct worker_setup {

@@ -1,5 +1,5 @@
 /* Any text as an address in the settings. */
-#include "common/base/net.h"
+#include "common/base/address.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -7,42 +7,42 @@
 
 /* What we print of a name reads as the same name. */
 static void
-check_again(const struct net_name *name)
+check_again(const struct address_name *name)
 {
-	struct net_name again;
+	struct address_name again;
 	struct err e = {.text = ""};
 	char text[512], same[512];
 
-	net_name_format(name, text, sizeof(text));
+	address_name_format(name, text, sizeof(text));
 	if (strlen(text) == sizeof(text) - 1)
 		return; /* cut */
-	MUST(net_name_parse(&again, text, NULL, &e));
-	net_name_format(&again, same, sizeof(same));
+	MUST(address_name_parse(&again, text, NULL, &e));
+	address_name_format(&again, same, sizeof(same));
 	MUST(strcmp(text, same) == 0);
 	MUST(again.port == name->port);
-	net_name_clear(&again);
+	address_name_clear(&again);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
-	struct net_address addresses[2];
-	struct net_name name;
+	struct address addresses[2];
+	struct address_name name;
 	struct err e = {.text = ""};
-	char shown[NET_TEXT_SIZE];
+	char shown[ADDRESS_TEXT_SIZE];
 
 	MUST(text != NULL);
 	if (size > 0)
 		memcpy(text, data, size);
 	text[size] = '\0';
-	if (net_name_parse(&name, text, "localhost", &e)) {
+	if (address_name_parse(&name, text, "localhost", &e)) {
 		MUST((name.path != NULL) == (name.host == NULL));
 		check_again(&name);
-		for (size_t i = net_name_addresses(&name, addresses); i > 0; i--)
-			MUST(strlen(net_address_format(&addresses[i - 1], shown,
+		for (size_t i = address_name_addresses(&name, addresses); i > 0; i--)
+			MUST(strlen(address_format(&addresses[i - 1], shown,
 				 sizeof(shown))) < sizeof(shown));
-		net_name_clear(&name);
+		address_name_clear(&name);
 	} else {
 		MUST(e.text[0] != '\0');
 	}

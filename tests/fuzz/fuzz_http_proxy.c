@@ -91,7 +91,7 @@ check_rest(const struct play *p)
 static struct http_proxy *
 begin(struct play *p, const struct service_settings *settings)
 {
-	struct net_address address = {.length = sizeof(sa_family_t)};
+	struct address address = {.length = sizeof(sa_family_t)};
 	struct http_proxy *attempt;
 	int fds[2], much = 1 << 20;
 

@@ -15,10 +15,10 @@ enum {
 	LONGEST = 300, /* bytes of a text */
 };
 
-static struct net_address
+static struct address
 make_address(struct script *s)
 {
-	struct net_address a = {.length = sizeof(struct sockaddr_in)};
+	struct address a = {.length = sizeof(struct sockaddr_in)};
 	size_t n;
 	const uint8_t *bytes;
 
@@ -139,7 +139,7 @@ static void
 write_both(struct script *s)
 {
 	char texts[TEXTS][LONGEST + 1];
-	struct net_address from = make_address(s), to = make_address(s);
+	struct address from = make_address(s), to = make_address(s);
 	uint8_t flags = script_next(s);
 	/* Of just that size, so that a sanitizer sees what is written behind it. */
 	uint8_t *header = malloc(PROXY_PROTOCOL_SIZE);
@@ -165,8 +165,8 @@ write_both(struct script *s)
 static void
 read_address(const uint8_t *data, size_t size)
 {
-	char *text = malloc(size + 1), shown[NET_TEXT_SIZE], again[NET_TEXT_SIZE];
-	struct net_address address, same;
+	char *text = malloc(size + 1), shown[ADDRESS_TEXT_SIZE], again[ADDRESS_TEXT_SIZE];
+	struct address address, same;
 
 	MUST(text != NULL);
 	if (size > 0)
@@ -175,9 +175,9 @@ read_address(const uint8_t *data, size_t size)
 	if (proxy_protocol_read_address(&address, text)) {
 		MUST(address.any.sa_family == AF_INET ||
 		     address.any.sa_family == AF_INET6);
-		net_address_format(&address, shown, sizeof(shown));
+		address_format(&address, shown, sizeof(shown));
 		MUST(proxy_protocol_read_address(&same, shown));
-		net_address_format(&same, again, sizeof(again));
+		address_format(&same, again, sizeof(again));
 		MUST(strcmp(shown, again) == 0);
 	}
 	free(text);

@@ -1,6 +1,7 @@
 #include "tests/unit/h2_scene.h"
 
-#include "common/base/net.h"
+#include "common/base/address.h"
+#include "common/base/socket.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -283,7 +284,7 @@ tcp_pair(int fds[2])
 	ck_assert_int_ge(fds[0], 0);
 	close(listening);
 	for (int i = 0; i < 2; i++) {
-		net_tune(fds[i], false);
+		socket_tune(fds[i], false);
 		ck_assert_int_eq(fcntl(fds[i], F_SETFL, O_NONBLOCK), 0);
 	}
 }

@@ -1,6 +1,6 @@
 #include "tests/unit/opening_stage.h"
 
-#include "common/base/net.h"
+#include "common/base/address.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -282,7 +282,7 @@ caller_end(struct caller *c)
 /* ---- the stage ------------------------------------------------------------------- */
 
 static void
-listen_socket_init(struct gate *door, struct stage *s, struct net_name *name)
+listen_socket_init(struct gate *door, struct stage *s, struct address_name *name)
 {
 	static char host[] = "127.0.0.1";
 	struct sockaddr_in address = {
@@ -294,7 +294,7 @@ listen_socket_init(struct gate *door, struct stage *s, struct net_name *name)
 	ck_assert_int_eq(bind(door->fd, (struct sockaddr *)&address, length), 0);
 	ck_assert_int_eq(listen(door->fd, 8), 0);
 	ck_assert_int_eq(getsockname(door->fd, (struct sockaddr *)&address, &length), 0);
-	*name = (struct net_name){.host = host, .port = ntohs(address.sin_port)};
+	*name = (struct address_name){.host = host, .port = ntohs(address.sin_port)};
 	ev_io_init(&door->io, on_knock, door->fd, EV_READ);
 	door->io.data = door;
 	ev_io_start(s->loop, &door->io);

@@ -46,7 +46,7 @@ struct visit {
 /** A target: h2 carriers come in, or raw ones. */
 struct gate {
 	struct stage *s;
-	struct net_name name;
+	struct address_name name;
 	int fd;
 	ev_io io;
 	int came;                   /* TCP connections */
@@ -72,7 +72,7 @@ struct stage {
 	struct dialer dialer;
 	struct service *client, *server, *raw_server;
 	struct service_settings raw_settings;
-	struct net_name names[DOORS];
+	struct address_name names[DOORS];
 	struct byte_budget windows;
 	struct gate doors[DOORS];
 	struct caller callers[CALLERS];

@@ -1,6 +1,7 @@
 #include "common/carrier/raw.h"
 
-#include "common/base/net.h"
+#include "common/base/address.h"
+#include "common/base/socket.h"
 #include "common/tls/conn.h"
 #include "tests/unit/own_network.h"
 #include "tests/unit/tls_bench.h"
@@ -112,7 +113,7 @@ tcp_pair(int fds[2])
 	ck_assert_int_ge(fds[0], 0);
 	close(listening);
 	for (int i = 0; i < 2; i++) {
-		net_tune(fds[i], false);
+		socket_tune(fds[i], false);
 		ck_assert_int_eq(fcntl(fds[i], F_SETFL, O_NONBLOCK), 0);
 	}
 }
@@ -167,7 +168,7 @@ end_peer(struct scene *s, bool reset)
 		tls_clear(&s->peer);
 	if (s->fd >= 0) {
 		if (reset)
-			net_reset(s->fd);
+			socket_reset(s->fd);
 		else
 			close(s->fd);
 	}
@@ -1058,7 +1059,7 @@ START_TEST(a_silence_before_we_looked_does_not_count)
 	usleep(2200000);
 	own_network_cut();
 	we_give(&s, "word");
-	EXPECT(&s, net_unanswered(our_tls(&s)->fd) > 2);
+	EXPECT(&s, socket_unanswered(our_tls(&s)->fd) > 2);
 	ck_assert(!s.channel->endpoint.deaf);
 	expect_lost(&s);
 	scene_clear(&s);

@@ -188,7 +188,7 @@ show(const struct option *o, const void *place, char text[256])
 		snprintf(text, 256, "%s", texts->items[texts->count - 1]);
 		break;
 	case OPTION_ADDRESSES:
-		net_name_format(&names->items[names->count - 1], text, 256);
+		address_name_format(&names->items[names->count - 1], text, 256);
 		break;
 	case OPTION_SOCKETS:
 		snprintf(text, 256, "%s", sockets->items[sockets->count - 1].name);

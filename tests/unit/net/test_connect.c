@@ -1,3 +1,4 @@
+#include "common/base/socket.h"
 #include "common/net/connect.h"
 #include "tests/unit/fake_dns.h"
 #include "tests/unit/unit.h"
@@ -147,7 +148,7 @@ stop(void)
 }
 
 static void
-hear(void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
+hear(void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct heard *heard = arg;
 
@@ -158,13 +159,13 @@ hear(void *arg, int fd, const struct net_address *to, enum reason reason, const 
 	ck_assert((fd >= 0) == (to != NULL));
 	ck_assert((fd >= 0) == (why == NULL));
 	if (fd >= 0)
-		net_address_format(to, heard->text, sizeof(heard->text));
+		address_format(to, heard->text, sizeof(heard->text));
 	else
 		snprintf(heard->text, sizeof(heard->text), "%s", why);
 }
 
 static struct connect *
-begin(const struct net_name *name, double seconds, struct heard *heard)
+begin(const struct address_name *name, double seconds, struct heard *heard)
 {
 	struct connect *attempt;
 
@@ -188,7 +189,7 @@ wait_for(const struct heard *heard)
 static void
 dial(char *host, double seconds, struct heard *heard)
 {
-	struct net_name name = {.host = host, .port = port};
+	struct address_name name = {.host = host, .port = port};
 
 	begin(&name, seconds, heard);
 	wait_for(heard);
@@ -401,13 +402,13 @@ START_TEST(an_unknown_name_is_told)
 END_TEST
 
 /* A Unix socket's name in a folder of its own, which remove_unix() takes away again. */
-static struct net_name
+static struct address_name
 make_unix(char folder[64], char path[80])
 {
 	snprintf(folder, 64, "/tmp/routeport-unix-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, 80, "%s/socket", folder);
-	return (struct net_name){.path = path};
+	return (struct address_name){.path = path};
 }
 
 static int
@@ -432,7 +433,7 @@ remove_unix(const char *folder, const char *path)
 START_TEST(a_unix_socket_is_connected)
 {
 	char folder[64], path[80];
-	struct net_name name = make_unix(folder, path);
+	struct address_name name = make_unix(folder, path);
 	struct heard heard;
 	int fd;
 
@@ -452,7 +453,7 @@ END_TEST
 START_TEST(a_unix_socket_that_is_not_there_is_told_by_the_loop)
 {
 	char folder[64], path[80], text[160];
-	struct net_name name = make_unix(folder, path);
+	struct address_name name = make_unix(folder, path);
 	struct heard heard;
 
 	start();
@@ -468,7 +469,7 @@ END_TEST
 START_TEST(a_unix_socket_whose_queue_is_full_is_a_failure)
 {
 	char folder[64], path[80];
-	struct net_name name = make_unix(folder, path);
+	struct address_name name = make_unix(folder, path);
 	struct heard heard;
 	int connected[FILLERS], count = 0, fd;
 
@@ -516,7 +517,7 @@ START_TEST(a_cancelled_attempt_calls_nobody_and_leaves_nothing_open)
 {
 	static char *hosts[] = {"127.0.0.1", "127.0.0.2", "127.0.0.3", "deaf.test",
 	    "silent.test", "nowhere.test", "localhost"};
-	struct net_name name = {.port = 0};
+	struct address_name name = {.port = 0};
 	struct connect *late;
 	struct heard heard;
 	int before;
@@ -549,17 +550,16 @@ END_TEST
 /* What done may free: all that was given to connect_start(). */
 struct holder {
 	struct heard *heard;
-	struct net_name name;
+	struct address_name name;
 };
 
 static void
-free_all(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
+free_all(void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct holder *holder = arg;
 
 	hear(holder->heard, fd, to, reason, why);
-	net_name_clear(&holder->name);
+	address_name_clear(&holder->name);
 	free(holder);
 	resolver_free(resolver);
 	resolver = NULL;
@@ -595,11 +595,11 @@ START_TEST(done_may_free_all_that_was_given)
 }
 END_TEST
 
-static struct net_name again;
+static struct address_name again;
 
 static void
 dial_again(
-    void *arg, int fd, const struct net_address *to, enum reason reason, const char *why)
+    void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct heard *heard = arg;
 
@@ -613,12 +613,12 @@ dial_again(
 
 START_TEST(done_may_start_the_next_attempt)
 {
-	struct net_name refused = {.host = "127.0.0.2"};
+	struct address_name refused = {.host = "127.0.0.2"};
 	struct heard heard = {.calls = 0};
 
 	start();
 	refused.port = port;
-	again = (struct net_name){.host = "127.0.0.1", .port = port};
+	again = (struct address_name){.host = "127.0.0.1", .port = port};
 	connect_start(loop, resolver, &refused, NULL, LONG, dial_again, &heard);
 	wait_for(&heard);
 	expect_connected(&heard, 1);
@@ -629,7 +629,7 @@ END_TEST
 START_TEST(many_attempts_run_side_by_side)
 {
 	static struct heard heard[50];
-	struct net_name name = {.host = "good.test"};
+	struct address_name name = {.host = "good.test"};
 
 	start();
 	name.port = port;
@@ -649,10 +649,10 @@ static struct service_settings
 settings_of(char *local, const char *option)
 {
 	struct service_settings s = {.local = local};
-	const struct net_name name = {.host = local};
+	const struct address_name name = {.host = local};
 	struct err e = {.text = ""};
 
-	s.local_count = net_name_addresses(&name, s.local_addresses);
+	s.local_count = address_name_addresses(&name, s.local_addresses);
 	ck_assert_msg(
 	    option == NULL || socket_option_add(&s.socket, option, &e), "%s", e.text);
 	return s;
@@ -661,7 +661,7 @@ settings_of(char *local, const char *option)
 static void
 dial_with(const struct service_settings *s, char *host, struct heard *heard)
 {
-	struct net_name name = {.host = host, .port = port};
+	struct address_name name = {.host = host, .port = port};
 
 	*heard = (struct heard){0};
 	ck_assert_ptr_nonnull(connect_start(loop, resolver, &name, s, LONG, hear, heard));
@@ -671,16 +671,16 @@ dial_with(const struct service_settings *s, char *host, struct heard *heard)
 START_TEST(the_source_address_is_the_settings)
 {
 	struct service_settings s = settings_of("127.0.0.9", NULL);
-	struct net_address ours, peers;
+	struct address ours, peers;
 	struct heard heard;
-	char text[NET_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE];
 
 	start();
 	for (int i = 0; i < 2; i++) {
 		dial_with(&s, i == 0 ? "127.0.0.1" : "localhost", &heard);
-		net_ends(heard.fd, &ours, &peers);
+		socket_ends(heard.fd, &ours, &peers);
 		ck_assert_mem_eq(
-		    net_address_format(&ours, text, sizeof(text)), "127.0.0.9:", 10);
+		    address_format(&ours, text, sizeof(text)), "127.0.0.9:", 10);
 		expect_connected(&heard, 1);
 	}
 	stop();

@@ -7,10 +7,10 @@
 static struct dns_cache cache;
 
 /* 192.0.2.@last */
-static struct net_address
+static struct address
 address(int last)
 {
-	struct net_address a = {.length = sizeof(a.in)};
+	struct address a = {.length = sizeof(a.in)};
 
 	a.in.sin_family = AF_INET;
 	a.in.sin_addr.s_addr = htonl(0xC0000200u + (uint32_t)last);
@@ -20,7 +20,7 @@ address(int last)
 static void
 keep(const char *host, int first, size_t count, double expiry)
 {
-	struct net_address list[DNS_CACHE_ADDRESSES + 1];
+	struct address list[DNS_CACHE_ADDRESSES + 1];
 
 	for (size_t i = 0; i < count; i++)
 		list[i] = address(first + (int)i);
@@ -31,7 +31,7 @@ keep(const char *host, int first, size_t count, double expiry)
 static int
 first_of(const char *host, double now)
 {
-	struct net_address list[DNS_CACHE_ADDRESSES];
+	struct address list[DNS_CACHE_ADDRESSES];
 
 	if (dns_cache_find(&cache, host, now, list) == 0)
 		return 0;
@@ -80,7 +80,7 @@ END_TEST
 
 START_TEST(of_too_many_addresses_the_first_are_kept)
 {
-	struct net_address list[DNS_CACHE_ADDRESSES];
+	struct address list[DNS_CACHE_ADDRESSES];
 
 	dns_cache_init(&cache);
 	keep("a.test", 1, DNS_CACHE_ADDRESSES + 1, 160);
@@ -92,7 +92,7 @@ END_TEST
 
 START_TEST(the_address_that_answered_comes_first_and_the_others_keep_their_order)
 {
-	struct net_address list[DNS_CACHE_ADDRESSES], third = address(3);
+	struct address list[DNS_CACHE_ADDRESSES], third = address(3);
 
 	dns_cache_init(&cache);
 	keep("a.test", 1, 4, 160);
@@ -110,7 +110,7 @@ END_TEST
 
 START_TEST(an_address_that_is_not_kept_changes_nothing)
 {
-	struct net_address stranger = address(99);
+	struct address stranger = address(99);
 
 	dns_cache_init(&cache);
 	keep("a.test", 1, 2, 160);

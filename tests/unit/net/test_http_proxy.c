@@ -41,7 +41,7 @@ hear(void *arg, int fd, enum reason reason, const char *why)
 static void
 start(double seconds)
 {
-	struct net_address address = {.length = sizeof(sa_family_t)};
+	struct address address = {.length = sizeof(sa_family_t)};
 	int fds[2];
 
 	loop = ev_loop_new(EVFLAG_AUTO);

@@ -8,10 +8,10 @@
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 
 /* The address that @text names; "unix" is that of a Unix socket. */
-static struct net_address
+static struct address
 address(const char *text)
 {
-	struct net_address a = {.length = sizeof(a.un), .un = {.sun_family = AF_UNIX}};
+	struct address a = {.length = sizeof(a.un), .un = {.sun_family = AF_UNIX}};
 
 	if (strcmp(text, "unix") != 0)
 		ck_assert_msg(proxy_protocol_read_address(&a, text), "%s", text);
@@ -31,7 +31,7 @@ address(const char *text)
 static void
 expect_line(const char *from, const char *to, const char *line)
 {
-	struct net_address source = address(from), destination = address(to);
+	struct address source = address(from), destination = address(to);
 	struct proxy_facts facts = FROM(&source, &destination);
 	uint8_t out[PROXY_PROTOCOL_SIZE];
 	size_t n = proxy_protocol_write(out, 1, &facts);
@@ -112,8 +112,8 @@ expect_bytes(const struct proxy_facts *facts, const void *expected, size_t lengt
 
 START_TEST(the_bytes_for_ipv4)
 {
-	struct net_address from = address("192.0.2.1:4660");
-	struct net_address to = address("[::ffff:198.51.100.7]:443");
+	struct address from = address("192.0.2.1:4660");
+	struct address to = address("[::ffff:198.51.100.7]:443");
 	struct proxy_facts facts = FROM(&from, &to);
 
 	EXPECT_BYTES(&facts, "\x21\x11\0\x14\xc0\0\x02\x01\xc6\x33\x64\x07\x12\x34\x01"
@@ -123,8 +123,8 @@ END_TEST
 
 START_TEST(the_bytes_for_ipv6)
 {
-	struct net_address from = address("192.0.2.1:4660");
-	struct net_address to = address("[2001:db8::7]:443");
+	struct address from = address("192.0.2.1:4660");
+	struct address to = address("[2001:db8::7]:443");
 	struct proxy_facts facts = FROM(&from, &to);
 
 	EXPECT_BYTES(&facts, "\x21\x21\0\x2c"
@@ -136,7 +136,7 @@ END_TEST
 
 START_TEST(the_bytes_without_two_addresses_say_unspecified)
 {
-	struct net_address from = address("192.0.2.1:4660"), to = address("unix");
+	struct address from = address("192.0.2.1:4660"), to = address("unix");
 	struct proxy_facts facts = FROM(&from, &to);
 
 	facts.sni = "a.example";
@@ -147,8 +147,8 @@ END_TEST
 
 START_TEST(all_that_is_known_stands_behind_the_addresses)
 {
-	struct net_address from = address("192.0.2.1:4660");
-	struct net_address to = address("198.51.100.7:443");
+	struct address from = address("192.0.2.1:4660");
+	struct address to = address("198.51.100.7:443");
 	struct proxy_facts facts = {
 	    .from = &from,
 	    .to = &to,
@@ -175,7 +175,7 @@ END_TEST
 static void
 expect_proof(bool shown, bool shown_now, bool verified, const char proof[5])
 {
-	struct net_address none = address("unix");
+	struct address none = address("unix");
 	struct proxy_facts facts = FROM(&none, &none);
 	uint8_t out[PROXY_PROTOCOL_SIZE];
 
@@ -200,7 +200,7 @@ END_TEST
 /* A part of a name would be another name. */
 START_TEST(a_text_that_is_too_long_is_left_out_and_not_cut)
 {
-	struct net_address none = address("unix");
+	struct address none = address("unix");
 	struct proxy_facts facts = FROM(&none, &none);
 	char text[PROXY_PROTOCOL_TEXT + 2] = "";
 	uint8_t out[PROXY_PROTOCOL_SIZE];
@@ -217,7 +217,7 @@ END_TEST
 
 START_TEST(the_largest_header_fits)
 {
-	struct net_address from = address("[2001:db8::7]:1"), to = address("[::1]:2");
+	struct address from = address("[2001:db8::7]:1"), to = address("[::1]:2");
 	struct proxy_facts facts = FROM(&from, &to);
 	char text[PROXY_PROTOCOL_TEXT + 1] = "";
 	uint8_t out[PROXY_PROTOCOL_SIZE];
@@ -231,7 +231,7 @@ END_TEST
 /* The lengths alone say where a text ends. */
 START_TEST(what_a_peer_names_cannot_leave_its_place)
 {
-	struct net_address none = address("unix");
+	struct address none = address("unix");
 	struct proxy_facts facts = FROM(&none, &none);
 
 	facts.sni = "\r\n\x22";
@@ -245,11 +245,11 @@ END_TEST
 static void
 reads(const char *text, const char *shown)
 {
-	struct net_address a;
-	char out[NET_TEXT_SIZE];
+	struct address a;
+	char out[ADDRESS_TEXT_SIZE];
 
 	ck_assert_msg(proxy_protocol_read_address(&a, text), "%s", text);
-	ck_assert_str_eq(net_address_format(&a, out, sizeof(out)), shown);
+	ck_assert_str_eq(address_format(&a, out, sizeof(out)), shown);
 }
 
 START_TEST(an_address_is_read_as_it_is_written)
@@ -290,7 +290,7 @@ START_TEST(nothing_but_numbers_is_an_address)
 	    "192.0.2.1:80, 192.0.2.2:80", "PROXY TCP4 1.2.3.4 1.2.3.4 1 1",
 	    "\xff\xff\xff\xff", "[0000000000000000000000000000000000000000000000001]:1",
 	    "111111111111111111111111111111111111111111111111111111111111:1"};
-	struct net_address a;
+	struct address a;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		ck_assert_msg(!proxy_protocol_read_address(&a, texts[i]), "%s", texts[i]);

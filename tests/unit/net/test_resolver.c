@@ -75,7 +75,8 @@ static const struct fake_record records[] = {
 /* What resolve_done was told. */
 struct heard {
 	int calls;
-	char text[MOST * NET_TEXT_SIZE]; /* the addresses in turn, or why there is none */
+	char text[MOST *
+		  ADDRESS_TEXT_SIZE]; /* the addresses in turn, or why there is none */
 };
 
 static struct ev_loop *loop;
@@ -103,10 +104,10 @@ stop(void)
 }
 
 static void
-hear(void *arg, const struct net_address *addresses, size_t count, const char *why)
+hear(void *arg, const struct address *addresses, size_t count, const char *why)
 {
 	struct heard *heard = arg;
-	char one[NET_TEXT_SIZE];
+	char one[ADDRESS_TEXT_SIZE];
 	size_t used = 0;
 
 	heard->calls++;
@@ -115,7 +116,7 @@ hear(void *arg, const struct net_address *addresses, size_t count, const char *w
 	for (size_t i = 0; i < count; i++)
 		used += (size_t)snprintf(heard->text + used, sizeof(heard->text) - used,
 		    "%s%s", i == 0 ? "" : " ",
-		    net_address_format(&addresses[i], one, sizeof(one)));
+		    address_format(&addresses[i], one, sizeof(one)));
 }
 
 static struct resolver_query *
@@ -455,7 +456,7 @@ END_TEST
 
 START_TEST(an_address_that_answered_comes_first)
 {
-	struct net_address second = {.length = sizeof(second.in)};
+	struct address second = {.length = sizeof(second.in)};
 
 	start(PATIENT);
 	expect("both.test", BOTH);
@@ -509,7 +510,7 @@ END_TEST
 
 static void
 free_the_resolver(
-    void *arg, const struct net_address *addresses, size_t count, const char *why)
+    void *arg, const struct address *addresses, size_t count, const char *why)
 {
 	hear(arg, addresses, count, why);
 	resolver_free(resolver);
@@ -530,7 +531,7 @@ START_TEST(done_may_free_the_resolver)
 END_TEST
 
 static void
-ask_again(void *arg, const struct net_address *addresses, size_t count, const char *why)
+ask_again(void *arg, const struct address *addresses, size_t count, const char *why)
 {
 	struct heard *heard = arg;
 
@@ -572,17 +573,17 @@ END_TEST
 
 START_TEST(resolve_now_waits_for_the_answer)
 {
-	char path[] = "/tmp/routeport-hosts-XXXXXX", text[NET_TEXT_SIZE];
-	struct net_address found[2];
+	char path[] = "/tmp/routeport-hosts-XXXXXX", text[ADDRESS_TEXT_SIZE];
+	struct address found[2];
 	struct err e;
 
 	ck_assert_uint_eq(resolver_now("localhost", PORT, 5, found, 2, &e), 2);
 	ck_assert_uint_eq(resolver_now("localhost", PORT, 5, found, 1, &e), 1);
-	ck_assert_str_eq(net_address_format(&found[0], text, sizeof(text)), "[::1]:5432");
+	ck_assert_str_eq(address_format(&found[0], text, sizeof(text)), "[::1]:5432");
 	write_hosts(path, "198.51.100.1 listed.test");
 	ck_assert_uint_eq(resolver_now("listed.test", PORT, 5, found, 2, &e), 1);
 	ck_assert_str_eq(
-	    net_address_format(&found[0], text, sizeof(text)), "198.51.100.1:5432");
+	    address_format(&found[0], text, sizeof(text)), "198.51.100.1:5432");
 	unlink(path);
 	unsetenv("CARES_HOSTS");
 }
@@ -590,7 +591,7 @@ END_TEST
 
 START_TEST(resolve_now_says_why_it_has_nothing)
 {
-	struct net_address found[2];
+	struct address found[2];
 	struct err e;
 
 	ck_assert_uint_eq(resolver_now("a..b", PORT, 5, found, 2, &e), 0);

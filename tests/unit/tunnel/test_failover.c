@@ -9,7 +9,7 @@ enum {
 	COUNT = 3,
 };
 
-static const struct net_name names[COUNT] = {
+static const struct address_name names[COUNT] = {
     {.host = (char *)(uintptr_t) "a.test", .port = 443},
     {.host = (char *)(uintptr_t) "b.test", .port = 443},
     {.host = (char *)(uintptr_t) "c.test", .port = 443},

@@ -1,6 +1,7 @@
 #include "common/tunnel/plain_socket.h"
 
-#include "common/base/net.h"
+#include "common/base/address.h"
+#include "common/base/socket.h"
 #include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
@@ -134,7 +135,7 @@ static void
 program_leaves(struct scene *s, bool reset)
 {
 	if (reset)
-		net_reset(s->program);
+		socket_reset(s->program);
 	else
 		close(s->program);
 	s->program = -1;

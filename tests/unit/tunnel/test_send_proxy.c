@@ -23,10 +23,10 @@ static const struct channel channel = {.ops = &channel_ops};
 
 static struct service_settings settings;
 
-static struct net_address
+static struct address
 address(const char *text)
 {
-	struct net_address a;
+	struct address a;
 
 	ck_assert(proxy_protocol_read_address(&a, text));
 	return a;
@@ -112,7 +112,7 @@ END_TEST
 START_TEST(over_unix_sockets_there_is_no_address)
 {
 	setup(1);
-	known.ours = known.peers = (struct net_address){
+	known.ours = known.peers = (struct address){
 	    .length = sizeof(sa_family_t), .un = {.sun_family = AF_UNIX}};
 	expect_greeting("unix", "PROXY UNKNOWN\r\n");
 }
@@ -152,7 +152,7 @@ START_TEST(a_connection_that_is_gone_is_not_announced_as_unknown)
 {
 	const char *words = "the connection is gone, and nobody is there to name to the "
 			    "app";
-	struct net_address address = {0};
+	struct address address = {0};
 	int ends[2];
 	char byte;
 

@@ -1,5 +1,6 @@
 #include "common/tunnel/stream.h"
 
+#include "common/base/socket.h"
 #include "common/carrier/raw.h"
 #include "common/base/log.h"
 #include "tests/unit/tls_bench.h"
@@ -34,7 +35,7 @@ struct scene {
 	struct reactor reactor;
 	struct resolver *resolver;
 	struct half client, server;
-	struct net_name routes[2], app_name;
+	struct address_name routes[2], app_name;
 	int route; /* listens for carriers; -1: nobody does */
 	int app_door;
 	ev_io route_io;
@@ -98,7 +99,7 @@ begin_to_wait(struct scene *s)
 
 /* A listening socket on a free port of the loopback. */
 static int
-listen_somewhere(struct net_name *name, int queue)
+listen_somewhere(struct address_name *name, int queue)
 {
 	static char host[] = "127.0.0.1";
 	struct sockaddr_in address = {
@@ -109,7 +110,7 @@ listen_somewhere(struct net_name *name, int queue)
 	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, length), 0);
 	ck_assert_int_eq(listen(fd, queue), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	*name = (struct net_name){.host = host, .port = ntohs(address.sin_port)};
+	*name = (struct address_name){.host = host, .port = ntohs(address.sin_port)};
 	return fd;
 }
 
@@ -145,7 +146,7 @@ on_carrier(struct ev_loop *loop, ev_io *io, int events)
 	(void)loop;
 	(void)events;
 	ck_assert_int_ge(fd, 0);
-	net_tune(fd, false);
+	socket_tune(fd, false);
 	ck_assert_ptr_nonnull(
 	    link_new(&s->server.links, s->server.service, NULL, fd, 10, &link_events, s));
 }
@@ -255,15 +256,15 @@ scene_clear(struct scene *s)
 static void
 begin(struct scene *s)
 {
-	struct net_name name;
-	struct net_address address[2];
+	struct address_name name;
+	struct address address[2];
 	int door = listen_somewhere(&name, 1), small = 4096, fd;
 
 	if (s->client.service == NULL) {
 		half_init(&s->client, s, &s->bench.client);
 		half_init(&s->server, s, &s->bench.server);
 	}
-	ck_assert_uint_eq(net_name_addresses(&name, address), 1);
+	ck_assert_uint_eq(address_name_addresses(&name, address), 1);
 	s->program = socket(AF_INET, SOCK_STREAM, 0);
 	if (s->small_program)
 		setsockopt(s->program, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
@@ -272,7 +273,7 @@ begin(struct scene *s)
 	fd = accept4(door, NULL, NULL, SOCK_NONBLOCK);
 	ck_assert_int_ge(fd, 0);
 	close(door);
-	net_tune(fd, true);
+	socket_tune(fd, true);
 	if (s->small_send)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	stream_from_program(&s->client.streams, s->client.service, fd, s->peer);
@@ -594,7 +595,7 @@ START_TEST(a_reset_by_the_app_comes_behind_its_bytes)
 	scene_init(&s);
 	meet(&s);
 	say(s.app, "answer");
-	net_reset(s.app);
+	socket_reset(s.app);
 	s.app = -1;
 	expect_end(&s, s.program, "answer", ECONNRESET);
 	EXPECT(&s, is_empty(&s));
@@ -613,7 +614,7 @@ START_TEST(a_reset_by_the_program_comes_behind_its_bytes)
 		scene_init(&s);
 		meet(&s);
 		say(s.program, "last");
-		net_reset(s.program);
+		socket_reset(s.program);
 		s.program = -1;
 		expect_end(&s, s.app, "last", ECONNRESET);
 		EXPECT(&s, is_empty(&s));
@@ -647,7 +648,7 @@ START_TEST(a_program_that_resets_after_its_fin_resets_the_app)
 	say(s.program, "last");
 	shutdown(s.program, SHUT_WR);
 	expect_end(&s, s.app, "last", 0);
-	net_reset(s.program);
+	socket_reset(s.program);
 	s.program = -1;
 	EXPECT(&s, has_ended(&s));
 	ck_assert_int_eq(send(s.app, "x", 1, MSG_NOSIGNAL), -1);
@@ -679,7 +680,7 @@ START_TEST(a_reset_behind_a_full_way_arrives_once_the_app_reads)
 	scene_init(&s);
 	meet(&s);
 	ck_assert_uint_gt(stuff(&s, s.program), 0);
-	net_reset(s.program);
+	socket_reset(s.program);
 	s.program = -1;
 	turns(&s, 20);
 	{
@@ -784,7 +785,7 @@ START_TEST(a_program_that_resets_while_it_waits_ends_the_dial)
 	silent = listen_somewhere(&s.routes[0], 1);
 	begin(&s);
 	turns(&s, 10);
-	net_reset(s.program);
+	socket_reset(s.program);
 	s.program = -1;
 	EXPECT(&s, s.client.ended == 1);
 	ck_assert_uint_eq(s.client.links.count, 0);
@@ -856,7 +857,7 @@ START_TEST(what_is_not_taken_within_timeout_close_is_cut)
 	meet(&s);
 	say(s.app, "answer");
 	stuff_some(&s, s.app, 100000);
-	net_reset(s.app);
+	socket_reset(s.app);
 	s.app = -1;
 	EXPECT(&s, s.client.ended == 1); /* the program has read nothing */
 	expect_end(&s, s.program, "answer", ECONNRESET);
@@ -875,7 +876,7 @@ expect_taken_whole(double timeout_close)
 	s.bench.client.timeout_close = s.bench.server.timeout_close = timeout_close;
 	meet(&s);
 	stuff_some(&s, s.app, 100000);
-	net_reset(s.app);
+	socket_reset(s.app);
 	s.app = -1;
 	turn_for(&s, 0.05);
 	ck_assert_int_eq(s.client.ended, 0);
@@ -959,7 +960,7 @@ START_TEST(what_a_program_left_behind_is_kept_for_timeout_close_only)
 	s.bench.client.timeout_close = s.bench.server.timeout_close = 0.2;
 	meet(&s);
 	ck_assert_uint_gt(stuff(&s, s.program), 0);
-	net_reset(s.program);
+	socket_reset(s.program);
 	s.program = -1;
 	EXPECT(&s, s.client.ended == 1);
 	scene_clear(&s);

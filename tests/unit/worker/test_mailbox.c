@@ -37,7 +37,7 @@ scene_clear(struct scene *s)
 
 START_TEST(connections_come_in_the_order_in_which_they_were_posted)
 {
-	const struct net_address peer = {.length = 1};
+	const struct address peer = {.length = 1};
 	struct scene s;
 	struct handoff *handoff;
 
@@ -61,7 +61,7 @@ END_TEST
 
 START_TEST(it_can_be_filled_again_once_it_was_emptied)
 {
-	const struct net_address peer = {.length = 1};
+	const struct address peer = {.length = 1};
 	struct scene s;
 
 	scene_init(&s);

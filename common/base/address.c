@@ -1,20 +1,15 @@
-#include "common/base/net.h"
+#include "common/base/address.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -54,7 +49,7 @@ parse_in6(const char *host, struct sockaddr_in6 *out, bool *scope_known)
 }
 
 bool
-net_is_literal(const char *host)
+address_is_literal(const char *host)
 {
 	struct in_addr in;
 	struct sockaddr_in6 in6;
@@ -98,7 +93,7 @@ check_host(const char *host, struct err *e)
 	if (strcmp(host, "*") == 0)
 		return err_set(e, "\"*\" is no host: write the port alone to listen at "
 				  "every address, and to connect the host itself");
-	if (net_is_literal(host))
+	if (address_is_literal(host))
 		return true;
 	if (strchr(host, ':') != NULL)
 		return err_set(
@@ -116,7 +111,7 @@ check_host(const char *host, struct err *e)
 }
 
 static bool
-parse_path(struct net_name *name, const char *text, struct err *e)
+parse_path(struct address_name *name, const char *text, struct err *e)
 {
 	char *path;
 
@@ -125,7 +120,7 @@ parse_path(struct net_name *name, const char *text, struct err *e)
 		    (int)PATH_MAX_UNIX);
 	if ((path = strdup(text)) == NULL)
 		return err_errno(e, ENOMEM, "%s", text);
-	*name = (struct net_name){.path = path};
+	*name = (struct address_name){.path = path};
 	return true;
 }
 
@@ -139,7 +134,7 @@ copy_host(const char *text, size_t length)
 }
 
 static bool
-parse_name(struct net_name *name, const char *text, const char *default_host,
+parse_name(struct address_name *name, const char *text, const char *default_host,
     unsigned least, struct err *e)
 {
 	const char *colon;
@@ -169,35 +164,35 @@ parse_name(struct net_name *name, const char *text, const char *default_host,
 		free(host);
 		return false;
 	}
-	*name =
-	    (struct net_name){.host = host, .port = port, .port_alone = colon == NULL};
+	*name = (struct address_name){
+	    .host = host, .port = port, .port_alone = colon == NULL};
 	return true;
 }
 
 bool
-net_name_parse(
-    struct net_name *name, const char *text, const char *default_host, struct err *e)
+address_name_parse(
+    struct address_name *name, const char *text, const char *default_host, struct err *e)
 {
 	return parse_name(name, text, default_host, 1, e);
 }
 
 bool
-net_name_parse_listener(
-    struct net_name *name, const char *text, const char *default_host, struct err *e)
+address_name_parse_listener(
+    struct address_name *name, const char *text, const char *default_host, struct err *e)
 {
 	return parse_name(name, text, default_host, 0, e);
 }
 
 void
-net_name_clear(struct net_name *name)
+address_name_clear(struct address_name *name)
 {
 	free(name->host);
 	free(name->path);
-	*name = (struct net_name){0};
+	*name = (struct address_name){0};
 }
 
 const char *
-net_name_format(const struct net_name *name, char *text, size_t size)
+address_name_format(const struct address_name *name, char *text, size_t size)
 {
 	if (name->path != NULL)
 		snprintf(text, size, "%s", name->path);
@@ -209,26 +204,26 @@ net_name_format(const struct net_name *name, char *text, size_t size)
 }
 
 bool
-net_address_is_open(const struct net_address *address)
+address_is_ephemeral(const struct address *address)
 {
 	if (address->any.sa_family == AF_INET)
 		return address->in.sin_port == 0;
 	return address->any.sa_family == AF_INET6 && address->in6.sin6_port == 0;
 }
 
-static struct net_address
+static struct address
 address_in(struct in_addr in, uint16_t port)
 {
-	return (struct net_address){
+	return (struct address){
 	    .length = sizeof(struct sockaddr_in),
 	    .in = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = in},
 	};
 }
 
-static struct net_address
+static struct address
 address_un(const char *path)
 {
-	struct net_address address = {.un = {.sun_family = AF_UNIX}};
+	struct address address = {.un = {.sun_family = AF_UNIX}};
 	size_t length = strlen(path);
 
 	assert(length <= PATH_MAX_UNIX);
@@ -238,9 +233,9 @@ address_un(const char *path)
 }
 
 size_t
-net_name_addresses(const struct net_name *name, struct net_address addresses[2])
+address_name_addresses(const struct address_name *name, struct address addresses[2])
 {
-	struct net_address in6 = {
+	struct address in6 = {
 	    .length = sizeof(struct sockaddr_in6),
 	    .in6 = {.sin6_family = AF_INET6, .sin6_port = htons(name->port)},
 	};
@@ -291,12 +286,12 @@ has_ipv4(void)
 }
 
 size_t
-net_any_addresses(uint16_t port, struct net_address addresses[2])
+address_any(uint16_t port, struct address addresses[2])
 {
 	size_t count = 0;
 
 	if (!has_ipv4())
-		addresses[count++] = (struct net_address){
+		addresses[count++] = (struct address){
 		    .length = sizeof(struct sockaddr_in6),
 		    .in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)},
 		};
@@ -355,7 +350,7 @@ format_in6(const struct sockaddr_in6 *in6, char *text, size_t size)
 
 /* The path need not end in NUL; a first NUL is Linux' abstract name space. */
 static void
-format_un(const struct net_address *address, char *text, size_t size)
+format_un(const struct address *address, char *text, size_t size)
 {
 	size_t head = offsetof(struct sockaddr_un, sun_path);
 	const char *path = address->un.sun_path;
@@ -370,7 +365,7 @@ format_un(const struct net_address *address, char *text, size_t size)
 }
 
 bool
-net_is_same_host(const struct net_address *a, const struct net_address *b)
+address_is_same_host(const struct address *a, const struct address *b)
 {
 	if (a->any.sa_family == AF_INET6)
 		return IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
@@ -378,7 +373,7 @@ net_is_same_host(const struct net_address *a, const struct net_address *b)
 }
 
 const char *
-net_address_format(const struct net_address *address, char *text, size_t size)
+address_format(const struct address *address, char *text, size_t size)
 {
 	switch (address->any.sa_family) {
 	case AF_INET:
@@ -392,204 +387,4 @@ net_address_format(const struct net_address *address, char *text, size_t size)
 		break;
 	}
 	return text;
-}
-
-int
-net_socket(const struct net_address *address)
-{
-	return socket(
-	    address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
-
-bool
-net_is_unix(int fd)
-{
-	int domain = 0;
-	socklen_t length = sizeof(domain);
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
-	       domain == AF_UNIX;
-}
-
-void
-net_ends(int fd, struct net_address *ours, struct net_address *peers)
-{
-	ours->length = peers->length = sizeof(ours->un);
-	if (getsockname(fd, &ours->any, &ours->length) != 0)
-		*ours = (struct net_address){0};
-	if (getpeername(fd, &peers->any, &peers->length) != 0)
-		*peers = (struct net_address){0};
-}
-
-static void
-set_option(int fd, int level, int option, int value)
-{
-	setsockopt(fd, level, option, &value, sizeof(value));
-}
-
-/* What does close() do, by us or by the kernel when the process dies? */
-static void
-set_abortive(int fd, bool abortive)
-{
-	struct linger linger = {.l_onoff = abortive, .l_linger = 0};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-}
-
-void
-net_tune(int fd, bool plain)
-{
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (!plain)
-		return;
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_abortive(fd, true);
-}
-
-void
-net_close(int fd)
-{
-	set_abortive(fd, false);
-	close(fd);
-}
-
-int
-net_unacknowledged(int fd)
-{
-	int n = 0;
-
-	return ioctl(fd, SIOCOUTQ, &n) == 0 ? n : 0;
-}
-
-/* The last probe may still be on its way, the one before it is not. */
-double
-net_unanswered(int fd)
-{
-	struct tcp_info info;
-	socklen_t length = sizeof(info);
-
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 ||
-	    (info.tcpi_retransmits == 0 && info.tcpi_probes < 2))
-		return 0;
-	return info.tcpi_last_ack_recv / 1000.0;
-}
-
-void
-net_reset(int fd)
-{
-	set_abortive(fd, true);
-	close(fd);
-}
-
-/* True if the path is a socket that a process left behind: nobody answers there. */
-static bool
-is_left_behind(const struct net_address *address)
-{
-	struct stat st;
-	bool refused;
-	int fd;
-
-	if (lstat(address->un.sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	if ((fd = net_socket(address)) == -1)
-		return false;
-	refused =
-	    connect(fd, &address->any, address->length) == -1 && errno == ECONNREFUSED;
-	close(fd);
-	return refused;
-}
-
-static bool
-bind_to(int fd, const struct net_address *address)
-{
-	if (bind(fd, &address->any, address->length) == 0)
-		return true;
-	if (errno != EADDRINUSE || address->any.sa_family != AF_UNIX)
-		return false;
-	if (is_left_behind(address) && unlink(address->un.sun_path) == 0)
-		return bind(fd, &address->any, address->length) == 0;
-	errno = EADDRINUSE;
-	return false;
-}
-
-static bool
-listen_at(int fd, const struct net_address *address,
-    const struct socket_option_list *options, bool shared, const char **refused)
-{
-	if (address->any.sa_family != AF_UNIX)
-		set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (address->any.sa_family == AF_INET6)
-		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-		    !IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr));
-	if (!socket_option_apply(options, fd, SOCKET_ACCEPT, refused))
-		return false;
-	if (address->any.sa_family == AF_UNIX)
-		return bind_to(fd, address) && listen(fd, SOMAXCONN) == 0;
-	set_option(fd, SOL_SOCKET, SO_REUSEPORT, shared);
-	if (!bind_to(fd, address))
-		return false;
-	/* Only now: with it, bind() would share the port of another program too. */
-	set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	return listen(fd, SOMAXCONN) == 0;
-}
-
-/* Too few descriptors are mended outside of us: say where. */
-static void
-set_listen_error(struct err *e, int errnum, const char *what)
-{
-	struct rlimit limit = {0};
-
-	if (errnum != EMFILE) {
-		err_errno(e, errnum, "%s", what);
-		return;
-	}
-	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	err_errno(e, errnum,
-	    "%s: the limit of descriptors (RLIMIT_NOFILE) is %ju, and each worker takes "
-	    "one for each accept; raise it by LimitNOFILE= under systemd or ulimit -Hn, "
-	    "or lower `workers`",
-	    what, (uintmax_t)limit.rlim_cur);
-}
-
-int
-net_listen(const struct net_address *address, const struct socket_option_list *options,
-    struct err *e)
-{
-	const char *refused = NULL;
-	char text[NET_TEXT_SIZE], what[NET_TEXT_SIZE + sizeof("listen on ")];
-	int fd, errnum;
-
-	if ((fd = net_socket(address)) >= 0 &&
-	    listen_at(fd, address, options, false, &refused))
-		return fd;
-	errnum = errno;
-	if (fd >= 0)
-		close(fd);
-	net_address_format(address, text, sizeof(text));
-	if (refused != NULL)
-		err_errno(e, errnum, "listen on %s: %s", text, refused);
-	else {
-		snprintf(what, sizeof(what), "listen on %s", text);
-		set_listen_error(e, errnum, what);
-	}
-	errno = errnum;
-	return -1;
-}
-
-int
-net_listen_beside(int first, const struct socket_option_list *options, struct err *e)
-{
-	const char *refused;
-	struct net_address address = {.length = sizeof(address.un)};
-	int fd = -1;
-
-	if (getsockname(first, &address.any, &address.length) == 0 &&
-	    address.any.sa_family != AF_UNIX && (fd = net_socket(&address)) >= 0 &&
-	    listen_at(fd, &address, options, true, &refused))
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	if ((fd = fcntl(first, F_DUPFD_CLOEXEC, 0)) < 0)
-		set_listen_error(e, errno, "listen once more");
-	return fd;
 }
