@@ -2,7 +2,6 @@
 
 #include "common/base/log.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,54 +11,6 @@
 /* Seconds. */
 static const double keepalive = 30, keepalive_limit = 10;
 static const double doubt_after = 5; /* of silence */
-
-static const char *const state_names[] = {
-    [H2_OPEN] = "open",
-    [H2_DRAINING] = "draining",
-    [H2_FINISHING] = "finishing",
-    [H2_LOST] = "lost",
-};
-
-/* ---- small steps ------------------------------------------------------------------ */
-
-void
-h2_carrier_enter(struct h2_carrier *c, enum h2_state next)
-{
-	assert(next > c->state);
-	log_debug("event=carrier service=%s from=%s to=%s channels=%zu", c->service,
-	    state_names[c->state], state_names[next], c->channel_count);
-	c->state = next;
-}
-
-void
-h2_carrier_later(struct h2_carrier *c)
-{
-	ev_timer_start(c->reactor->loop, &c->later);
-}
-
-void
-h2_carrier_retire(struct h2_carrier *c)
-{
-	if (c->state != H2_OPEN)
-		return;
-	h2_carrier_enter(c, H2_DRAINING);
-	c->retiring = true;
-	h2_carrier_later(c);
-}
-
-void
-h2_carrier_blame(struct h2_carrier *c, const char *format, ...)
-{
-	va_list args;
-
-	if (c->faulty)
-		return;
-	c->faulty = true;
-	va_start(args, format);
-	vsnprintf(c->fault, sizeof(c->fault), format, args);
-	va_end(args);
-	h2_carrier_later(c);
-}
 
 /* ---- owners ---------------------------------------------------------------------- */
 
@@ -280,7 +231,7 @@ static void
 ask_for_life(struct h2_carrier *c, double now)
 {
 	c->asked_at = now;
-	h2_session_ping(c, SESSION_H2_LIFE);
+	h2_rtt_ping(c, H2_PING_LIFE);
 	h2_output_pump(c);
 }
 
@@ -536,7 +487,7 @@ h2_carrier_open(struct h2_carrier *c, const char *forwarded,
 		return NULL;
 	ch->events = events;
 	ch->events_owner = owner;
-	if (!h2_session_request(ch, forwarded)) {
+	if (!h2_request_send(ch, forwarded)) {
 		h2_channel_free(ch);
 		return NULL;
 	}
@@ -559,7 +510,7 @@ h2_carrier_drain(struct h2_carrier *c)
 		c->goaway_due = c->server && !c->goaway_sent; /* it opens no more */
 	} else if (c->server && !c->notice_sent) {
 		nghttp2_submit_shutdown_notice(c->session);
-		h2_session_ping(c, SESSION_H2_DRAIN);
+		h2_rtt_ping(c, H2_PING_DRAIN);
 		c->notice_sent = true;
 		c->drain_asked = reactor_now();
 		h2_output_pump(c);

@@ -15,30 +15,10 @@ channel_of(const struct endpoint *e)
 				     offsetof(struct h2_channel, channel.endpoint));
 }
 
-bool
-h2_channel_is_mute(const struct h2_channel *ch)
-{
-	return ch->closed || ch->reset || ch->carrier->session == NULL;
-}
-
 /* ---- queues ---------------------------------------------------------------------- */
 
-void
-h2_channel_ready(struct h2_channel *ch)
-{
-	struct h2_carrier *c = ch->carrier;
-
-	if (!ch->is_ready) {
-		TAILQ_INSERT_TAIL(&c->ready, ch, ready_entry);
-		c->ready_count++;
-		ch->is_ready = true;
-	}
-	if (c->turn == NULL)
-		h2_carrier_later(c);
-}
-
-void
-h2_channel_leave_queues(struct h2_channel *ch)
+static void
+leave_queues(struct h2_channel *ch)
 {
 	struct h2_carrier *c = ch->carrier;
 
@@ -48,15 +28,6 @@ h2_channel_leave_queues(struct h2_channel *ch)
 	}
 	ch->is_ready = false;
 	h2_scheduler_leave(ch);
-}
-
-void
-h2_channel_feed(struct h2_channel *ch)
-{
-	if (ch->starved) {
-		ch->starved = false;
-		h2_scheduler_wait(ch);
-	}
 }
 
 /* ---- bytes --------------------------------------------------------------- */
@@ -225,9 +196,9 @@ h2_answer(struct channel *channel, enum reason reason, const char *detail)
 	if (h2_channel_is_mute(ch))
 		ch->verdict = reason == REASON_NONE ? H2_ACCEPTED : H2_REFUSED;
 	else if (reason == REASON_NONE)
-		h2_session_accept(ch);
+		h2_request_accept(ch);
 	else
-		h2_session_refuse(ch, reason_to_tell(ch->carrier, reason), detail);
+		h2_request_refuse(ch, reason_to_tell(ch->carrier, reason), detail);
 	h2_output_pump(ch->carrier);
 }
 
@@ -296,7 +267,7 @@ h2_channel_free(struct h2_channel *ch)
 {
 	struct h2_carrier *c = ch->carrier;
 
-	h2_channel_leave_queues(ch);
+	leave_queues(ch);
 	if (c->current == ch)
 		c->current = NULL;
 	h2_receive_stop(ch);
@@ -305,44 +276,6 @@ h2_channel_free(struct h2_channel *ch)
 	h2_receive_drop(ch);
 	free(ch->text);
 	free(ch);
-}
-
-void
-h2_channel_refuse(struct h2_channel *ch, enum reason reason)
-{
-	ch->verdict = H2_REFUSED;
-	ch->refusal = reason;
-	h2_channel_ready(ch);
-}
-
-/* No 200 was seen.  Only what certainly reached no app may be tried again: none of its
- * DATA was given to the socket, or the far end says so. */
-static bool
-is_certain(const struct h2_channel *ch)
-{
-	return ch->refused_late || ch->given == 0 || ch->data_at >= ch->carrier->written;
-}
-
-void
-h2_channel_break(struct h2_channel *ch, enum reason reason, const char *detail)
-{
-	struct endpoint *e = &ch->channel.endpoint;
-
-	if (!ch->carrier->server && ch->verdict == H2_PENDING) {
-		ch->again = is_certain(ch);
-		ch->detail = detail;
-		h2_channel_refuse(ch, reason);
-	}
-	if (!e->deaf) {
-		e->deaf = true;
-		e->reason = reason;
-		ch->detail = detail;
-	}
-	ch->end = SOURCE_BROKEN;
-	ch->end_taken = false;
-	ch->broke = true;
-	e->readable = true;
-	h2_channel_ready(ch);
 }
 
 /* A far end that goes away refuses what it has no time for. */

@@ -178,7 +178,7 @@ take_answer(struct h2_channel *ch)
 		ch->verdict = H2_ACCEPTED;
 		ch->channel.endpoint.readable = true;
 		h2_channel_ready(ch);
-		h2_channel_feed(ch);
+		h2_scheduler_window_opened(ch);
 		return;
 	}
 	reason = h2_headers_read_error(ch->status, ch->text, &detail);
@@ -225,23 +225,23 @@ take_settings(struct h2_carrier *c, const nghttp2_settings *settings, bool ack)
 
 	if (ack) {
 		if (c->settings_at > 0)
-			h2_session_note(c, c->heard - c->settings_at);
+			h2_rtt_note(c, c->heard - c->settings_at);
 		c->settings_at = 0;
-		h2_session_measure(c, c->heard); /* its answer has less to wait for */
+		h2_rtt_measure(c, c->heard); /* its answer has less to wait for */
 		return;
 	}
 	take_instance(c, settings);
 	c->settings_came = true;
 	LIST_FOREACH (ch, &c->channels, entry) /* their windows may have changed */
-		h2_channel_feed(ch);
+		h2_scheduler_window_opened(ch);
 }
 
 static void
 take_pong(struct h2_carrier *c, const nghttp2_ping *ping)
 {
-	if (ping->opaque_data[0] == SESSION_H2_DRAIN && c->notice_sent)
+	if (ping->opaque_data[0] == H2_PING_DRAIN && c->notice_sent)
 		c->goaway_due = !c->goaway_sent;
-	h2_session_note(c, c->heard - h2_session_pinged(c, ping));
+	h2_rtt_note(c, c->heard - h2_rtt_sent_at(c, ping));
 }
 
 static void
@@ -310,7 +310,7 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_d
 		return 0;
 	case NGHTTP2_WINDOW_UPDATE:
 		if (ch != NULL)
-			h2_channel_feed(ch);
+			h2_scheduler_window_opened(ch);
 		return count(c, LIMIT_WINDOW_UPDATE, 1);
 	case NGHTTP2_PRIORITY:
 		return count(c, LIMIT_PRIORITY, 1);

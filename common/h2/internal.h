@@ -1,19 +1,23 @@
 /*
- * What the files of the h2 carrier share: the carrier itself and its channels.
+ * What the files of the h2 carrier share: the carrier itself and its channels.  Each file
+ * uses only those above it:
  *
- *	carrier_h2   life: the link's events, waking owners, drain, liveness
- *	ending_h2    how it ends
- *	session_h2   nghttp2's session, and what is submitted
- *	frames_h2    nghttp2's callbacks for what comes in
- *	output_h2    how frames become TLS records
- *	share_h2     who gives next, and how much
- *	h2_channel   what a stream sees
- *	inbound_h2   the bytes that come for it
- *	headers_h2   the text in HEADERS
- *	limits_h2    how much a peer may ask of us
+ *	state        what is noted: changes of state, faults, news for a channel's owner
+ *	rate_limit   how much a peer may ask of us
+ *	headers      the text in HEADERS
+ *	request      HEADERS of a stream: the request and its answer
+ *	rtt          PING and the round trip
+ *	scheduler    which channel gives next, and how much
+ *	output       how frames become TLS records
+ *	receive      the bytes that come for a channel, and its window
+ *	channel      what a stream sees
+ *	frames       nghttp2's callbacks for what comes in
+ *	shutdown     how a carrier ends
+ *	session      nghttp2's session
+ *	carrier      life: the link's events, waking owners, drain, liveness
  *
- * Whoever holds the loop calls carrier_h2.c's step, which alone wakes owners and frees.
- * nghttp2's callbacks only note; a channel's functions only note and send.
+ * Upwards there are only notes.  carrier.c's step looks at them; it alone wakes owners
+ * and frees.  nghttp2's callbacks only note; a channel only notes and sends.
  */
 #ifndef COMMON_H2_INTERNAL_H
 #define COMMON_H2_INTERNAL_H
@@ -222,7 +226,7 @@ struct h2_carrier {
 	double drain_asked; /* when, by reactor_now() */
 };
 
-/* ---- carrier_h2.c ---------------------------------------------------------------- */
+/* ---- state.c ------------------------------------------------------------------ */
 
 /** The one place that changes the state. */
 void h2_carrier_enter(struct h2_carrier *c, enum h2_state next);
@@ -237,63 +241,69 @@ void h2_carrier_retire(struct h2_carrier *c);
 void h2_carrier_blame(struct h2_carrier *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- ending_h2.c ----------------------------------------------------------------- */
+/** It has news for its owner. */
+void h2_channel_ready(struct h2_channel *ch);
 
-/** What have the link and the session come to? */
-void h2_shutdown_judge(struct h2_carrier *c);
+/** Nothing can be said to the far end any more. */
+bool h2_channel_is_mute(const struct h2_channel *ch);
 
-/** A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
-void h2_shutdown_finish(struct h2_carrier *c);
+/** Its stream is cut off, behind the bytes that came. */
+void h2_channel_break(struct h2_channel *ch, enum reason reason, const char *detail);
 
-/** Give the link away, and the session with it. */
-void h2_shutdown_leave(struct h2_carrier *c, bool abort);
+/** The answer to our request is here, or is not to be expected any more. */
+void h2_channel_refuse(struct h2_channel *ch, enum reason reason);
 
-/** Once there is no session any more, or none that is called: free the channels that no
- * owner knows of, whose requests have not come whole. */
-void h2_shutdown_forget(struct h2_carrier *c);
+/* ---- request.c ---------------------------------------------------------------- */
 
-/** Log and free it. */
-void h2_shutdown_reap(struct h2_carrier *c);
+/** Ask for the app.  False: out of memory. */
+bool h2_request_send(struct h2_channel *ch, const char *forwarded);
 
-/* ---- session_h2.c ---------------------------------------------------------------- */
+/** Answer it. */
+void h2_request_accept(struct h2_channel *ch);
+void h2_request_refuse(struct h2_channel *ch, enum reason reason, const char *detail);
 
-/** False: out of memory. */
-bool h2_session_init(struct h2_carrier *c);
-
-/** Feed what was received. */
-void h2_session_receive(struct h2_carrier *c, const struct batch *batch);
+/* ---- rtt.c -------------------------------------------------------------------- */
 
 /** What a PING is for, its first byte. */
-enum h2_session_ping_kind {
-	SESSION_H2_LIFE = 'l',
-	SESSION_H2_DRAIN = 'd',
-	SESSION_H2_MEASURE = 'm',
+enum h2_ping_kind {
+	H2_PING_LIFE = 'l',
+	H2_PING_DRAIN = 'd',
+	H2_PING_MEASURE = 'm',
 };
 
 /** Any PING measures the round trip. */
-void h2_session_ping(struct h2_carrier *c, enum h2_session_ping_kind what);
+void h2_rtt_ping(struct h2_carrier *c, enum h2_ping_kind what);
 
 /** Measure the round trip, if that was not done of late. */
-void h2_session_measure(struct h2_carrier *c, double now);
+void h2_rtt_measure(struct h2_carrier *c, double now);
 
 /** When the PING was sent that was answered. */
-double h2_session_pinged(const struct h2_carrier *c, const nghttp2_ping *ping);
+double h2_rtt_sent_at(const struct h2_carrier *c, const nghttp2_ping *ping);
 
 /** A round trip took that long, in seconds. */
-void h2_session_note(struct h2_carrier *c, double seconds);
+void h2_rtt_note(struct h2_carrier *c, double seconds);
 
-/** Ask for the app.  False: out of memory. */
-bool h2_session_request(struct h2_channel *ch, const char *forwarded);
+/* ---- scheduler.c -------------------------------------------------------------- */
 
-/** Answer it. */
-void h2_session_accept(struct h2_channel *ch);
-void h2_session_refuse(struct h2_channel *ch, enum reason reason, const char *detail);
+void h2_scheduler_init(struct h2_carrier *c);
 
-/* ---- frames_h2.c ----------------------------------------------------------------- */
+/** It waits for its turn to give; from the loop `wake` comes when it is there. */
+void h2_scheduler_wait(struct h2_channel *ch);
+void h2_scheduler_leave(struct h2_channel *ch);
 
-void h2_frames_set_callbacks(nghttp2_session_callbacks *callbacks);
+/** Its own window, or the answer it waited for, has come. */
+void h2_scheduler_window_opened(struct h2_channel *ch);
 
-/* ---- output_h2.c ----------------------------------------------------------------- */
+/** Whose turn it is; it waits no more.  NULL: nobody waits. */
+struct h2_channel *h2_scheduler_next(struct h2_carrier *c);
+
+/** A channel has given @n bytes. */
+void h2_scheduler_note(struct h2_channel *ch, size_t n);
+
+/** Send what was encrypted, and learn from it how much to give next. */
+void h2_scheduler_flush(struct h2_carrier *c);
+
+/* ---- output.c ----------------------------------------------------------------- */
 
 void h2_output_set_callbacks(nghttp2_session_callbacks *callbacks);
 
@@ -316,50 +326,7 @@ size_t h2_output_give(struct h2_channel *ch, const struct batch *batch, size_t m
 /** What to wait for on the socket. */
 void h2_output_wait(struct h2_carrier *c);
 
-/* ---- share_h2.c ------------------------------------------------------------------ */
-
-void h2_scheduler_init(struct h2_carrier *c);
-
-/** It waits for its turn to give; from the loop `wake` comes when it is there. */
-void h2_scheduler_wait(struct h2_channel *ch);
-void h2_scheduler_leave(struct h2_channel *ch);
-
-/** Whose turn it is; it waits no more.  NULL: nobody waits. */
-struct h2_channel *h2_scheduler_next(struct h2_carrier *c);
-
-/** A channel has given @n bytes. */
-void h2_scheduler_note(struct h2_channel *ch, size_t n);
-
-/** Send what was encrypted, and learn from it how much to give next. */
-void h2_scheduler_flush(struct h2_carrier *c);
-
-/* ---- h2_channel.c ---------------------------------------------------------------- */
-
-/** A channel without a stream.  NULL: out of memory. */
-struct h2_channel *h2_channel_new(struct h2_carrier *c);
-void h2_channel_free(struct h2_channel *ch);
-
-/** It has news for its owner. */
-void h2_channel_ready(struct h2_channel *ch);
-
-/** Nothing can be said to the far end any more. */
-bool h2_channel_is_mute(const struct h2_channel *ch);
-
-/** Its stream is cut off, behind the bytes that came. */
-void h2_channel_break(struct h2_channel *ch, enum reason reason, const char *detail);
-
-/** nghttp2 has closed its stream. */
-void h2_channel_closed(struct h2_channel *ch, uint32_t code);
-
-/** The answer to our request is here, or is not to be expected any more. */
-void h2_channel_refuse(struct h2_channel *ch, enum reason reason);
-
-/** Its own window, or the answer it waited for, has come. */
-void h2_channel_feed(struct h2_channel *ch);
-
-void h2_channel_leave_queues(struct h2_channel *ch);
-
-/* ---- inbound_h2.c ---------------------------------------------------------------- */
+/* ---- receive.c ---------------------------------------------------------------- */
 
 /** Bytes came; they are noted, or copied. */
 void h2_receive_receive(struct h2_channel *ch, const uint8_t *bytes, size_t n);
@@ -379,5 +346,44 @@ void h2_receive_stop(struct h2_channel *ch);
 /** What is on loan has been used. */
 void h2_receive_end_loan(struct h2_channel *ch);
 void h2_receive_drop(struct h2_channel *ch);
+
+/* ---- channel.c ---------------------------------------------------------------- */
+
+/** A channel without a stream.  NULL: out of memory. */
+struct h2_channel *h2_channel_new(struct h2_carrier *c);
+void h2_channel_free(struct h2_channel *ch);
+
+/** nghttp2 has closed its stream. */
+void h2_channel_closed(struct h2_channel *ch, uint32_t code);
+
+/* ---- frames.c ----------------------------------------------------------------- */
+
+void h2_frames_set_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* ---- shutdown.c --------------------------------------------------------------- */
+
+/** What have the link and the session come to? */
+void h2_shutdown_judge(struct h2_carrier *c);
+
+/** A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
+void h2_shutdown_finish(struct h2_carrier *c);
+
+/** Give the link away, and the session with it. */
+void h2_shutdown_leave(struct h2_carrier *c, bool abort);
+
+/** Once there is no session any more, or none that is called: free the channels that no
+ * owner knows of, whose requests have not come whole. */
+void h2_shutdown_forget(struct h2_carrier *c);
+
+/** Log and free it. */
+void h2_shutdown_reap(struct h2_carrier *c);
+
+/* ---- session.c ---------------------------------------------------------------- */
+
+/** False: out of memory. */
+bool h2_session_init(struct h2_carrier *c);
+
+/** Feed what was received. */
+void h2_session_receive(struct h2_carrier *c, const struct batch *batch);
 
 #endif

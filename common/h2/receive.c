@@ -196,7 +196,7 @@ judge(struct h2_channel *ch)
 	bool behind = ch->behind;
 
 	ch->behind = buf_length(&ch->kept) >= ch->window / 2;
-	h2_session_measure(c, now);
+	h2_rtt_measure(c, now);
 	if (ch->last_gone > slow && wanted < window / 4)
 		ch->excess = (ch->window - H2_WINDOW) / 2;
 	if (wanted <= window || behind || c->round_trip == 0)

@@ -45,6 +45,15 @@ h2_scheduler_leave(struct h2_channel *ch)
 	ch->carrier->waiting_count--;
 }
 
+void
+h2_scheduler_window_opened(struct h2_channel *ch)
+{
+	if (ch->starved) {
+		ch->starved = false;
+		h2_scheduler_wait(ch);
+	}
+}
+
 /* Who gives little goes first, but all of them together no more than one who gives much.
  */
 struct h2_channel *

@@ -170,13 +170,13 @@ START_TEST(the_round_trip_is_the_least_of_late)
 {
 	struct h2_carrier c = {.heard = 5};
 
-	h2_session_note(&c, 0.3); /* the first may have come late */
+	h2_rtt_note(&c, 0.3); /* the first may have come late */
 	ck_assert_double_eq(c.round_trip, 0.3);
 	c.heard = 6;
-	h2_session_note(&c, 0.04);
+	h2_rtt_note(&c, 0.04);
 	ck_assert_double_eq(c.round_trip, 0.04);
 	c.heard = 7;
-	h2_session_note(&c, 0.09); /* behind bulk */
+	h2_rtt_note(&c, 0.09); /* behind bulk */
 	ck_assert_double_eq(c.round_trip, 0.04);
 }
 END_TEST
@@ -185,12 +185,12 @@ START_TEST(a_path_that_became_longer_is_known_in_two_minutes)
 {
 	struct h2_carrier c = {.heard = 5};
 
-	h2_session_note(&c, 0.01);
+	h2_rtt_note(&c, 0.01);
 	for (c.heard = 10; c.heard < 140; c.heard++)
-		h2_session_note(&c, 0.05);
+		h2_rtt_note(&c, 0.05);
 	ck_assert_double_eq(c.round_trip, 0.05);
 	c.heard = 1000; /* what was known is of long ago */
-	h2_session_note(&c, 0.2);
+	h2_rtt_note(&c, 0.2);
 	ck_assert_double_eq(c.round_trip, 0.2);
 }
 END_TEST
@@ -199,10 +199,10 @@ START_TEST(an_answer_that_was_never_asked_for_tells_nothing)
 {
 	struct h2_carrier c = {.heard = 5};
 
-	h2_session_note(&c, 0.04);
-	h2_session_note(&c, -1);
-	h2_session_note(&c, 0);
-	h2_session_note(&c, 1e9);
+	h2_rtt_note(&c, 0.04);
+	h2_rtt_note(&c, -1);
+	h2_rtt_note(&c, 0);
+	h2_rtt_note(&c, 1e9);
 	ck_assert_double_eq(c.round_trip, 0.04);
 }
 END_TEST
