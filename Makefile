@@ -43,6 +43,9 @@ FUZZ_MAIN ?= $(BUILD)/tests/fuzz/replay.o
 CLANG := $(MAKE) --no-print-directory BUILD=$(BUILD)/clang-asan CC=clang CFLAGS='-O1 -g' \
 	SANITIZE=address,undefined,fuzzer-no-link FUZZ_MAIN=-fsanitize=fuzzer
 KINDS ?= raw,h2
+# What is installed beside examples and certs; links between them stay good.
+DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE client/README.md server/README.md common/README.md common/overview.svg \
+	common/config/OPTIONS.md tests/README.md tests/bench/README.md tests/bench/RESULTS.md tests/bench/RESULTS.svg
 PYTEST := /usr/bin/python3 -m pytest -q -p no:cacheprovider -n 4
 
 # Counts live in a file that is mapped: those of a process that is killed are there as well.
@@ -149,7 +152,7 @@ soak: all
 	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) -n 0 -rP tests/integration/test_soak.py --kinds=$(KINDS) \
 		--soak-seconds=$(or $(SECONDS),600)
 
-## faults: the fault matrix, all of it, and the README's table; KINDS=raw or h2, T=name picks without the table
+## faults: the fault matrix, all of it, and the table in tests/README.md; KINDS=raw or h2, T=name picks without the table
 faults: all
 	$(Q)ROUTEPORT_BUILD=$(abspath $(BUILD)) $(PYTEST) tests/integration/test_faults.py --kinds=$(KINDS) --faults-sample=0 \
 		$(if $(T),-k '$(T)',--faults-table --deselect tests/integration/test_faults.py::test_the_table_in_the_readme_is_of_this_matrix)
@@ -170,7 +173,7 @@ install: all
 	for program in routeport-client routeport-server; do install -D -m 644 completion/routeport.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program || exit 1; done
 	install -D -m 644 completion/_routeport $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_routeport
-	install -D -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/routeport/README.md
+	for text in $(DOCUMENTS); do install -D -m 644 $$text $(DESTDIR)$(PREFIX)/share/doc/routeport/$$text || exit 1; done
 	cp -R examples certs $(DESTDIR)$(PREFIX)/share/doc/routeport/
 
 ## certs: a private CA and certificates for ROUTE=host in OUT=folder
@@ -203,7 +206,7 @@ coverage-run: all $(UNIT) $(FUZZERS)
 valgrind: all $(UNIT)
 	$(Q)sh tests/valgrind.sh $(BUILD) $(UNIT)
 
-## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, what is generated, manual pages
+## lint: format, clang-tidy, cppcheck, shellcheck, includes, globals, what is generated, manual pages, links
 lint: all
 	$(Q)sh tools/lint.sh
 

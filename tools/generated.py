@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""What is made of the program's own tables: the README's table of options, the manual pages'
-lists, the completion for bash and zsh, the comments that begin with "#:" in the examples.
+"""What is made of the program's own tables: OPTIONS.md, the manual pages' lists, the completion
+for bash and zsh, the comments that begin with "#:" in the examples; and the manual pages'
+DIAGNOSTICS, made of the table of log words in client/README.md.
 
     generated.py --check BUILD-FOLDER    differs: shows how, exit 1
     generated.py --write BUILD-FOLDER    puts in what the program says
@@ -52,15 +53,44 @@ def comment(text, meanings):
     return "\n".join(lines) + "\n"
 
 
+def roff(markdown):
+    """A cell of a table as lines of a manual page, a sentence on each."""
+    text = markdown.replace("\\|", "|").replace("\\", "\\e").replace("`", "").replace("…", "...")
+    sentences = re.split(r"(?<=[.?!]) ", text)
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, 78, break_on_hyphens=False)]
+    return "".join(("\\&" if line[0] in ".'" else "") + line + "\n" for line in lines)
+
+
+def ended(text, capital=True):
+    """The same as a sentence."""
+    return (text[0].upper() if capital else text[0]) + text[1:] + ("" if text[-1] in ".?!" else ".")
+
+
+def diagnostics():
+    """The log words with cause and cure, for the manual pages."""
+    _, found, rest = (ROOT / "client/README.md").read_text().partition("<!-- reasons -->\n")
+    table, closed, _ = rest.partition("<!-- /reasons -->\n")
+    if not found or not closed:
+        sys.exit("generated: no table of log words in client/README.md")
+    page = ".Bl -tag -width Ds\n"
+    for row in table.splitlines()[2:]:
+        words, cause, cure = (cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1])
+        page += f".It Sy {words}\n{roff(ended(cause))}"
+        if cure:
+            page += ".Pp\n" + roff("Cure: " + ended(cure, capital=False))
+    return page + ".El\n"
+
+
 def files(say):
     """Each file with what it should be."""
     table = say("markdown")
-    readme = ROOT / "README.md"
-    yield readme, between(readme.read_text(), "<!-- options -->", "<!-- /options -->", table)
+    options = ROOT / "common/config/OPTIONS.md"
+    yield options, between(options.read_text(), "<!-- options -->", "<!-- /options -->", table)
     page = ROOT / "man/routeport.ini.5"
     yield page, between(page.read_text(), '.\\" <options>', '.\\" </options>', say("mdoc"))
     for page in sorted((ROOT / "man").glob("*.8")):
-        yield page, between(page.read_text(), '.\\" <calls>', '.\\" </calls>', say("calls"))
+        text = between(page.read_text(), '.\\" <calls>', '.\\" </calls>', say("calls"))
+        yield page, between(text, '.\\" <reasons>', '.\\" </reasons>', diagnostics())
     yield ROOT / "completion/routeport.bash", say("bash")
     yield ROOT / "completion/_routeport", say("zsh")
     for example in ("client.ini", "server.ini"):

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Everything that can be said against the code without running it.  All checks run; the
 # first words of each that fails stand above its "no".  LINT=name runs one of them alone:
-# format, tidy, cppcheck, shell, gcc, clang, folders, globals, generated, man.
+# format, tidy, cppcheck, shell, gcc, clang, folders, globals, generated, man, links.
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
@@ -96,6 +96,7 @@ step folders /usr/bin/python3 tools/lint-folders.py "$gcc_build"
 step globals sh tools/lint-globals.sh "$gcc_build"
 step generated /usr/bin/python3 tools/generated.py --check "$gcc_build"
 step man man_pages
+step links /usr/bin/python3 tools/lint-links.py
 step tidy tidy
 if [ "$failed" -ne 0 ]; then
 	echo "lint: $failed of $((passed + failed)) checks say no"

@@ -1,7 +1,7 @@
 /*
  * Why a stream ended, or why it never began: the word that stands behind "why=" in the
- * log.  The first reason wins.  One row is all there is to a reason; the README's table
- * of log words follows these rows.
+ * log.  The first reason wins.  One row is all there is to a reason; the table of
+ * log words in client/README.md follows these rows.
  */
 #ifndef COMMON_BASE_REASON_H
 #define COMMON_BASE_REASON_H

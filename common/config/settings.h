@@ -286,7 +286,7 @@ void settings_print_names(FILE *out, const char *between);
 /** Lists in mdoc(7), for routeport.ini(5). */
 void settings_print_mdoc(FILE *out);
 
-/** The same as the README's table in Markdown, for both roles. */
+/** The same as OPTIONS.md's table in Markdown, for both roles. */
 void settings_print_markdown(FILE *out);
 
 #endif

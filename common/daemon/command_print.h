@@ -15,8 +15,7 @@ enum call {
 	CALL_OPTIONS,
 	CALL_VERSION,
 	CALL_HELP,
-	CALL_PRINT, /* for what is made of these tables: README, manual pages, completion
-		     */
+	CALL_PRINT, /* for tools/generated.py */
 	CALLS
 };
 

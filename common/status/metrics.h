@@ -1,6 +1,6 @@
 /*
  * What the status port tells, in Prometheus' text format 0.0.4.  Part of status.  One row
- * is all there is to a metric; the README's table follows these rows.
+ * is all there is to a metric; server/README.md's table follows these rows.
  */
 #ifndef COMMON_STATUS_METRICS_H
 #define COMMON_STATUS_METRICS_H

@@ -35,7 +35,7 @@ def pytest_addoption(parser):
     parser.addoption("--soak-seconds", type=float, default=0, help="how long the soak lasts in all; 0: there is none")
     parser.addoption("--faults-sample", type=int, default=2, help="how many cells for each fault; 0: all")
     parser.addoption("--faults-seed", type=int, default=1, help="what the sample is drawn with")
-    parser.addoption("--faults-table", action="store_true", help="write the README's table if all cells pass")
+    parser.addoption("--faults-table", action="store_true", help="write the table in tests/README.md if all cells pass")
     parser.addoption("--kinds", default="raw,h2", help="carriers to test: raw, h2 or raw,h2")
 
 
@@ -87,7 +87,7 @@ def pytest_runtest_makereport(item):
 
 
 class FaultTable:
-    """Fills the README's table in once every cell has passed; where the tests are run, not in xdist's
+    """Fills the table in tests/README.md in once every cell has passed; where the tests are run, not in xdist's
     workers."""
 
     def __init__(self):
@@ -100,9 +100,9 @@ class FaultTable:
     def pytest_terminal_summary(self, terminalreporter):
         missing = fault_table.write(self._seen)
         terminalreporter.write_line(
-            f"the README's table stays as it is: {len(missing)} cells did not pass, {missing[0]} among them"
+            f"the table stays as it is: {len(missing)} cells did not pass, {missing[0]} among them"
             if missing
-            else "the README's table is of this run"
+            else "the table is of this run"
         )
 
 

@@ -1,4 +1,4 @@
-"""certs/make-certs.sh makes what the README says, and never harms what is there."""
+"""certs/make-certs.sh makes what certs/README.md says, and never harms what is there."""
 
 import os
 import pathlib

@@ -1,7 +1,7 @@
 """The fault matrix: everything that goes wrong, while streams of every kind pass.  Nothing is lost,
 doubled or falsely complete, what happened is in the log, and service returns by itself.
 
-	make faults		all of it; then the README's table is written anew
+	make faults		all of it; then the table in tests/README.md is written anew
 
 `make check` takes a sample.  harness/faults.py says what happens, and what streams may see of it;
 harness/loads.py what passes meanwhile.

@@ -1,4 +1,4 @@
-"""What is made of the program's own tables: manual pages, completion, the README's table and the
+"""What is made of the program's own tables: manual pages, completion, OPTIONS.md and the
 comments of examples; and that none of it can go its own way unseen."""
 
 import os
@@ -15,7 +15,7 @@ import pytest
 from harness import pairs, waiting
 
 ROOT = pairs.ROOT
-KEPT = ("README.md", "man", "completion", "examples", "tools")
+KEPT = ("client", "common", "man", "completion", "examples", "tools")
 
 
 def generate(mode, root=ROOT):
@@ -33,9 +33,10 @@ def test_nothing_is_old():
 @pytest.mark.parametrize(
     "file, old, new",
     [
-        ("README.md", "| `failover` | prio, rr |", "| `failover` | prio, random |"),
+        ("common/config/OPTIONS.md", "| `failover` | prio, rr |", "| `failover` | prio, random |"),
         ("man/routeport.ini.5", ".It Ic failover", ".It Ic failOver"),
         ("man/routeport-client.8", "Fl Fl check Ar FILE\nTell", "Fl Fl check Ar FILE\nSay"),
+        ("man/routeport-server.8", ".It Sy no-pod", ".It Sy no-pods"),
         ("completion/routeport.bash", "failover", "failOver"),
         ("completion/_routeport", "--check", "--chck"),
         ("examples/server.ini", "#: Forward", "#: Send"),
@@ -95,6 +96,15 @@ def test_manual_page_has_every_option(manual):
         assert len(names) > 40
         for name in set(names) - {"NAME"}:
             assert re.search(rf"^     {name} = ", text, re.MULTILINE), name
+
+
+def test_each_log_word_has_its_row():
+    """That of a line of the log; a probe has none."""
+    words = re.findall(r'^\tROW\(\w+, "([^"]+)"', (ROOT / "common/base/reason.h").read_text(), re.MULTILINE)
+    table = (ROOT / "client/README.md").read_text().split("<!-- reasons -->")[1].split("<!-- /reasons -->")[0]
+    rows = [word for row in table.splitlines()[3:] for word in row.split(" | ")[0].removeprefix("| ").split(", ")]
+    assert len(words) > 30
+    assert sorted(rows) == sorted(set(words) - {"none", "probe"})
 
 
 def test_one_option_is_told_by_its_name():

@@ -26,7 +26,7 @@ def talk(pair):
 
 
 def fingerprint(certificate):
-    """As the README tells to make it."""
+    """As certs/README.md tells to make it."""
     public = openssl("x509", "-in", certificate, "-noout", "-pubkey")
     der = subprocess.run(
         ["openssl", "pkey", "-pubin", "-outform", "DER"], input=public.encode(), capture_output=True, check=True

@@ -17,7 +17,7 @@ from harness.thread_stop import StoppedThread
 from test_reload import reload, rewrite
 
 WORDS = random_bytes(5000)
-README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
+README = pathlib.Path(__file__).resolve().parents[2] / "server/README.md"
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """What goes wrong is said in clear words, once per cause; what is nobody's fault is not
 said at all.
 
-The word is that of the close line and of one line at level error or warning; the README's
-table of log words says what to do about each.
+The word is that of the close line and of one line at level error or warning; the
+table of log words in client/README.md says what to do about each.
 """
 
 import pytest

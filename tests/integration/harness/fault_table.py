@@ -1,10 +1,10 @@
-"""The fault matrix as the README shows it."""
+"""The fault matrix as tests/README.md shows it."""
 
 from .faults import FAULTS, KINDS, Cell, cells
 from .loads import LOADS
 from .pairs import ROOT
 
-README = ROOT / "README.md"
+README = ROOT / "tests/README.md"
 BEGIN, END = "<!-- faults -->\n", "<!-- /faults -->\n"
 
 
