@@ -7,6 +7,7 @@ set -eu
 allowed() {
 	cat <<-'END'
 		common/base/log.o .* # one log per program; guarded by its own lock
+		common/base/log_cause.o causes(_lock)?|kinds # what was logged of late; guarded by its own lock
 		common/tls/bio.o bio_method|once\.[0-9]+ # made once by the first caller, only read from then on
 		common/tls/context.o (secrets|asked)_index|once\.[0-9]+ # the same
 	END
