@@ -195,6 +195,21 @@ log_line_append(struct log_line *line, const char *format, va_list args)
 	memcpy(line->memory + line->end - 3, "...", 3);
 }
 
+void
+log_line_put(struct log_line *line, const char *bytes, size_t length)
+{
+	size_t room = sizeof(line->memory) - line->end - 2; /* 2: the newline or a NUL */
+
+	if (length <= room) {
+		memcpy(line->memory + line->end, bytes, length);
+		line->end += length;
+		return;
+	}
+	memcpy(line->memory + line->end, bytes, room);
+	line->end += room;
+	memcpy(line->memory + line->end - 3, "...", 3);
+}
+
 /* Whatever got past log_quote(), an event stays one line. */
 static void
 line_finish(struct log_line *line)

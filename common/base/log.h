@@ -7,8 +7,8 @@
  * Under systemd's journal only the level stands in front (sd-daemon(3), "<6>").  Any
  * thread may log; a line is one write(2).  A log that cannot be written is no reason to
  * stop: lines are then lost, which stderr is told once (event=log-failed), and the file
- * once it takes lines again (event=log-back).  What came from outside goes through
- * log_quote().
+ * once it takes lines again (event=log-back).  What came from outside is written by
+ * log_event() and LOG_TEXT(), which quote it.
  */
 #ifndef COMMON_BASE_LOG_H
 #define COMMON_BASE_LOG_H
@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /** syslog(3)'s levels that routeport uses. */
 enum log_level {
@@ -76,6 +77,79 @@ void log_line(enum log_level level, const char *format, ...)
 			log_line(LOG_LEVEL_DEBUG, __VA_ARGS__);                          \
 	} while (0)
 
+/** A key and its value, made by the macros below.  Texts are borrowed for the call. */
+struct log_pair {
+	const char *key; /* NULL: the end of a list */
+	enum {
+		LOG_PAIR_WORD,
+		LOG_PAIR_TEXT,
+		LOG_PAIR_LONG_TEXT,
+		LOG_PAIR_COUNT,
+		LOG_PAIR_NUMBER,
+		LOG_PAIR_DECIMAL,
+	} kind;
+	int digits;
+	union {
+		const char *text;
+		uint64_t count;
+		int64_t number;
+		double decimal;
+	};
+};
+
+/** A word of our own, as it is: "yes", reason_word(). */
+#define LOG_WORD(key_, word_)                                                            \
+	((struct log_pair){.key = (key_), .kind = LOG_PAIR_WORD, .text = (word_)})
+/** Text from outside, or of several words: quoted as by log_quote().  NULL: the pair is
+ * left out. */
+#define LOG_TEXT(key_, text_)                                                            \
+	((struct log_pair){.key = (key_), .kind = LOG_PAIR_TEXT, .text = (text_)})
+/** The same as by log_quote_long(). */
+#define LOG_LONG_TEXT(key_, text_)                                                       \
+	((struct log_pair){.key = (key_), .kind = LOG_PAIR_LONG_TEXT, .text = (text_)})
+/** A whole number that is never below zero. */
+#define LOG_COUNT(key_, count_)                                                          \
+	((struct log_pair){                                                              \
+	    .key = (key_), .kind = LOG_PAIR_COUNT, .count = (uint64_t)(count_)})
+#define LOG_NUMBER(key_, number_)                                                        \
+	((struct log_pair){                                                              \
+	    .key = (key_), .kind = LOG_PAIR_NUMBER, .number = (int64_t)(number_)})
+/** With this many digits behind the point, as by "%.*f". */
+#define LOG_DECIMAL(key_, value_, digits_)                                               \
+	((struct log_pair){.key = (key_),                                                \
+	    .kind = LOG_PAIR_DECIMAL,                                                    \
+	    .digits = (digits_),                                                         \
+	    .decimal = (value_)})
+
+#define LOG_PAIRS(...) ((const struct log_pair[]){__VA_ARGS__, {0}})
+
+/**
+ * One line of pairs, in this order, at least one behind the event:
+ *
+ *	log_event(LOG_LEVEL_INFO, "renewed", LOG_TEXT("service", name));
+ *
+ * Where @level is off, nothing but it is evaluated.  log_stream_event() puts the number
+ * of the stream in front.
+ */
+#define log_event(level, event, ...)                                                     \
+	do {                                                                             \
+		const enum log_level log_event_level = (level);                          \
+		if (log_is_on(log_event_level))                                          \
+			log_pairs(log_event_level,                                       \
+			    LOG_PAIRS(LOG_WORD("event", event), __VA_ARGS__));           \
+	} while (0)
+#define log_stream_event(level, id, event, ...)                                          \
+	do {                                                                             \
+		const enum log_level log_event_level = (level);                          \
+		if (log_is_on(log_event_level))                                          \
+			log_pairs(log_event_level,                                       \
+			    LOG_PAIRS(LOG_COUNT("stream", id), LOG_WORD("event", event), \
+				__VA_ARGS__));                                           \
+	} while (0)
+
+/** What log_event() calls. */
+void log_pairs(enum log_level level, const struct log_pair *pairs);
+
 /**
  * As log_line(), but a cause that was written within the last minute is only counted;
  * its next line says how often it came ("repeated=N").  @scope (a service's name, which
@@ -89,6 +163,19 @@ void log_line(enum log_level level, const char *format, ...)
  */
 void log_cause(enum log_level level, const char *scope, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/** The same for pairs. */
+#define log_event_cause(level, scope, event, ...)                                        \
+	do {                                                                             \
+		const enum log_level log_event_level = (level);                          \
+		if (log_is_on(log_event_level))                                          \
+			log_pairs_cause(log_event_level, scope,                          \
+			    LOG_PAIRS(LOG_WORD("event", event), __VA_ARGS__));           \
+	} while (0)
+
+/** What log_event_cause() calls. */
+void
+log_pairs_cause(enum log_level level, const char *scope, const struct log_pair *pairs);
 
 /** Once in a while: tell of kinds whose minute is over. */
 void log_tell_left_out(void);

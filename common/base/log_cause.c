@@ -195,11 +195,25 @@ cause_is_due(uint64_t key, const char *scope, const char *text, enum log_level l
 }
 
 void
+log_line_send_cause(struct log_line *line, enum log_level level, const char *scope)
+{
+	const char *text = line->memory + LOG_PREFIX_SIZE;
+	unsigned long repeated;
+	uint64_t key;
+
+	line->memory[line->end] = '\0';
+	key = hash_text(hash_text(UINT64_C(14695981039346656037), scope), text);
+	if (!cause_is_due(key == 0 ? 1 : key, scope, text, level, &repeated))
+		return;
+	if (repeated > 0)
+		append_text(line, " repeated=%lu", repeated);
+	log_line_send(line, level);
+}
+
+void
 log_cause(enum log_level level, const char *scope, const char *format, ...)
 {
 	struct log_line line;
-	unsigned long repeated;
-	uint64_t key;
 	va_list args;
 
 	if (!log_is_on(level))
@@ -208,13 +222,5 @@ log_cause(enum log_level level, const char *scope, const char *format, ...)
 	va_start(args, format);
 	log_line_append(&line, format, args);
 	va_end(args);
-	line.memory[line.end] = '\0';
-	key = hash_text(UINT64_C(14695981039346656037), scope);
-	key = hash_text(key, line.memory + LOG_PREFIX_SIZE);
-	if (!cause_is_due(key == 0 ? 1 : key, scope, line.memory + LOG_PREFIX_SIZE, level,
-		&repeated))
-		return;
-	if (repeated > 0)
-		append_text(&line, " repeated=%lu", repeated);
-	log_line_send(&line, level);
+	log_line_send_cause(&line, level, scope);
 }

@@ -2,6 +2,7 @@
  * What the files of the log share: a line under work, and where it goes.
  *
  *	log		where lines go, and how they are sent
+ *	log_event	a line of pairs
  *	log_cause	a repeated cause is only counted
  *	log_quote	text from outside
  */
@@ -26,7 +27,16 @@ struct log_line {
 /** Append to the body; what does not fit is cut and ends in "...". */
 void log_line_append(struct log_line *line, const char *format, va_list args);
 
+/** The same for bytes. */
+void log_line_put(struct log_line *line, const char *bytes, size_t length);
+
+/** log_quote() into @size bytes; returns the length without the NUL. */
+size_t log_quote_into(const char *text, char *out, size_t size);
+
 /** Send it everywhere; @line is used up. */
 void log_line_send(struct log_line *line, enum log_level level);
+
+/** The same for what is limited as by log_cause(). */
+void log_line_send_cause(struct log_line *line, enum log_level level, const char *scope);
 
 #endif

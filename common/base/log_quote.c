@@ -1,18 +1,19 @@
-#include "common/base/log.h"
+#include "common/base/log_internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A word needs no quotes: it can neither end the line nor look like another pair. */
-static bool
-is_plain_word(const char *text, size_t size)
+/* A word needs no quotes: it can neither end the line nor look like another pair.
+ * Returns its length; 0: it is none. */
+static size_t
+plain_word_length(const char *text, size_t size)
 {
 	size_t n = 0;
 
-	for (; text[n] != '\0'; n++)
-		if (text[n] <= ' ' || text[n] > '~' || strchr("\"\\=", text[n]) != NULL)
-			return false;
-	return n > 0 && n < size;
+	for (char c; (c = text[n]) != '\0'; n++)
+		if (c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '=')
+			return 0;
+	return n < size ? n : 0;
 }
 
 /* One byte as it is shown.  Returns how many that are, at most 4. */
@@ -29,34 +30,39 @@ quote_byte(unsigned char c, char *out)
 	return escaped ? 2 : 1;
 }
 
-static const char *
-quote(const char *text, char *out, size_t size)
+size_t
+log_quote_into(const char *text, char *out, size_t size)
 {
 	enum {
 		TAIL = sizeof("...\"")
 	};
-	size_t n = 0;
+	size_t n = plain_word_length(text, size);
 
-	if (is_plain_word(text, size))
-		return memcpy(out, text, strlen(text) + 1);
+	if (n > 0) {
+		memcpy(out, text, n + 1);
+		return n;
+	}
 	out[n++] = '"';
 	for (; *text != '\0' && n + 4 + TAIL <= size; text++)
 		n += quote_byte((unsigned char)*text, out + n);
-	if (*text == '\0')
-		memcpy(out + n, "\"", sizeof("\""));
-	else
-		memcpy(out + n, "...\"", TAIL);
-	return out;
+	if (*text != '\0') {
+		memcpy(out + n, "...", 3);
+		n += 3;
+	}
+	memcpy(out + n, "\"", sizeof("\""));
+	return n + 1;
 }
 
 const char *
 log_quote(const char *text, char out[LOG_QUOTE_SIZE])
 {
-	return quote(text, out, LOG_QUOTE_SIZE);
+	(void)log_quote_into(text, out, LOG_QUOTE_SIZE);
+	return out;
 }
 
 const char *
 log_quote_long(const char *text, char out[LOG_QUOTE_LONG_SIZE])
 {
-	return quote(text, out, LOG_QUOTE_LONG_SIZE);
+	(void)log_quote_into(text, out, LOG_QUOTE_LONG_SIZE);
+	return out;
 }

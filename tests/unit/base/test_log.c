@@ -2,6 +2,7 @@
 #include "tests/unit/memory_file.h"
 #include "tests/unit/unit.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <regex.h>
 #include <stdint.h>
@@ -326,6 +327,113 @@ START_TEST(more_causes_than_there_is_room_for_push_out_the_oldest)
 }
 END_TEST
 
+/* The body of the only line. */
+static const char *
+body_of(const struct memory_file *file)
+{
+	const char *level = strstr(memory_file_text(file), " info ");
+
+	ck_assert_ptr_nonnull(level);
+	return level + strlen(" info ");
+}
+
+START_TEST(pairs_are_written_in_their_order_and_quoted_by_the_log)
+{
+	struct memory_file file = open_log();
+
+	log_stream_event(LOG_LEVEL_INFO, UINT64_MAX, "close",
+	    LOG_WORD("why", "far-reset"), LOG_TEXT("service", "orders"),
+	    LOG_TEXT("sni", ""), LOG_LONG_TEXT("names", "CN=a \"b\"\n"),
+	    LOG_COUNT("up", 0), LOG_COUNT("down", 1234567890), LOG_NUMBER("n", INT64_MIN),
+	    LOG_DECIMAL("next", 1.25, 1));
+	ck_assert_str_eq(body_of(&file),
+	    "stream=18446744073709551615 event=close why=far-reset service=orders "
+	    "sni=\"\" names=\"CN=a \\\"b\\\"\\x0a\" up=0 down=1234567890 "
+	    "n=-9223372036854775808 next=1.2\n");
+}
+END_TEST
+
+START_TEST(a_text_that_there_is_none_of_is_left_out)
+{
+	struct memory_file file = open_log();
+
+	log_event(LOG_LEVEL_INFO, "close", LOG_TEXT("detail", NULL),
+	    LOG_LONG_TEXT("detail", NULL), LOG_TEXT("peer", "unix"));
+	ck_assert_str_eq(body_of(&file), "event=close peer=unix\n");
+}
+END_TEST
+
+START_TEST(numbers_are_rounded_as_printf_does_it)
+{
+	static const double values[] = {0, 0.49, 0.5, 0.51, 1.5, 2.5, 1e14 + 0.5, 1e15,
+	    1e300, -0.4, -2.5, -0.0, INFINITY, NAN};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		for (int digits = 0; digits < 3; digits++) {
+			struct memory_file file = open_log();
+			char expected[400];
+
+			snprintf(expected, sizeof(expected), "%.*f", digits, values[i]);
+			expected[63] = '\0'; /* as much as there is room for */
+			strcat(expected, "\n");
+			log_event(
+			    LOG_LEVEL_INFO, "x", LOG_DECIMAL("ms", values[i], digits));
+			ck_assert_str_eq(
+			    body_of(&file) + strlen("event=x ms="), expected);
+		}
+}
+END_TEST
+
+START_TEST(a_line_of_pairs_too_long_is_cut_at_4_kib_and_says_so)
+{
+	struct memory_file file = open_log();
+	char text[2000];
+	const char *line;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_event(LOG_LEVEL_INFO, "x", LOG_LONG_TEXT("a", text), LOG_LONG_TEXT("b", text),
+	    LOG_LONG_TEXT("c", text), LOG_COUNT("n", 1));
+	line = memory_file_text(&file);
+	ck_assert_uint_le(strlen(line), 4096);
+	ck_assert_uint_gt(strlen(line), 4000);
+	ck_assert_str_eq(line + strlen(line) - 5, "x...\n");
+}
+END_TEST
+
+START_TEST(nothing_of_an_event_is_evaluated_if_its_level_is_off)
+{
+	struct memory_file file = open_log();
+	int evaluated = 0;
+
+	log_event(LOG_LEVEL_DEBUG, "x", LOG_COUNT("n", ++evaluated));
+	log_stream_event(LOG_LEVEL_DEBUG, ++evaluated, "x", LOG_COUNT("n", ++evaluated));
+	log_event_cause(LOG_LEVEL_DEBUG, "scope", "x", LOG_COUNT("n", ++evaluated));
+	ck_assert_int_eq(evaluated, 0);
+	ck_assert_str_eq(memory_file_text(&file), "");
+	log_set_level(LOG_LEVEL_DEBUG);
+	log_event(LOG_LEVEL_DEBUG, "x", LOG_COUNT("n", ++evaluated));
+	ck_assert_int_eq(evaluated, 1);
+}
+END_TEST
+
+START_TEST(an_event_that_repeats_is_limited_like_any_cause)
+{
+	struct memory_file file = open_log();
+
+	for (int i = 0; i < 3; i++)
+		log_event_cause(LOG_LEVEL_WARNING, "orders", "failed",
+		    LOG_WORD("why", "probe"), LOG_TEXT("service", "orders"));
+	log_cause(LOG_LEVEL_WARNING, "orders", "event=failed why=probe service=orders");
+	ck_assert(matches(
+	    memory_file_text(&file), "^[^\n]* event=failed why=probe service=orders\n$"));
+	seconds_passed = 60;
+	log_event_cause(LOG_LEVEL_WARNING, "orders", "failed", LOG_WORD("why", "probe"),
+	    LOG_TEXT("service", "orders"));
+	ck_assert(matches(memory_file_text(&file), "service=orders repeated=3\n$"));
+}
+END_TEST
+
 static void
 quotes(const char *text, const char *expected)
 {
@@ -442,4 +550,9 @@ UNIT_MAIN("log", a_line_has_its_time_its_level_and_one_newline,
     of_one_kind_eight_texts_a_minute_are_written_and_the_rest_counted,
     more_causes_than_there_is_room_for_push_out_the_oldest, a_plain_word_stays_as_it_is,
     what_could_be_mistaken_is_quoted, a_reader_can_undo_the_quotes,
-    a_long_reason_is_quoted_whole, text_too_long_is_cut_and_ends_in_dots)
+    a_long_reason_is_quoted_whole, text_too_long_is_cut_and_ends_in_dots,
+    pairs_are_written_in_their_order_and_quoted_by_the_log,
+    a_text_that_there_is_none_of_is_left_out, numbers_are_rounded_as_printf_does_it,
+    a_line_of_pairs_too_long_is_cut_at_4_kib_and_says_so,
+    nothing_of_an_event_is_evaluated_if_its_level_is_off,
+    an_event_that_repeats_is_limited_like_any_cause)
