@@ -106,6 +106,14 @@ class FaultTable:
         )
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What tests want to have told although they passed."""
+    for report in terminalreporter.getreports("passed"):
+        for name, words in report.user_properties:
+            if name == "summary" and report.when == "call":
+                terminalreporter.write_line(words)
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory):
     return Certificates(tmp_path_factory.mktemp("certificates"))
