@@ -77,12 +77,12 @@ def lay_out(folder, document, pki):
 
 
 def rehearse(command):
-    """`make` with targets that are only rehearsed, and then with the others."""
+    """`make` with targets that are only rehearsed, and then with the others, which build nothing."""
     words = command.split()
     asked = [word for word in words[1:] if word in REHEARSED]
     rest = [word for word in words[1:] if word not in REHEARSED]
     only = [f"make -n {' '.join(asked)}"] if asked else []
-    return only + ([f"make {' '.join(rest)}"] if rest else [])
+    return only + ([f"make -o all {' '.join(rest)}"] if rest else [])
 
 
 def run(command, folder):
