@@ -25,17 +25,12 @@ take_pair(SSL_CTX *context, const struct tls_pair *pair, const char *cert,
     const char *key, struct err *e)
 {
 	if (X509_check_private_key(pair->certificate, pair->key) != 1)
-		err_set(e, "key %s does not match the certificate %s", key, cert);
+		pair_refuse_match(pair, cert, key, e);
 	else if (SSL_CTX_use_cert_and_key(
 		     context, pair->certificate, pair->key, pair->chain, 0) == 1)
 		return true;
-	else if (pem_openssl_says(ERR_LIB_SSL, SSL_R_NOT_REPLACING_CERTIFICATE))
-		err_set(e,
-		    "cert %s: a cert line before it has a key of the same kind; several "
-		    "are for keys of several kinds: RSA, ECDSA, Ed25519",
-		    cert);
 	else
-		err_set(e, "cert %s: is refused: %s", cert, pem_openssl_message());
+		pair_refuse_use(context, pair, cert, e);
 	ERR_clear_error();
 	return false;
 }

@@ -1,11 +1,13 @@
 /*
- * What the files of this room share.
+ * What the files of this folder share.
  *
- *	tls_keys	our certificates and their keys, as pairs
- *	credentials_read	what stands in the files of a pair: PEM or PKCS#12, locked
- *or not tls_trust	whom to trust: CAfile, CApath, CAstore, the system's, CRLs
- *	psk_keys	pre-shared keys
- *	credentials_file	how a PEM file is read, and what OpenSSL has against it
+ *	credentials		our certificates and their keys, as pairs
+ *	credentials_read	what stands in the files of a pair: PEM or PKCS#12,
+ *				locked or not
+ *	pair_refusal		why a certificate and a key make no pair
+ *	trust			whom to trust: CAfile, CApath, CAstore, the system's, CRLs
+ *	pem			how a PEM file is read, and what OpenSSL has against it
+ *	pem_form		what a file is that is not PEM
  */
 #ifndef COMMON_PKI_CREDENTIALS_INTERNAL_H
 #define COMMON_PKI_CREDENTIALS_INTERNAL_H
@@ -30,6 +32,16 @@ bool credentials_read_chain(const struct service_settings *s, const char *path,
 bool credentials_read_key(const struct service_settings *s, const char *path,
     struct tls_pair *pair, struct err *e);
 
+/** Why the key is not that of the certificate in front: @e begins with the option and the
+ * file that must change, as all do here. */
+void pair_refuse_match(
+    const struct tls_pair *pair, const char *cert, const char *key, struct err *e);
+
+/** Why SSL_CTX_use_cert_and_key() did not take the pair, which is OpenSSL's last error.
+ */
+void pair_refuse_use(
+    SSL_CTX *context, const struct tls_pair *pair, const char *cert, struct err *e);
+
 /** The trusted certificates and the revocation lists of @s. */
 bool trust_load(SSL_CTX *context, const struct service_settings *s, struct err *e);
 
@@ -44,6 +56,11 @@ BIO *pem_open(const char *what, const char *path, struct err *e);
  * @e set if it is broken, or has none at all. */
 X509 *pem_next_certificate(
     BIO *bio, const char *what, const char *path, int number, struct err *e);
+
+/** Is @bio's file, which cannot be read as PEM, one of the usual other forms: DER, PEM on
+ * one line, with a literal \n?  Then @e names the form and the way back.  @bio is left
+ * anywhere. */
+bool pem_blame_form(BIO *bio, const char *what, const char *path, struct err *e);
 
 /** What OpenSSL has against something, in its own words; its queue is empty then. */
 const char *pem_openssl_message(void);

@@ -172,8 +172,9 @@ read_pkcs12(const struct service_settings *s, const char *what, const char *path
 	bool ok;
 
 	if (file == NULL) {
-		ERR_clear_error();
-		return err_set(e, "%s %s: is neither PEM nor PKCS#12", what, path);
+		if (!pem_blame_form(bio, what, path, e))
+			err_set(e, "%s %s: is neither PEM nor PKCS#12", what, path);
+		return false;
 	}
 	ok = has_no_phrase(file) ? open_pkcs12(file, NULL, pair)
 				 : unlock_pkcs12(&l, file, pair);
@@ -225,6 +226,19 @@ credentials_read_chain(const struct service_settings *s, const char *path,
 	return ok;
 }
 
+/* Why it cannot be read, though no pass phrase is missing. */
+static void
+blame_key(BIO *bio, const char *path, struct err *e)
+{
+	bool none = pem_openssl_says(ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED) ||
+		    pem_openssl_says(ERR_LIB_PEM, PEM_R_NO_START_LINE);
+
+	if (!none)
+		err_set(e, "key %s: cannot be read: %s", path, pem_openssl_message());
+	else if (!pem_blame_form(bio, "key", path, e))
+		err_set(e, "key %s: no private key in it", path);
+}
+
 static bool
 read_pem_key(const struct service_settings *s, const char *path, BIO *bio,
     struct tls_pair *pair, struct err *e)
@@ -241,10 +255,8 @@ read_pem_key(const struct service_settings *s, const char *path, BIO *bio,
 		return true;
 	if (l.wanted)
 		blame_lock(&l, "key", e);
-	else if (pem_openssl_says(ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED))
-		err_set(e, "key %s: no private key in it", path);
 	else
-		err_set(e, "key %s: cannot be read: %s", path, pem_openssl_message());
+		blame_key(bio, path, e);
 	ERR_clear_error();
 	return false;
 }

@@ -15,6 +15,8 @@
 enum {
 	/** Room for identity_names(). */
 	IDENTITY_NAMES_SIZE = 512,
+	/** Room for identity_subject() and identity_distinguished_name(). */
+	IDENTITY_SUBJECT_SIZE = 256,
 	/** Room for the words of identity_is_current(). */
 	IDENTITY_DATES_SIZE = 80,
 	/** Room for identity_fingerprint(): SHA-256 in hexadecimal digits. */
@@ -73,6 +75,13 @@ bool identity_has_control(const unsigned char *bytes, size_t n);
  * least 16 bytes) with "..." at the end; commas, quotes and bytes that are not plain text
  * show as \xNN.  "no names" where it has none.  Returns @text. */
 const char *identity_names(X509 *certificate, char *text, size_t size);
+
+/** Whom a certificate is for, or another distinguished name: "CN=ca, O=x"; control
+ * characters and bytes above 126 are escaped, "nobody" where it is empty.  Returns @text.
+ */
+const char *identity_subject(X509 *certificate, char text[IDENTITY_SUBJECT_SIZE]);
+const char *
+identity_distinguished_name(const X509_NAME *name, char text[IDENTITY_SUBJECT_SIZE]);
 
 /** The common name in a certificate's subject, in UTF-8 as it stands there.  "" where
  * there is none, where it is longer than @size allows, or has control characters: a part

@@ -175,6 +175,29 @@ identity_common_name(X509 *certificate, char *text, size_t size)
 	return text;
 }
 
+const char *
+identity_distinguished_name(const X509_NAME *name, char text[IDENTITY_SUBJECT_SIZE])
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	int n = 0;
+
+	/* This form escapes control characters and bytes above 126. */
+	if (bio &&
+	    X509_NAME_print_ex(bio, name, 0, XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ) > 0)
+		n = BIO_read(bio, text, IDENTITY_SUBJECT_SIZE - 1);
+	text[n > 0 ? n : 0] = '\0';
+	BIO_free(bio);
+	if (!text[0])
+		snprintf(text, IDENTITY_SUBJECT_SIZE, "nobody");
+	return text;
+}
+
+const char *
+identity_subject(X509 *certificate, char text[IDENTITY_SUBJECT_SIZE])
+{
+	return identity_distinguished_name(X509_get_subject_name(certificate), text);
+}
+
 /* ---- who is not let in ----------------------------------------------------------- */
 
 /* Its entries that a rule may be about: "CN=host, O=Example". */

@@ -72,7 +72,7 @@ pem_next_certificate(
 	if (!pem_openssl_says(ERR_LIB_PEM, PEM_R_NO_START_LINE))
 		err_set(e, "%s %s: certificate number %d in it cannot be read: %s", what,
 		    path, number, pem_openssl_message());
-	else if (number == 1)
+	else if (number == 1 && !pem_blame_form(bio, what, path, e))
 		err_set(e, "%s %s: no certificate in it", what, path);
 	ERR_clear_error();
 	return NULL;

@@ -93,7 +93,9 @@ load_crl_file(SSL_CTX *context, const char *what, const char *path, struct err *
 		ok = err_set(e, "%s %s: list number %d in it cannot be read: %s", what,
 		    path, number + 1, pem_openssl_message());
 	else if (ok && number == 0)
-		ok = err_set(e, "%s %s: no revocation list in it", what, path);
+		ok = pem_blame_form(bio, what, path, e)
+			 ? false
+			 : err_set(e, "%s %s: no revocation list in it", what, path);
 	ERR_clear_error();
 	BIO_free(bio);
 	return ok;

@@ -61,7 +61,7 @@ struct tls_verdict {
 	/** The peer's own certificate, as identity_names(); safe for the log. */
 	char names[IDENTITY_NAMES_SIZE];
 	/** Who issued the certificate at @depth: "CN=ca, O=x"; safe for the log. */
-	char issuer[256];
+	char issuer[IDENTITY_SUBJECT_SIZE];
 	/** When refused, all of it in a sentence: "the certificate (DNS:a.example)
 	 * expired on 2026-01-02"; else "". */
 	char text[TLS_VERDICT_TEXT_SIZE];

@@ -13,22 +13,6 @@ struct refusal {
 	const struct service_settings *s;
 };
 
-static void
-name_issuer(struct tls_verdict *v, X509 *certificate)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	int n = 0;
-
-	/* This form escapes control characters and bytes above 126. */
-	if (bio && X509_NAME_print_ex(bio, X509_get_issuer_name(certificate), 0,
-		       XN_FLAG_ONELINE & ~XN_FLAG_SPC_EQ) > 0)
-		n = BIO_read(bio, v->issuer, sizeof(v->issuer) - 1);
-	v->issuer[n > 0 ? n : 0] = '\0';
-	BIO_free(bio);
-	if (!v->issuer[0])
-		snprintf(v->issuer, sizeof(v->issuer), "nobody");
-}
-
 /* "the certificate (DNS:a.example) " and what is said of it. */
 __attribute__((format(printf, 2, 3))) static void
 say(const struct refusal *r, const char *format, ...)
@@ -204,7 +188,7 @@ tls_refusal_tell(
 	if (v->depth == 0 || !r.current)
 		r.current = own;
 	identity_names(own, v->names, sizeof(v->names));
-	name_issuer(v, r.current);
+	(void)identity_distinguished_name(X509_get_issuer_name(r.current), v->issuer);
 	if (v->verify_error != X509_V_OK) {
 		v->names_host = identity_names_host(own, s);
 		say_refusal(&r);

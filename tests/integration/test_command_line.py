@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from harness import pairs
-from harness.certificates import HOST
+from harness.certificates import HOST, openssl
 from harness.pairs import parse_line, write_ini
 
 
@@ -226,6 +226,21 @@ def test_check_tells_that_a_key_is_of_another_certificate_beside_what_else_is_wr
     result = call("--check", write_ini(place.folder / "wrong.ini", {"verifyChain": "yes"}, {"accept": "127.0.0.1:1", **options, **wrong}))
     expect_error(result, "does not match the certificate", "ciphers = FOO: ")
     assert len(faults(result)) == 2, result.stderr
+
+
+def test_check_names_the_form_of_files_that_are_no_pem_at_their_own_lines(place, call, role):
+    """A certificate whose line ends a shell has eaten, and a key in DER."""
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    cert, key = place.folder / "one-line.crt", place.folder / "binary.key"
+    cert.write_text(options["cert"].read_text(encoding="ascii").replace("\n", " "), encoding="ascii")
+    openssl("pkey", "-in", options["key"], "-outform", "der", "-out", key)
+    files = {"cert": cert, "key": key}
+    path = write_ini(place.folder / "forms.ini", {}, {"accept": "127.0.0.1:1", **options, **files})
+    lines = path.read_text(encoding="utf-8").splitlines()
+    told = dict(zip(["cert", "key"], faults(call("--check", path))))
+    for name, words in (("cert", "is PEM on one line"), ("key", "openssl pkey -inform der")):
+        line = f"{name} = {files[name]}"
+        assert told[name].startswith(f'{path}:{lines.index(line) + 1}: "{line}": ') and words in told[name], told
 
 
 def test_check_tells_of_ciphers_that_fit_nothing(place, call, role):

@@ -106,7 +106,7 @@ static void
 expect_file_error(
     const struct service_settings *s, const char *what, const char *path, const char *why)
 {
-	char words[512];
+	char words[1024];
 
 	snprintf(words, sizeof(words), "%s %s%s", what, path, why);
 	expect_error(s, words);
@@ -169,7 +169,7 @@ START_TEST(a_key_of_another_certificate_is_told)
 	char words[256];
 
 	bench_init(&b);
-	snprintf(words, sizeof(words), "key %s does not match the certificate %s",
+	snprintf(words, sizeof(words), "key %s: does not match the certificate %s",
 	    b.server.key.items[0], b.server.cert.items[0]);
 	free(certificate_write_key("server.key", &other, NULL));
 	expect_error(&b.server, words);
@@ -177,6 +177,49 @@ START_TEST(a_key_of_another_certificate_is_told)
 	expect_error(&b.server, words);
 	certificate_free(&other);
 	certificate_free(&rsa);
+	bench_clear(&b);
+}
+END_TEST
+
+START_TEST(a_leaf_behind_its_intermediate_is_told_to_stand_first)
+{
+	struct bench b;
+	struct certificate middle, leaf;
+	char words[400];
+
+	bench_init(&b);
+	middle = certificate_make(&(struct certificate_wish){
+	    .common_name = "middle", .is_ca = true, .issuer = &b.ca});
+	leaf = certificate_make(&(struct certificate_wish){
+	    .common_name = "orders.apps.example", .issuer = &middle});
+	free(certificate_write("server.crt", &middle, &leaf));
+	free(certificate_write_key("server.key", &leaf, NULL));
+	snprintf(words, sizeof(words),
+	    ": its first certificate is CN=middle, but the key %s belongs to its number "
+	    "2, CN=orders.apps.example: our own must stand first",
+	    b.server.key.items[0]);
+	expect_file_error(&b.server, "cert", b.server.cert.items[0], words);
+	certificate_free(&leaf);
+	certificate_free(&middle);
+	bench_clear(&b);
+}
+END_TEST
+
+START_TEST(a_weak_ca_in_the_cert_file_is_named)
+{
+	struct bench b;
+	struct certificate weak, leaf;
+
+	bench_init(&b);
+	weak = certificate_make(&(struct certificate_wish){
+	    .common_name = "old CA", .is_ca = true, .rsa_bits = 1024});
+	leaf = certificate_make_leaf("DNS:orders.apps.example", &weak);
+	free(certificate_write("server.crt", &leaf, &weak));
+	free(certificate_write_key("server.key", &leaf, NULL));
+	expect_file_error(&b.server, "cert", b.server.cert.items[0],
+	    ": key too small: that of CN=old CA has 1024 bits (RSA)");
+	certificate_free(&leaf);
+	certificate_free(&weak);
 	bench_clear(&b);
 }
 END_TEST
@@ -226,8 +269,10 @@ START_TEST(a_weak_key_is_refused)
 	bench_init(&b);
 	free(certificate_write("server.crt", &weak, NULL));
 	free(certificate_write_key("server.key", &weak, NULL));
-	expect_file_error(&b.server, "cert", b.server.cert.items[0], "");
-	expect_error(&b.server, "key too small");
+	expect_file_error(&b.server, "cert", b.server.cert.items[0],
+	    ": key too small: that of CN=weak has 1024 bits (RSA), too few for "
+	    "securityLevel = 2: ");
+	expect_error(&b.server, "\"securityLevel = 1\" takes it");
 	certificate_free(&weak);
 	bench_clear(&b);
 }
@@ -338,7 +383,9 @@ UNIT_MAIN("tls_keys", an_intermediate_ca_travels_in_the_cert_file,
     an_intermediate_ca_is_added_from_cafile_but_never_the_root,
     clients_are_told_the_cas_while_they_are_few,
     a_certificate_file_that_is_no_use_is_named, a_key_file_that_is_no_use_is_named,
-    a_key_of_another_certificate_is_told, a_key_that_we_may_not_read_is_told,
+    a_key_of_another_certificate_is_told,
+    a_leaf_behind_its_intermediate_is_told_to_stand_first,
+    a_weak_ca_in_the_cert_file_is_named, a_key_that_we_may_not_read_is_told,
     certificate_and_key_may_share_a_file, a_weak_key_is_refused,
     trust_that_trusts_nobody_is_an_error, a_folder_of_hashed_names_is_trusted,
     the_systems_store_is_found_or_missed_with_words, a_private_ca_never_adds_the_systems,

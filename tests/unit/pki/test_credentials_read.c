@@ -98,6 +98,8 @@ START_TEST(a_key_may_be_in_a_pkcs12_file_of_its_own)
 }
 END_TEST
 
+/* ---- other forms of the same ----------------------------------------------------- */
+
 START_TEST(der_that_is_no_pkcs12_is_told)
 {
 	struct box x;
@@ -108,10 +110,128 @@ START_TEST(der_that_is_no_pkcs12_is_told)
 	ck_assert_int_eq(i2d_X509_fp(file, x.leaf.x509), 1);
 	ck_assert_int_eq(fclose(file), 0);
 	bench_add_pair(&x.bench.server, strdup(path), path);
+	expect_error(&x.bench.server,
+	    "server.crt: is a certificate in DER form, not PEM: convert it (openssl x509 "
+	    "-inform der -in FILE -out NEW)");
+	file = fopen(x.bench.server.cert.items[0], "w");
+	ck_assert_int_gt(fputs("\x30\x82 is no DER", file), 0);
+	ck_assert_int_eq(fclose(file), 0);
 	expect_error(&x.bench.server, "server.crt: is neither PEM nor PKCS#12");
 	box_clear(&x);
 }
 END_TEST
+
+/* The server's key file holds @key in DER, in PKCS#8, locked or not, or in the form of
+ * its own kind. */
+static void
+expect_der_key_told(struct box *x, EVP_PKEY *key, int form)
+{
+	FILE *file = fopen(x->bench.server.key.items[0], "w");
+	char phrase[] = "secret";
+	int ok;
+
+	if (form == 0)
+		ok = i2d_PKCS8PrivateKey_fp(file, key, NULL, NULL, 0, NULL, NULL);
+	else if (form == 1)
+		ok = i2d_PKCS8PrivateKey_fp(
+		    file, key, EVP_aes_256_cbc(), phrase, 6, NULL, NULL);
+	else
+		ok = i2d_PrivateKey_fp(file, key);
+	ck_assert_int_eq(ok, 1);
+	ck_assert_int_eq(fclose(file), 0);
+	expect_error(&x->bench.server,
+	    "server.key: is a private key in DER form, not PEM: convert it (openssl pkey "
+	    "-inform der -in FILE -out NEW)");
+}
+
+START_TEST(a_der_key_of_any_kind_is_told)
+{
+	struct box x;
+	const struct certificate_wish wishes[] = {
+	    {.common_name = "a"},
+	    {.common_name = "b", .rsa_bits = 2048},
+	    {.common_name = "c", .ed25519 = true},
+	};
+
+	box_init(&x);
+	bench_add_pair(&x.bench.server, certificate_write("server.crt", &x.leaf, NULL),
+	    certificates_path("server.key"));
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
+		for (int form = 0; form < 3; form++) {
+			struct certificate c = certificate_make(&wishes[i]);
+
+			expect_der_key_told(&x, c.key, form);
+			certificate_free(&c);
+		}
+	box_clear(&x);
+}
+END_TEST
+
+/* What became of the line ends, with what is in place of each. */
+static void
+replace_line_ends(const char *path, const char *instead)
+{
+	char text[8192];
+	FILE *file = fopen(path, "r");
+	size_t n = fread(text, 1, sizeof(text), file);
+
+	ck_assert_int_eq(fclose(file), 0);
+	file = fopen(path, "w");
+	for (size_t i = 0; i < n; i++)
+		if (text[i] == '\n')
+			ck_assert_int_ge(fputs(instead, file), 0);
+		else
+			ck_assert_int_eq(fputc(text[i], file), (unsigned char)text[i]);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* Such a file in place of a good one of cert, key and CAfile. */
+static void
+expect_form_told(const char *instead, const char *why)
+{
+	static const char *const names[] = {"server.crt", "server.key", "ca.crt"};
+	char words[128];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct bench b;
+		char *path = certificates_path(names[i]);
+
+		bench_init(&b);
+		replace_line_ends(path, instead);
+		snprintf(words, sizeof(words), "%s: %s", names[i], why);
+		expect_error(&b.server, words);
+		bench_clear(&b);
+		free(path);
+	}
+}
+
+START_TEST(pem_whose_line_ends_were_lost_is_told)
+{
+	expect_form_told(" ", "is PEM on one line");
+	expect_form_told("", "is PEM on one line");
+}
+END_TEST
+
+START_TEST(pem_with_backslash_n_is_told)
+{
+	expect_form_told("\\n", "has the two characters \\n where its lines should end");
+	expect_form_told("\\r\\n", "has the two characters \\n where");
+}
+END_TEST
+
+START_TEST(pem_with_the_line_ends_of_windows_is_read)
+{
+	struct bench b;
+
+	bench_init(&b);
+	replace_line_ends(b.server.cert.items[0], "\r\n");
+	replace_line_ends(b.server.key.items[0], "\r\n");
+	expect_agreement(&b);
+	bench_clear(&b);
+}
+END_TEST
+
+/* ---- locked ---------------------------------------------------------------------- */
 
 START_TEST(an_encrypted_key_is_opened_by_a_pass_phrase_in_a_file)
 {
@@ -245,7 +365,10 @@ END_TEST
 
 UNIT_MAIN("tls_keys_read", pkcs12_has_the_chain_and_the_key_in_it,
     pkcs12_is_opened_by_a_pass_phrase_in_a_file, a_key_may_be_in_a_pkcs12_file_of_its_own,
-    der_that_is_no_pkcs12_is_told, an_encrypted_key_is_opened_by_a_pass_phrase_in_a_file,
+    der_that_is_no_pkcs12_is_told, a_der_key_of_any_kind_is_told,
+    pem_whose_line_ends_were_lost_is_told, pem_with_backslash_n_is_told,
+    pem_with_the_line_ends_of_windows_is_read,
+    an_encrypted_key_is_opened_by_a_pass_phrase_in_a_file,
     a_phrase_is_remembered_for_its_file_alone,
     a_renewed_key_is_opened_by_the_phrase_that_was_typed_in,
     each_client_is_shown_the_kind_of_key_that_it_takes,
