@@ -20,7 +20,7 @@ FOLDERS = {
     "base": "*",
     "config": "check_identity import settings settings_options",
     "net": "connect dial proxy_protocol reactor resolver",
-    "pki": "credentials identity ocsp ocsp_client psk_file",
+    "pki": "credentials identity ocsp ocsp_client own_chain psk_file",
     "tls": "conn context",
     "carrier": "channel endpoint link link_dial raw route_check service",
     "h2": "carrier",

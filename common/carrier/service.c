@@ -1,7 +1,6 @@
 #include "common/carrier/service.h"
 
 #include "common/base/socket.h"
-#include "common/pki/identity.h"
 #include "common/base/log.h"
 #include "common/tls/context.h"
 
@@ -24,32 +23,6 @@ look(const struct service_settings *s, struct file_stamp stamps[SETTINGS_FILES],
 		if (errno == EACCES && before != NULL)
 			stamps[i] = before[i];
 	}
-}
-
-static time_t
-earlier(time_t first, const X509 *certificate)
-{
-	time_t next = certificate != NULL ? identity_expiry(certificate) : 0;
-
-	return next != 0 && (first == 0 || next < first) ? next : first;
-}
-
-/* Of all certificates that the context may show. */
-static time_t
-first_expiry(SSL_CTX *context)
-{
-	long more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST);
-	STACK_OF(X509) *chain = NULL;
-	time_t first = 0;
-
-	for (; more == 1; more = SSL_CTX_set_current_cert(context, SSL_CERT_SET_NEXT)) {
-		first = earlier(first, SSL_CTX_get0_certificate(context));
-		SSL_CTX_get0_chain_certs(context, &chain);
-		for (int i = 0; i < sk_X509_num(chain); i++)
-			first = earlier(first, sk_X509_value(chain, i));
-	}
-	SSL_CTX_set_current_cert(context, SSL_CERT_SET_FIRST);
-	return first;
 }
 
 struct service *
@@ -77,7 +50,7 @@ service_new(
 	    NULL); /* first: what changes meanwhile is seen later */
 	if ((service->context = tls_context_new(settings, e)) == NULL)
 		goto fail;
-	service->expiry = first_expiry(service->context);
+	own_chain_expiry(service->context, &service->expiry);
 	return service;
 no_memory:
 	err_set(e, "out of memory");

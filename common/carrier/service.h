@@ -11,6 +11,7 @@
 #include "common/base/file_stamp.h"
 #include "common/config/settings.h"
 #include "common/carrier/target.h"
+#include "common/pki/own_chain.h"
 
 #include <stdatomic.h>
 #include <time.h>
@@ -20,8 +21,7 @@ struct service {
 	struct settings *whole; /* that `settings` is a part of; held */
 	const struct service_settings *settings;
 	SSL_CTX *context;
-	time_t expiry; /* of the first of its own certificates, or of their CAs, by the
-			  wall clock; 0: it has none */
+	struct own_expiry expiry;  /* of its own certificates */
 	struct counters *counters; /* held; shared with the service before it */
 	struct target *targets;
 	size_t target_count;

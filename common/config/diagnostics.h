@@ -18,6 +18,9 @@ struct diagnostics {
 	 * to know. */
 	void (*remark)(void *owner, const char *text);
 	void *owner;
+	/** A remark was on something that no peer will take today, though the program
+	 * would start with it. */
+	bool useless;
 	unsigned remarked; /* bits: what holds for many sections alike is told once */
 
 	size_t count;

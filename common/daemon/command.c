@@ -55,7 +55,11 @@ check(const struct program *program, const char *file)
 	diagnostics_print(&faults);
 	if (faults.count > 0)
 		return EXIT_USAGE;
-	printf("%s: good\n", file);
+	if (faults.useless)
+		printf(
+		    "%s: would start, but no peer takes our certificate today\n", file);
+	else
+		printf("%s: good\n", file);
 	return EXIT_SUCCESS;
 }
 

@@ -188,17 +188,46 @@ is_due(struct service *service)
 static void
 warn_of_expiry(const struct service *service)
 {
-	time_t expiry = service->expiry;
+	time_t expiry = service->expiry.at;
 	double left = (double)(expiry - time(NULL)) / day;
-	char name[LOG_QUOTE_SIZE];
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_LONG_SIZE];
 
 	if (expiry == 0 || left > WARN_DAYS)
 		return;
 	log_quote(service->settings->name, name);
+	log_quote_long(service->expiry.text, text);
 	if (left < 0)
-		log_error("event=cert-expired service=%s days=%.0f", name, -left);
+		log_error("event=cert-expired service=%s days=%.0f detail=%s", name,
+		    -left, text);
 	else
-		log_warning("event=cert-expires service=%s days=%.0f", name, left);
+		log_warning("event=cert-expires service=%s days=%.0f detail=%s", name,
+		    left, text);
+}
+
+/* An expired one is told by warn_of_expiry(). */
+static void
+log_remark(void *owner, bool bad, const char *remark)
+{
+	const struct service *service = owner;
+	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_LONG_SIZE];
+
+	if (bad && service->expiry.at < time(NULL))
+		return;
+	log_quote(service->settings->name, name);
+	log_quote_long(remark, text);
+	if (bad)
+		log_error("event=cert-not-yet-valid service=%s detail=%s", name, text);
+	else
+		log_info("event=cert-chain service=%s detail=%s", name, text);
+}
+
+static void
+look_at_certificates(struct service *service)
+{
+	const struct own_chain_listener listener = {log_remark, service};
+
+	warn_of_expiry(service);
+	own_chain_check(service->context, service->settings, &listener);
 }
 
 /* An address that was taken may have become free. */
@@ -235,7 +264,7 @@ on_look(struct ev_loop *loop, ev_timer *timer, int events)
 		return;
 	d->looked_at_dates = now;
 	for (size_t i = 0; i < d->plan->service_count; i++)
-		warn_of_expiry(d->plan->services[i]);
+		look_at_certificates(d->plan->services[i]);
 }
 
 void

@@ -19,6 +19,23 @@ credentials_warn_of_readers(const char *path)
 		    log_quote(path, text));
 }
 
+/* Kept as the certificate's alias, a name for people that no peer sees. */
+static bool
+set_file(const struct tls_pair *pair, const char *file)
+{
+	return X509_alias_set1(pair->certificate, (const unsigned char *)file,
+		   (int)strlen(file)) == 1;
+}
+
+const char *
+credentials_file_of(X509 *certificate)
+{
+	int n;
+	const unsigned char *file = X509_alias_get0(certificate, &n);
+
+	return file != NULL ? (const char *)file : "?";
+}
+
 /* Two of one kind would never both be shown. */
 static bool
 take_pair(SSL_CTX *context, const struct tls_pair *pair, const char *cert,
@@ -26,6 +43,8 @@ take_pair(SSL_CTX *context, const struct tls_pair *pair, const char *cert,
 {
 	if (X509_check_private_key(pair->certificate, pair->key) != 1)
 		pair_refuse_match(pair, cert, key, e);
+	else if (!set_file(pair, cert))
+		err_set(e, "out of memory");
 	else if (SSL_CTX_use_cert_and_key(
 		     context, pair->certificate, pair->key, pair->chain, 0) == 1)
 		return true;

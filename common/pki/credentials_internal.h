@@ -5,6 +5,7 @@
  *	credentials_read	what stands in the files of a pair: PEM or PKCS#12,
  *				locked or not
  *	pair_refusal		why a certificate and a key make no pair
+ *	own_chain		what is needed of a pair's file, and until when
  *	trust			whom to trust: CAfile, CApath, CAstore, the system's, CRLs
  *	pem			how a PEM file is read, and what OpenSSL has against it
  *	pem_form		what a file is that is not PEM
@@ -31,6 +32,9 @@ bool credentials_read_chain(const struct service_settings *s, const char *path,
 /** Read a key file into @pair, in place of the key there.  The same holds. */
 bool credentials_read_key(const struct service_settings *s, const char *path,
     struct tls_pair *pair, struct err *e);
+
+/** The file that our own certificate in a context was read from. */
+const char *credentials_file_of(X509 *certificate);
 
 /** Why the key is not that of the certificate in front: @e begins with the option and the
  * file that must change, as all do here. */

@@ -252,7 +252,7 @@ static void
 put_expiry(const struct scrape *s, const char *name, const struct service *service,
     const struct counts *sum)
 {
-	time_t expiry = service->expiry;
+	time_t expiry = service->expiry.at;
 
 	(void)sum;
 	if (expiry > 0)

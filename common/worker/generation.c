@@ -179,19 +179,36 @@ note(void *owner, struct err *e)
 		(void)diagnostics_note(book->faults, e);
 }
 
+/* What is remarked on is of a line, too. */
+static void
+remark(void *owner, bool bad, const char *text)
+{
+	struct notebook *book = owner;
+	struct err e;
+
+	book->faults->useless |= bad;
+	err_set(&e, "%s", text);
+	blame(book->s, &e);
+	if (book->faults->remark != NULL)
+		book->faults->remark(book->faults->owner, e.text);
+}
+
 void
 generation_check(struct settings *settings, struct diagnostics *faults)
 {
 	for (size_t i = 0; i < settings->service_count; i++) {
 		struct notebook book = {&settings->services[i], faults};
 		const struct tls_listener listener = {note, &book};
+		const struct own_chain_listener chains = {remark, &book};
 		struct err e = {.text = ""};
 		struct service *service =
 		    book.s->faulty ? NULL : service_new(settings, book.s, &e);
 
-		service_release(service);
-		if (service != NULL)
+		if (service != NULL) {
+			own_chain_check(service->context, book.s, &chains);
+			service_release(service);
 			continue;
+		}
 		if (!book.s->faulty)
 			note(&book, &e);
 		tls_context_check(book.s, &listener);

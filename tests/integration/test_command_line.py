@@ -243,6 +243,27 @@ def test_check_names_the_form_of_files_that_are_no_pem_at_their_own_lines(place,
         assert told[name].startswith(f'{path}:{lines.index(line) + 1}: "{line}": ') and words in told[name], told
 
 
+@pytest.mark.parametrize(
+    "dates, why",
+    [
+        ({"end": "20210101000000Z"}, "CN=dated expired on 2021-01-01"),
+        ({"start": "20480101000000Z"}, "CN=dated is valid only from 2048-01-01"),
+    ],
+)
+def test_check_calls_no_certificate_good_that_is_out_of_date(place, call, role, dates, why):
+    """The program would start, so it is no fault."""
+    options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)
+    dated = place.certificates.issue("dated", HOST, **dates)
+    files = {"cert": dated.certificate, "key": dated.key}
+    path = write_ini(place.folder / "dated.ini", {}, {"accept": "127.0.0.1:1", **options, **files})
+    result = call("--check", path)
+    assert result.returncode == 0 and "good" not in result.stdout, result.stdout
+    assert "no peer takes our certificate today" in result.stdout
+    line = f"cert = {dated.certificate}"
+    number = path.read_text(encoding="utf-8").splitlines().index(line) + 1
+    assert f'note: {path}:{number}: "{line}": cert {dated.certificate}: {why}' in result.stderr
+
+
 def test_check_tells_of_ciphers_that_fit_nothing(place, call, role):
     """The server's key is ECDSA; the client has no pre-shared key."""
     options = {"client": pairs.client_options, "server": pairs.server_options}[role](place, 6379)

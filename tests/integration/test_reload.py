@@ -311,7 +311,8 @@ def test_a_certificate_that_soon_expires_is_warned_about(place, router, app, cer
     soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=10, hours=1)
     identity = certificates.issue_server(end=soon.strftime("%Y%m%d%H%M%SZ"))
     server = routeport_server(place, app.address, cert=identity.certificate, key=identity.key)
-    assert "days=10" in server.process.wait_line("warning event=cert-expires service=svc")
+    line = server.process.wait_line("warning event=cert-expires service=svc")
+    assert "days=10" in line and f'detail="cert {identity.certificate}: CN=dated-server"' in line
     assert not routeport_client(place, router.port).process.lines_with("event=cert-expires")
 
 
