@@ -4,105 +4,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 
-/* Seconds. */
-static const double keepalive = 30, keepalive_limit = 10;
-static const double doubt_after = 5; /* of silence */
-
-/* ---- owners ---------------------------------------------------------------------- */
-
-/* Its owner learns that there is a channel, or what became of it. */
-static void
-announce(struct h2_carrier *c, struct h2_channel *ch)
-{
-	char *text;
-
-	if (c->server && !ch->announced) {
-		ch->announced = true;
-		text = ch->text;
-		ch->text = NULL;
-		c->events->asked(c->owner, &ch->channel, text != NULL ? text : "");
-		free(text);
-	} else if (!c->server && !ch->told && ch->verdict != H2_PENDING) {
-		ch->told = true;
-		if (ch->verdict == H2_ACCEPTED)
-			ch->events->accepted(ch->events_owner);
-		else
-			ch->events->refused(
-			    ch->events_owner, ch->refusal, ch->detail, ch->again);
-	}
-}
-
-static void
-wake(struct h2_channel *ch)
-{
-	struct endpoint *e = &ch->channel.endpoint;
-
-	if (e->wake != NULL && (ch->carrier->server || ch->verdict != H2_REFUSED))
-		e->wake(e->owner);
-}
-
-/* It may release any channel, also this one. */
-static void
-deliver_one(struct h2_carrier *c, struct h2_channel *ch)
-{
-	c->current = ch;
-	announce(c, ch);
-	if (c->current != NULL && (ch->broke || ch->wants_bytes)) {
-		ch->broke = false;
-		wake(ch);
-	}
-	if (c->current != NULL)
-		h2_receive_settle(ch);
-	c->current = NULL;
-}
-
-static void
-deliver(struct h2_carrier *c)
-{
-	struct h2_channel *ch;
-
-	for (size_t n = c->ready_count; n > 0 && c->ready_count > 0; n--) {
-		ch = TAILQ_FIRST(&c->ready);
-		TAILQ_REMOVE(&c->ready, ch, ready_entry);
-		c->ready_count--;
-		ch->is_ready = false;
-		deliver_one(c, ch);
-	}
-}
-
-/* In turn, a chunk each, while the socket takes any. */
-static void
-deliver_room(struct h2_carrier *c)
-{
-	struct h2_channel *ch;
-
-	for (size_t n = c->waiting_count; n > 0; n--) {
-		if (c->link == NULL || tls_room(&c->link->tls) == 0 ||
-		    nghttp2_session_get_remote_window_size(c->session) <= 0 ||
-		    (ch = h2_scheduler_next(c)) == NULL)
-			return;
-		ch->starved = endpoint_room(&ch->channel.endpoint) == 0;
-		if (ch->starved)
-			continue;
-		c->current = ch;
-		wake(ch);
-		c->current = NULL;
-	}
-}
-
-/* ---- a turn ---------------------------------------------------------------------- */
-
-/* Any byte is life. */
-static void
-sign_of_life(struct h2_carrier *c)
-{
-	c->heard = reactor_now();
-	c->asked_at = 0;
-}
+static const double doubt_after = 5; /* seconds of silence */
 
 static void
 receive(struct h2_carrier *c)
@@ -114,30 +17,9 @@ receive(struct h2_carrier *c)
 	t->heard = false;
 	tls_take(t, c->reactor->frames, &batch);
 	if (t->heard)
-		sign_of_life(c);
+		h2_liveness_note(c);
 	if (batch.length > 0 && c->state < H2_FINISHING)
 		h2_session_receive(c, &batch);
-}
-
-/* The last id is that of a stream begun, and nothing is fed in between: else nghttp2
- * would take requests that the client then hears refused. */
-static void
-say_goaway(struct h2_carrier *c)
-{
-	c->goaway_due = false;
-	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
-	    nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR, NULL,
-	    0);
-}
-
-static void
-tell_retired(struct h2_carrier *c)
-{
-	bool retiring = c->retiring && !c->server;
-
-	c->retiring = false;
-	if (retiring)
-		c->events->retired(c->owner);
 }
 
 static void
@@ -145,25 +27,6 @@ tell_room(struct h2_carrier *c)
 {
 	if (!c->server && h2_carrier_has_room(c))
 		c->events->room(c->owner);
-}
-
-/* The time is over, and what the socket had was read. */
-static void
-judge_life(struct h2_carrier *c)
-{
-	c->overdue = false;
-	if (c->asked_at > 0)
-		h2_carrier_blame(
-		    c, "no sign of life for %.0f s", reactor_now() - c->heard);
-}
-
-/* A client that leaves the PING behind the notice without an answer opens streams no
- * longer than one that is slow to answer. */
-static bool
-is_goaway_due(const struct h2_carrier *c)
-{
-	return c->goaway_due || (c->notice_sent && !c->goaway_sent &&
-				    reactor_now() >= c->drain_asked + c->keepalive_limit);
 }
 
 /* The one place that takes the carrier as far as it will go, and frees it. */
@@ -178,18 +41,16 @@ step(struct h2_carrier *c, bool readable)
 	c->turn = &turn;
 	if (c->link != NULL && readable)
 		receive(c);
-	if (c->overdue)
-		judge_life(c);
-	if (c->session != NULL && is_goaway_due(c))
-		say_goaway(c);
+	h2_liveness_check(c);
+	h2_shutdown_say_goaway(c);
 	h2_output_pump(c);
 	if (c->link != NULL)
 		h2_shutdown_judge(c);
-	tell_retired(c);
-	deliver(c);
+	h2_deliver_retired(c);
+	h2_deliver_news(c);
 	c->turn = NULL;
 	tell_room(c); /* first: those who wait fill the socket again */
-	deliver_room(c);
+	h2_deliver_room(c);
 	if (c->ready_count > 0)
 		h2_carrier_later(c);
 	if (c->link == NULL && c->channel_count == 0) {
@@ -225,25 +86,7 @@ on_later(struct ev_loop *loop, ev_timer *timer, int events)
 	step(c, c->link != NULL && !c->link->tls.dry);
 }
 
-/* ---- liveness -------------------------------------------------------------------- */
-
-static void
-ask_for_life(struct h2_carrier *c, double now)
-{
-	c->asked_at = now;
-	h2_rtt_ping(c, H2_PING_LIFE);
-	h2_output_pump(c);
-}
-
-/* What the far end was let in by, its certificates and what was said of them, counts
- * until a date. */
-static bool
-is_out_of_date(const struct h2_carrier *c)
-{
-	time_t until = c->link != NULL ? tls_until(&c->link->tls) : 0;
-
-	return until != 0 && time(NULL) >= until;
-}
+/* ---- time ------------------------------------------------------------------------ */
 
 /* Then it takes no new streams; the far end is let in anew on another carrier, or not. */
 static void
@@ -255,56 +98,26 @@ end_by_date(struct h2_carrier *c)
 		h2_carrier_retire(c);
 }
 
-/* Be called in @seconds, or when that date is over. */
-static void
-set_timer(struct h2_carrier *c, double seconds)
-{
-	time_t until = tls_until(&c->link->tls);
-	double left = difftime(until, time(NULL));
-
-	link_set_timer(c->link, until != 0 && c->state == H2_OPEN && left < seconds
-				    ? (left > 0 ? left : 0)
-				    : seconds);
-}
-
-/* Nothing came for a while?  The time is put off only here, not at each byte. */
 static void
 on_timer(void *owner)
 {
 	struct h2_carrier *c = owner;
-	double now = reactor_now(), left;
 
 	if (c->state == H2_FINISHING) {
 		h2_shutdown_leave(c, false);
 		step(c, false);
 		return;
 	}
-	if (is_out_of_date(c))
+	if (h2_liveness_is_out_of_date(c))
 		end_by_date(c);
-	left = c->asked_at > 0 ? c->asked_at + c->keepalive_limit - now
-			       : c->heard + c->keepalive - now;
-	if (left <= 0 && c->asked_at > 0) {
-		/* If it was us who slept, the answer may be here. */
-		c->overdue = true;
-		set_timer(c, c->keepalive);
+	if (h2_liveness_on_timer(c))
 		step(c, true);
-		return;
-	}
-	if (left <= 0) {
-		ask_for_life(c, now);
-		left = c->keepalive_limit;
-	}
-	/* Looked at again soon, since an answer begins a new time of silence. */
-	set_timer(c, left < c->keepalive ? left : c->keepalive);
 }
 
 void
 h2_carrier_set_keepalive(struct h2_carrier *c, double idle, double limit)
 {
-	c->keepalive = idle;
-	c->keepalive_limit = limit;
-	if (c->link != NULL && c->state < H2_FINISHING)
-		set_timer(c, c->asked_at > 0 ? limit : idle);
+	h2_liveness_set_keepalive(c, idle, limit);
 }
 
 /* ---- for its owner --------------------------------------------------------------- */
@@ -359,9 +172,8 @@ init(struct h2_carrier *c, struct link *link)
 	TAILQ_INIT(&c->ready);
 	ev_timer_init(&c->later, on_later, 0, 0);
 	c->later.data = c;
-	c->opened = c->heard = reactor_now();
-	c->keepalive = keepalive;
-	c->keepalive_limit = keepalive_limit;
+	c->opened = reactor_now();
+	h2_liveness_init(c);
 	c->windows = link->set->windows;
 	c->window_most = (size_t)link->service->settings->stream_window << 20;
 	link_facts(link, &c->facts);
@@ -397,7 +209,7 @@ h2_carrier_new(struct link *link, enum log_level level,
 		goto fail;
 	link_adopt(link, &link_carrier, c);
 	link_set_hold(c->links);
-	set_timer(c, c->keepalive);
+	h2_liveness_set_timer(c, c->keepalive);
 	h2_output_pump(c);
 	h2_carrier_later(c); /* the handshake may have read more than its own */
 	log_opening(c, level);
@@ -440,7 +252,7 @@ static bool
 takes_streams(const struct h2_carrier *c)
 {
 	return c->state == H2_OPEN && c->link != NULL && !c->faulty && !c->goaway_came &&
-	       !c->link->tls.deaf && !is_out_of_date(c);
+	       !c->link->tls.deaf && !h2_liveness_is_out_of_date(c);
 }
 
 bool
@@ -467,8 +279,8 @@ h2_carrier_ask(struct h2_carrier *c)
 {
 	if (c->asked_at > 0 || !takes_streams(c))
 		return;
-	ask_for_life(c, reactor_now());
-	set_timer(c, c->keepalive_limit);
+	h2_liveness_ask(c, reactor_now());
+	h2_liveness_set_timer(c, c->keepalive_limit);
 }
 
 double
@@ -502,20 +314,7 @@ h2_carrier_open(struct h2_carrier *c, const char *forwarded,
 void
 h2_carrier_drain(struct h2_carrier *c)
 {
-	if (c->state == H2_OPEN)
-		h2_carrier_enter(c, H2_DRAINING);
-	if (c->state != H2_DRAINING)
-		return;
-	if (c->goaway_came) {
-		c->goaway_due = c->server && !c->goaway_sent; /* it opens no more */
-	} else if (c->server && !c->notice_sent) {
-		nghttp2_submit_shutdown_notice(c->session);
-		h2_rtt_ping(c, H2_PING_DRAIN);
-		c->notice_sent = true;
-		c->drain_asked = reactor_now();
-		h2_output_pump(c);
-	}
-	h2_carrier_later(c);
+	h2_shutdown_drain(c);
 }
 
 void

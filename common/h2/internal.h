@@ -12,9 +12,11 @@
  *	receive      the bytes that come for a channel, and its window
  *	channel      what a stream sees
  *	frames       nghttp2's callbacks for what comes in
- *	shutdown     how a carrier ends
+ *	liveness     is the far end alive?
+ *	deliver      waking owners
+ *	shutdown     how a carrier ends, and drain
  *	session      nghttp2's session
- *	carrier      life: the link's events, waking owners, drain, liveness
+ *	carrier      the link's events, and its owner's calls
  *
  * Upwards there are only notes.  carrier.c's step looks at them; it alone wakes owners
  * and frees.  nghttp2's callbacks only note; a channel only notes and sends.
@@ -360,6 +362,41 @@ void h2_channel_closed(struct h2_channel *ch, uint32_t code);
 
 void h2_frames_set_callbacks(nghttp2_session_callbacks *callbacks);
 
+/* ---- liveness.c ------------------------------------------------------------------ */
+
+void h2_liveness_init(struct h2_carrier *c);
+
+/** See h2_carrier_set_keepalive(). */
+void h2_liveness_set_keepalive(struct h2_carrier *c, double idle, double limit);
+
+/** A byte came. */
+void h2_liveness_note(struct h2_carrier *c);
+
+/** Ask for a sign of life. */
+void h2_liveness_ask(struct h2_carrier *c, double now);
+
+/** What the far end was let in by counts no longer. */
+bool h2_liveness_is_out_of_date(const struct h2_carrier *c);
+
+/** Have the link's timer run in @seconds, or once it is out of date. */
+void h2_liveness_set_timer(struct h2_carrier *c, double seconds);
+
+/** The link's timer ran.  True: the answer is overdue; read what the socket has, and then
+ * h2_liveness_check(). */
+bool h2_liveness_on_timer(struct h2_carrier *c);
+void h2_liveness_check(struct h2_carrier *c);
+
+/* ---- deliver.c ------------------------------------------------------------------- */
+
+/** Tell the owners of channels what is new; they may release any channel. */
+void h2_deliver_news(struct h2_carrier *c);
+
+/** Let those give who wait for it, a chunk each, while the socket takes any. */
+void h2_deliver_room(struct h2_carrier *c);
+
+/** Tell the carrier's owner, once, that it takes no new channels. */
+void h2_deliver_retired(struct h2_carrier *c);
+
 /* ---- shutdown.c --------------------------------------------------------------- */
 
 /** What have the link and the session come to? */
@@ -377,6 +414,13 @@ void h2_shutdown_forget(struct h2_carrier *c);
 
 /** Log and free it. */
 void h2_shutdown_reap(struct h2_carrier *c);
+
+/** See h2_carrier_drain(). */
+void h2_shutdown_drain(struct h2_carrier *c);
+
+/** Submit the GOAWAY with the last id if it is time; nothing may be fed to nghttp2
+ * between this and h2_output_pump(). */
+void h2_shutdown_say_goaway(struct h2_carrier *c);
 
 /* ---- session.c ---------------------------------------------------------------- */
 

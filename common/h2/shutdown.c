@@ -214,3 +214,46 @@ h2_shutdown_judge(struct h2_carrier *c)
 		h2_carrier_later(c); /* bytes are still to be read */
 	}
 }
+
+/* ---- drain ----------------------------------------------------------------------- */
+
+void
+h2_shutdown_drain(struct h2_carrier *c)
+{
+	if (c->state == H2_OPEN)
+		h2_carrier_enter(c, H2_DRAINING);
+	if (c->state != H2_DRAINING)
+		return;
+	if (c->goaway_came) {
+		c->goaway_due = c->server && !c->goaway_sent; /* it opens no more */
+	} else if (c->server && !c->notice_sent) {
+		nghttp2_submit_shutdown_notice(c->session);
+		h2_rtt_ping(c, H2_PING_DRAIN);
+		c->notice_sent = true;
+		c->drain_asked = reactor_now();
+		h2_output_pump(c);
+	}
+	h2_carrier_later(c);
+}
+
+/* A client that leaves the PING behind the notice without an answer opens streams no
+ * longer than one that is slow to answer. */
+static bool
+is_goaway_due(const struct h2_carrier *c)
+{
+	return c->goaway_due || (c->notice_sent && !c->goaway_sent &&
+				    reactor_now() >= c->drain_asked + c->keepalive_limit);
+}
+
+/* The last id is that of a stream begun, and nothing is fed in between: else nghttp2
+ * would take requests that the client then hears refused. */
+void
+h2_shutdown_say_goaway(struct h2_carrier *c)
+{
+	if (c->session == NULL || !is_goaway_due(c))
+		return;
+	c->goaway_due = false;
+	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+	    nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR, NULL,
+	    0);
+}

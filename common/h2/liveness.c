@@ -1,0 +1,100 @@
+/*
+ * Is the far end alive?  After some silence it is asked by a PING, and any byte is an
+ * answer.
+ */
+#include "common/h2/internal.h"
+
+#include <time.h>
+
+/* Seconds. */
+static const double keepalive = 30, keepalive_limit = 10;
+
+void
+h2_liveness_init(struct h2_carrier *c)
+{
+	c->heard = reactor_now();
+	c->keepalive = keepalive;
+	c->keepalive_limit = keepalive_limit;
+}
+
+/* Any byte is life. */
+void
+h2_liveness_note(struct h2_carrier *c)
+{
+	c->heard = reactor_now();
+	c->asked_at = 0;
+}
+
+void
+h2_liveness_ask(struct h2_carrier *c, double now)
+{
+	c->asked_at = now;
+	h2_rtt_ping(c, H2_PING_LIFE);
+	h2_output_pump(c);
+}
+
+/* What the far end was let in by, its certificates and what was said of them, counts
+ * until a date. */
+bool
+h2_liveness_is_out_of_date(const struct h2_carrier *c)
+{
+	time_t until = c->link != NULL ? tls_until(&c->link->tls) : 0;
+
+	return until != 0 && time(NULL) >= until;
+}
+
+/* Be called in @seconds, or when that date is over. */
+void
+h2_liveness_set_timer(struct h2_carrier *c, double seconds)
+{
+	time_t until = tls_until(&c->link->tls);
+	double left = difftime(until, time(NULL));
+
+	link_set_timer(c->link, until != 0 && c->state == H2_OPEN && left < seconds
+				    ? (left > 0 ? left : 0)
+				    : seconds);
+}
+
+/* The time of the next look is put off only here, not at each byte. */
+bool
+h2_liveness_on_timer(struct h2_carrier *c)
+{
+	double now = reactor_now(), left;
+
+	left = c->asked_at > 0 ? c->asked_at + c->keepalive_limit - now
+			       : c->heard + c->keepalive - now;
+	if (left <= 0 && c->asked_at > 0) {
+		/* If it was us who slept, the answer may be here. */
+		c->overdue = true;
+		h2_liveness_set_timer(c, c->keepalive);
+		return true;
+	}
+	if (left <= 0) {
+		h2_liveness_ask(c, now);
+		left = c->keepalive_limit;
+	}
+	/* Looked at again soon, since an answer begins a new time of silence. */
+	h2_liveness_set_timer(c, left < c->keepalive ? left : c->keepalive);
+	return false;
+}
+
+void
+h2_liveness_set_keepalive(struct h2_carrier *c, double idle, double limit)
+{
+	c->keepalive = idle;
+	c->keepalive_limit = limit;
+	if (c->link != NULL && c->state < H2_FINISHING)
+		h2_liveness_set_timer(c, c->asked_at > 0 ? limit : idle);
+}
+
+/* The time is over, and what the socket had was read. */
+void
+h2_liveness_check(struct h2_carrier *c)
+{
+	if (!c->overdue)
+		return;
+	c->overdue = false;
+	if (c->asked_at > 0)
+		h2_carrier_blame(
+		    c, "no sign of life for %.0f s", reactor_now() - c->heard);
+}
