@@ -33,12 +33,12 @@ tell_room(struct h2_carrier *c)
 static void
 step(struct h2_carrier *c, bool readable)
 {
-	struct h2_iteration turn;
+	struct h2_received received;
 	const struct h2_carrier_events *events = c->events;
 	void *owner = c->owner;
 
-	turn.count = 0;
-	c->turn = &turn;
+	received.count = 0;
+	c->in.received = &received;
 	if (c->link != NULL && readable)
 		receive(c);
 	h2_liveness_check(c);
@@ -48,7 +48,7 @@ step(struct h2_carrier *c, bool readable)
 		h2_shutdown_judge(c);
 	h2_deliver_retired(c);
 	h2_deliver_news(c);
-	c->turn = NULL;
+	c->in.received = NULL;
 	tell_room(c); /* first: those who wait fill the socket again */
 	h2_deliver_room(c);
 	if (c->ready_count > 0)
@@ -174,8 +174,8 @@ init(struct h2_carrier *c, struct link *link)
 	c->later.data = c;
 	c->opened = reactor_now();
 	h2_liveness_init(c);
-	c->windows = link->set->windows;
-	c->window_most = (size_t)link->service->settings->stream_window << 20;
+	c->in.windows = link->set->windows;
+	c->in.window_most = (size_t)link->service->settings->stream_window << 20;
 	link_facts(link, &c->facts);
 	name_authority(c);
 	h2_output_init(c);
@@ -209,7 +209,7 @@ h2_carrier_new(struct link *link, enum log_level level,
 		goto fail;
 	link_adopt(link, &link_carrier, c);
 	link_set_hold(c->links);
-	h2_liveness_set_timer(c, c->keepalive);
+	h2_liveness_set_timer(c, c->liveness.idle);
 	h2_output_pump(c);
 	h2_carrier_later(c); /* the handshake may have read more than its own */
 	log_opening(c, level);
@@ -231,7 +231,7 @@ h2_carrier_load(const struct h2_carrier *c)
 uint64_t
 h2_carrier_instance(const struct h2_carrier *c)
 {
-	return c->instance;
+	return c->in.instance;
 }
 
 double
@@ -243,22 +243,23 @@ h2_carrier_opened(const struct h2_carrier *c)
 static size_t
 stream_limit(const struct h2_carrier *c)
 {
-	return c->settings_came ? nghttp2_session_get_remote_settings(
-				      c->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
-				: H2_STREAMS_UNTOLD;
+	return c->in.settings_came ? nghttp2_session_get_remote_settings(c->session,
+					 NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+				   : H2_STREAMS_UNTOLD;
 }
 
 static bool
 takes_streams(const struct h2_carrier *c)
 {
-	return c->state == H2_OPEN && c->link != NULL && !c->faulty && !c->goaway_came &&
-	       !c->link->tls.deaf && !h2_liveness_is_out_of_date(c);
+	return c->state == H2_OPEN && c->link != NULL && !c->failed &&
+	       !c->drain.goaway_came && !c->link->tls.deaf &&
+	       !h2_liveness_is_out_of_date(c);
 }
 
 bool
 h2_carrier_is_in_doubt(const struct h2_carrier *c)
 {
-	return takes_streams(c) && reactor_now() - c->heard > doubt_after;
+	return takes_streams(c) && reactor_now() - c->in.last_at > doubt_after;
 }
 
 bool
@@ -277,16 +278,16 @@ h2_carrier_is_full(const struct h2_carrier *c)
 void
 h2_carrier_ask(struct h2_carrier *c)
 {
-	if (c->asked_at > 0 || !takes_streams(c))
+	if (c->liveness.asked_at > 0 || !takes_streams(c))
 		return;
 	h2_liveness_ask(c, reactor_now());
-	h2_liveness_set_timer(c, c->keepalive_limit);
+	h2_liveness_set_timer(c, c->liveness.limit);
 }
 
 double
 h2_carrier_unanswered(const struct h2_carrier *c)
 {
-	return c->asked_at > 0 ? reactor_now() - c->asked_at : 0;
+	return c->liveness.asked_at > 0 ? reactor_now() - c->liveness.asked_at : 0;
 }
 
 struct channel *
@@ -320,7 +321,7 @@ h2_carrier_drain(struct h2_carrier *c)
 void
 h2_carrier_relieve(struct h2_carrier *c)
 {
-	c->relieved = true;
+	c->drain.relieved = true;
 	h2_carrier_later(c);
 }
 

@@ -68,7 +68,7 @@ shared_room(const struct h2_channel *ch)
 
 	if (tls_room(&c->link->tls) == 0 || window <= 0)
 		return 0;
-	return (size_t)window < c->chunk ? (size_t)window : c->chunk;
+	return (size_t)window < c->scheduler.chunk ? (size_t)window : c->scheduler.chunk;
 }
 
 static bool
@@ -234,7 +234,7 @@ h2_release(struct channel *channel)
 	if (!ch->closed && c->session != NULL)
 		nghttp2_session_set_stream_user_data(c->session, ch->id, NULL);
 	h2_channel_free(ch);
-	if ((c->state != H2_OPEN || c->relieved) && c->channel_count == 0)
+	if ((c->state != H2_OPEN || c->drain.relieved) && c->channel_count == 0)
 		h2_carrier_later(c);
 }
 
@@ -286,7 +286,7 @@ reason_of_close(const struct h2_channel *ch, uint32_t code)
 		return REASON_STOPPED;
 	if (code != NGHTTP2_REFUSED_STREAM || ch->verdict != H2_PENDING)
 		return REASON_FAR_RESET;
-	return ch->carrier->goaway_came ? REASON_STOPPED : REASON_FULL;
+	return ch->carrier->drain.goaway_came ? REASON_STOPPED : REASON_FULL;
 }
 
 void

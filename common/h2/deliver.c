@@ -72,7 +72,7 @@ h2_deliver_room(struct h2_carrier *c)
 {
 	struct h2_channel *ch;
 
-	for (size_t n = c->waiting_count; n > 0; n--) {
+	for (size_t n = c->scheduler.waiting_count; n > 0; n--) {
 		if (c->link == NULL || tls_room(&c->link->tls) == 0 ||
 		    nghttp2_session_get_remote_window_size(c->session) <= 0 ||
 		    (ch = h2_scheduler_next(c)) == NULL)
@@ -89,9 +89,9 @@ h2_deliver_room(struct h2_carrier *c)
 void
 h2_deliver_retired(struct h2_carrier *c)
 {
-	bool retiring = c->retiring && !c->server;
+	bool retiring = c->drain.retiring && !c->server;
 
-	c->retiring = false;
+	c->drain.retiring = false;
 	if (retiring)
 		c->events->retired(c->owner);
 }

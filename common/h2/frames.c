@@ -20,7 +20,7 @@ channel_of(nghttp2_session *session, int32_t id)
 static int
 count(struct h2_carrier *c, enum h2_rate_limit which, size_t n)
 {
-	if (h2_rate_limit_count(&c->limits, which, (double)n, c->heard))
+	if (h2_rate_limit_count(&c->in.limits, which, (double)n, c->in.last_at))
 		return 0;
 	h2_carrier_blame(c, "too many %s", h2_rate_limit_name(which));
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -212,10 +212,10 @@ take_instance(struct h2_carrier *c, const nghttp2_settings *settings)
 		else if (settings->iv[i].settings_id == H2_SETTING_INSTANCE_LOW)
 			low = settings->iv[i].value;
 	}
-	if (c->server || c->settings_came)
+	if (c->server || c->in.settings_came)
 		return;
-	c->instance = high << 32 | low;
-	link_name(c->link, c->instance);
+	c->in.instance = high << 32 | low;
+	link_name(c->link, c->in.instance);
 }
 
 static void
@@ -224,14 +224,14 @@ take_settings(struct h2_carrier *c, const nghttp2_settings *settings, bool ack)
 	struct h2_channel *ch;
 
 	if (ack) {
-		if (c->settings_at > 0)
-			h2_rtt_note(c, c->heard - c->settings_at);
-		c->settings_at = 0;
-		h2_rtt_measure(c, c->heard); /* its answer has less to wait for */
+		if (c->rtt.settings_at > 0)
+			h2_rtt_note(c, c->in.last_at - c->rtt.settings_at);
+		c->rtt.settings_at = 0;
+		h2_rtt_measure(c, c->in.last_at); /* its answer has less to wait for */
 		return;
 	}
 	take_instance(c, settings);
-	c->settings_came = true;
+	c->in.settings_came = true;
 	LIST_FOREACH (ch, &c->channels, entry) /* their windows may have changed */
 		h2_scheduler_window_opened(ch);
 }
@@ -239,15 +239,15 @@ take_settings(struct h2_carrier *c, const nghttp2_settings *settings, bool ack)
 static void
 take_pong(struct h2_carrier *c, const nghttp2_ping *ping)
 {
-	if (ping->opaque_data[0] == H2_PING_DRAIN && c->notice_sent)
-		c->goaway_due = !c->goaway_sent;
-	h2_rtt_note(c, c->heard - h2_rtt_sent_at(c, ping));
+	if (ping->opaque_data[0] == H2_PING_DRAIN && c->drain.goaway == H2_GOAWAY_NOTICE)
+		c->drain.goaway = H2_GOAWAY_DUE;
+	h2_rtt_note(c, c->in.last_at - h2_rtt_sent_at(c, ping));
 }
 
 static void
 take_goaway(struct h2_carrier *c, const nghttp2_goaway *goaway)
 {
-	c->goaway_came = true;
+	c->drain.goaway_came = true;
 	if (goaway->error_code != NGHTTP2_NO_ERROR)
 		h2_carrier_blame(c, "the far end gave up: %s",
 		    nghttp2_http2_strerror(goaway->error_code));
@@ -349,7 +349,7 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *byte
 	(void)flags;
 	if (nghttp2_session_consume_connection(session, n) != 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
-	c->bytes_in += n;
+	c->in.bytes += n;
 	if (ch != NULL && !ch->reset && ch->end == SOURCE_OPEN)
 		h2_receive_receive(ch, bytes, n);
 	return 0;
@@ -362,7 +362,7 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_
 	struct h2_channel *ch = channel_of(session, id);
 
 	c->streams--;
-	if (!c->server && c->turn == NULL)
+	if (!c->server && c->in.received == NULL)
 		h2_carrier_later(c); /* there may be room for another one */
 	if (ch == NULL)
 		return 0;

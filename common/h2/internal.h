@@ -52,7 +52,7 @@ enum {
 	H2_PIECES = 1024,        /* of DATA, in one turn */
 	H2_RECORDS = 1 << 22,    /* under one key */
 	H2_AUTHORITY_SIZE = 300,
-	H2_FAULT_SIZE = 160,
+	H2_FAILURE_SIZE = 160,
 
 	/* Of the experimental ranges (RFC 9113, 11.3 and 7): others ignore the first two,
 	 * and take the last for any error. */
@@ -68,8 +68,8 @@ struct h2_piece {
 	int16_t next; /* of the same channel; -1: none */
 };
 
-/** What one turn received; on the stack of that turn. */
-struct h2_iteration {
+/** What one step of the carrier received; on the stack of that step. */
+struct h2_received {
 	int16_t count;
 	struct h2_piece pieces[H2_PIECES];
 };
@@ -154,6 +154,78 @@ struct h2_channel {
 	uint64_t data_at; /* where in the carrier's output its first DATA stands */
 };
 
+/** How far the GOAWAY has come by which a server says which request was the last. */
+enum h2_goaway {
+	H2_GOAWAY_NONE,
+	H2_GOAWAY_NOTICE, /* the shutdown notice left, and a PING behind it */
+	H2_GOAWAY_DUE,    /* no request can be under way any more */
+	H2_GOAWAY_SENT,   /* serialized; of a client too, at its end */
+};
+
+/** What came from the far end. */
+struct h2_in {
+	struct h2_received *received; /* NULL outside of the carrier's step */
+	bool settings_came;
+	uint64_t instance; /* of the far end's process, by SETTINGS; 0: none */
+	double last_at;    /* when a byte came last, by reactor_now() */
+	uint64_t bytes;    /* of DATA */
+	struct h2_rate_limits limits;
+	struct byte_budget *windows; /* of what all windows of the program grow by */
+	size_t window_most;
+};
+
+/** What a channel gives at the moment, and how much of it nghttp2 took. */
+struct h2_giving {
+	const struct batch *batch; /* NULL: none */
+	int part;                  /* of it, the present one */
+	size_t offset, left;       /* bytes: taken of that part; left of all */
+	struct h2_channel *channel;
+};
+
+/** What leaves. */
+struct h2_out {
+	uint8_t *gathered; /* small frames for one record; NULL: none */
+	size_t gathered_length, gathered_space;
+	uint64_t written;   /* bytes of frames that went to TLS */
+	bool encrypted;     /* in this call, to be sent before it ends */
+	unsigned records;   /* under the present key */
+	uint64_t bytes;     /* of DATA */
+	ev_prepare prepare; /* sends what was gathered, before the loop waits */
+	struct h2_giving giving;
+};
+
+/** The channels that wait for the socket or for the connection's window. */
+struct h2_scheduler {
+	struct h2_queue small; /* gave little at their last turn, or nothing yet */
+	struct h2_queue bulk;
+	size_t waiting_count; /* in both */
+	size_t small_given;   /* bytes since one of `bulk` had its turn */
+	size_t chunk;         /* the most to give at a time */
+	int unsent_most;      /* bytes that TCP holds back unsent (TCP_NOTSENT_LOWAT) */
+	uint64_t flushed;     /* how much of `out.written` TCP was given */
+};
+
+struct h2_liveness {
+	double idle, limit; /* seconds; see h2_carrier_set_keepalive() */
+	double asked_at;    /* PING without any sign of life; 0: none */
+	bool overdue;       /* that took too long */
+};
+
+struct h2_rtt {
+	double settings_at;         /* when ours were sent; 0: acknowledged */
+	double seconds;             /* 0: not known yet */
+	double least, least_before; /* of this period, and of the one before */
+	double least_since, measured_at;
+};
+
+struct h2_drain {
+	enum h2_goaway goaway;
+	double asked_at;  /* when the notice was submitted */
+	bool goaway_came; /* the far end's, the notice too */
+	bool relieved;    /* client: to end once it is empty */
+	bool retiring;    /* its owner is to be told */
+};
+
 struct h2_carrier {
 	struct link *link; /* NULL once closed */
 	struct link_set *links;
@@ -164,13 +236,13 @@ struct h2_carrier {
 	nghttp2_session *session; /* NULL once lost */
 	bool server;
 	enum h2_state state;
-	enum reason reason;        /* why it ended */
-	char fault[H2_FAULT_SIZE]; /* in words; a fault of the peer ends the carrier */
-	bool faulty;
-	bool retiring; /* the owner is to be told */
+	bool failed;                   /* to be lost at the next step */
+	char failure[H2_FAILURE_SIZE]; /* why, in words */
+	enum reason reason;            /* why it ended */
 	struct link_facts facts;
 	char authority[H2_AUTHORITY_SIZE];
 	double opened;
+	ev_timer later; /* step soon */
 
 	LIST_HEAD(, h2_channel) channels;
 	size_t channel_count;
@@ -179,53 +251,13 @@ struct h2_carrier {
 	struct h2_channel *current; /* being woken; NULL once it is released */
 	struct h2_queue ready;      /* have news for their owners */
 	size_t ready_count;
-	/* These wait for the socket or the connection's window: */
-	struct h2_queue small; /* gave little at their last turn, or nothing yet */
-	struct h2_queue bulk;
-	size_t waiting_count; /* in both */
-	size_t small_given;   /* bytes since one of `bulk` had its turn */
-	ev_timer later;       /* step soon */
 
-	/* coming in */
-	struct h2_iteration *turn; /* NULL outside of one */
-	bool settings_came;
-	uint64_t instance; /* that they told of; 0: none */
-	bool goaway_came;
-	double heard; /* when a byte came last */
-	uint64_t bytes_in;
-	struct h2_rate_limits limits;
-	struct byte_budget *windows; /* of what all windows of the program grow by */
-	size_t window_most;
-
-	/* going out */
-	uint8_t *gathered; /* NULL: nothing is */
-	size_t gathered_length, gathered_space;
-	uint64_t written; /* bytes of frames that went to TLS */
-	bool encrypted;   /* in this call, to be sent before it ends */
-	unsigned records; /* under the present key */
-	size_t chunk;     /* the most to give at a time */
-	int unsent_most;  /* bytes that TCP holds back unsent (TCP_NOTSENT_LOWAT) */
-	uint64_t flushed; /* how much of `written` TCP was given */
-	uint64_t bytes_out;
-	ev_prepare prepare; /* sends what was gathered, before the loop waits */
-	const struct batch *giving;
-	int giving_part;
-	size_t giving_offset, giving_left; /* bytes */
-	struct h2_channel *giver;
-
-	/* liveness and the round trip */
-	double keepalive, keepalive_limit; /* seconds */
-	double asked_at;                   /* PING without any sign of life; 0: none */
-	bool overdue;                      /* that took too long */
-	double settings_at;                /* when they were sent */
-	double round_trip;                 /* seconds; 0: not known yet */
-	double least, least_before;        /* of this period, and of the one before */
-	double least_since, measured_at;
-
-	/* drain */
-	bool relieved; /* client: to end once it is empty */
-	bool notice_sent, goaway_due, goaway_sent;
-	double drain_asked; /* when, by reactor_now() */
+	struct h2_in in;
+	struct h2_out out;
+	struct h2_scheduler scheduler;
+	struct h2_liveness liveness;
+	struct h2_rtt rtt;
+	struct h2_drain drain;
 };
 
 /* ---- state.c ------------------------------------------------------------------ */

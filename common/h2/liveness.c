@@ -12,23 +12,23 @@ static const double keepalive = 30, keepalive_limit = 10;
 void
 h2_liveness_init(struct h2_carrier *c)
 {
-	c->heard = reactor_now();
-	c->keepalive = keepalive;
-	c->keepalive_limit = keepalive_limit;
+	c->in.last_at = reactor_now();
+	c->liveness.idle = keepalive;
+	c->liveness.limit = keepalive_limit;
 }
 
 /* Any byte is life. */
 void
 h2_liveness_note(struct h2_carrier *c)
 {
-	c->heard = reactor_now();
-	c->asked_at = 0;
+	c->in.last_at = reactor_now();
+	c->liveness.asked_at = 0;
 }
 
 void
 h2_liveness_ask(struct h2_carrier *c, double now)
 {
-	c->asked_at = now;
+	c->liveness.asked_at = now;
 	h2_rtt_ping(c, H2_PING_LIFE);
 	h2_output_pump(c);
 }
@@ -61,40 +61,40 @@ h2_liveness_on_timer(struct h2_carrier *c)
 {
 	double now = reactor_now(), left;
 
-	left = c->asked_at > 0 ? c->asked_at + c->keepalive_limit - now
-			       : c->heard + c->keepalive - now;
-	if (left <= 0 && c->asked_at > 0) {
+	left = c->liveness.asked_at > 0 ? c->liveness.asked_at + c->liveness.limit - now
+					: c->in.last_at + c->liveness.idle - now;
+	if (left <= 0 && c->liveness.asked_at > 0) {
 		/* If it was us who slept, the answer may be here. */
-		c->overdue = true;
-		h2_liveness_set_timer(c, c->keepalive);
+		c->liveness.overdue = true;
+		h2_liveness_set_timer(c, c->liveness.idle);
 		return true;
 	}
 	if (left <= 0) {
 		h2_liveness_ask(c, now);
-		left = c->keepalive_limit;
+		left = c->liveness.limit;
 	}
 	/* Looked at again soon, since an answer begins a new time of silence. */
-	h2_liveness_set_timer(c, left < c->keepalive ? left : c->keepalive);
+	h2_liveness_set_timer(c, left < c->liveness.idle ? left : c->liveness.idle);
 	return false;
 }
 
 void
 h2_liveness_set_keepalive(struct h2_carrier *c, double idle, double limit)
 {
-	c->keepalive = idle;
-	c->keepalive_limit = limit;
+	c->liveness.idle = idle;
+	c->liveness.limit = limit;
 	if (c->link != NULL && c->state < H2_FINISHING)
-		h2_liveness_set_timer(c, c->asked_at > 0 ? limit : idle);
+		h2_liveness_set_timer(c, c->liveness.asked_at > 0 ? limit : idle);
 }
 
 /* The time is over, and what the socket had was read. */
 void
 h2_liveness_check(struct h2_carrier *c)
 {
-	if (!c->overdue)
+	if (!c->liveness.overdue)
 		return;
-	c->overdue = false;
-	if (c->asked_at > 0)
+	c->liveness.overdue = false;
+	if (c->liveness.asked_at > 0)
 		h2_carrier_blame(
-		    c, "no sign of life for %.0f s", reactor_now() - c->heard);
+		    c, "no sign of life for %.0f s", reactor_now() - c->in.last_at);
 }

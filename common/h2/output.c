@@ -16,25 +16,25 @@ write_record(struct h2_carrier *c, const uint8_t *bytes, size_t n)
 {
 	if (c->link != NULL)
 		tls_write(&c->link->tls, bytes, n);
-	c->written += n;
-	c->encrypted = true;
-	c->records++;
+	c->out.written += n;
+	c->out.encrypted = true;
+	c->out.records++;
 }
 
 static void
 write_gathered(struct h2_carrier *c)
 {
-	if (c->gathered_length > 0)
-		write_record(c, c->gathered, c->gathered_length);
-	c->gathered_length = 0;
+	if (c->out.gathered_length > 0)
+		write_record(c, c->out.gathered, c->out.gathered_length);
+	c->out.gathered_length = 0;
 }
 
 static void
 forget_gathered(struct h2_carrier *c)
 {
-	free(c->gathered);
-	c->gathered = NULL;
-	c->gathered_length = c->gathered_space = 0;
+	free(c->out.gathered);
+	c->out.gathered = NULL;
+	c->out.gathered_length = c->out.gathered_space = 0;
 }
 
 /* What was encrypted has to leave TLS's scratch space before anybody else writes. */
@@ -43,13 +43,13 @@ flush(struct h2_carrier *c)
 {
 	struct tls *t = &c->link->tls;
 
-	c->encrypted = false;
+	c->out.encrypted = false;
 	h2_scheduler_flush(c);
-	if (c->records > H2_RECORDS && tls_room(t) > 0) {
+	if (c->out.records > H2_RECORDS && tls_room(t) > 0) {
 		tls_probe(t); /* its KeyUpdate is a new key */
-		c->records = 0;
+		c->out.records = 0;
 	}
-	if (t->deaf || (c->waiting_count > 0 && tls_room(t) > 0))
+	if (t->deaf || (c->scheduler.waiting_count > 0 && tls_room(t) > 0))
 		h2_carrier_later(c); /* to tell that, or to let those who wait give */
 	h2_output_wait(c);
 }
@@ -57,8 +57,8 @@ flush(struct h2_carrier *c)
 void
 h2_output_send(struct h2_carrier *c)
 {
-	ev_prepare_stop(c->reactor->loop, &c->prepare);
-	if (c->link == NULL || c->gathered_length == 0)
+	ev_prepare_stop(c->reactor->loop, &c->out.prepare);
+	if (c->link == NULL || c->out.gathered_length == 0)
 		return;
 	write_gathered(c);
 	flush(c);
@@ -82,17 +82,17 @@ on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 static bool
 make_space(struct h2_carrier *c, size_t length)
 {
-	size_t space = c->gathered_space > 0 ? c->gathered_space : H2_GATHERED;
+	size_t space = c->out.gathered_space > 0 ? c->out.gathered_space : H2_GATHERED;
 	uint8_t *memory;
 
 	while (space < length)
 		space *= 2;
-	if (space == c->gathered_space)
+	if (space == c->out.gathered_space)
 		return true;
-	if ((memory = realloc(c->gathered, space)) == NULL)
+	if ((memory = realloc(c->out.gathered, space)) == NULL)
 		return false;
-	c->gathered = memory;
-	c->gathered_space = space;
+	c->out.gathered = memory;
+	c->out.gathered_space = space;
 	return true;
 }
 
@@ -100,12 +100,12 @@ make_space(struct h2_carrier *c, size_t length)
 static bool
 gather(struct h2_carrier *c, const uint8_t *bytes, size_t n)
 {
-	if (c->gathered_length + n > H2_RECORD)
+	if (c->out.gathered_length + n > H2_RECORD)
 		write_gathered(c);
-	if (!make_space(c, c->gathered_length + n))
+	if (!make_space(c, c->out.gathered_length + n))
 		return false;
-	memcpy(c->gathered + c->gathered_length, bytes, n);
-	c->gathered_length += n;
+	memcpy(c->out.gathered + c->out.gathered_length, bytes, n);
+	c->out.gathered_length += n;
 	return true;
 }
 
@@ -145,13 +145,13 @@ read_length(nghttp2_session *session, uint8_t type, int32_t id, int32_t session_
 
 /* The part being given, from the first byte that was not sent yet. */
 static const struct iovec *
-present_part(struct h2_carrier *c)
+present_part(struct h2_giving *g)
 {
-	while (c->giving_offset == c->giving->parts[c->giving_part].iov_len) {
-		c->giving_part++;
-		c->giving_offset = 0;
+	while (g->offset == g->batch->parts[g->part].iov_len) {
+		g->part++;
+		g->offset = 0;
 	}
-	return &c->giving->parts[c->giving_part];
+	return &g->batch->parts[g->part];
 }
 
 /* How long the next DATA of a stream is.  Behind the last of what is given nghttp2
@@ -162,19 +162,20 @@ on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
     uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
 	struct h2_carrier *c = user_data;
+	struct h2_giving *g = &c->out.giving;
 	struct h2_channel *ch = nghttp2_session_get_stream_user_data(session, id);
 	size_t n;
 
 	(void)buf;
 	(void)source;
-	if (ch != NULL && ch == c->giver && c->giving_left > 0) {
-		n = present_part(c)->iov_len - c->giving_offset;
+	if (ch != NULL && ch == g->channel && g->left > 0) {
+		n = present_part(g)->iov_len - g->offset;
 		n = n < length ? n : length;
 		*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-		if (n < c->giving_left)
+		if (n < g->left)
 			return (ssize_t)n;
 		*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-		return (ssize_t)c->giving_left;
+		return (ssize_t)g->left;
 	}
 	if (ch != NULL && !ch->out_ended)
 		return NGHTTP2_ERR_DEFERRED;
@@ -203,8 +204,8 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
     size_t n, nghttp2_data_source *source, void *user_data)
 {
 	struct h2_carrier *c = user_data;
-	const uint8_t *bytes =
-	    (const uint8_t *)present_part(c)->iov_base + c->giving_offset;
+	struct h2_giving *g = &c->out.giving;
+	const uint8_t *bytes = (const uint8_t *)present_part(g)->iov_base + g->offset;
 
 	(void)session;
 	(void)frame;
@@ -216,8 +217,8 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 		write_gathered(c);
 		write_frame(c, header, bytes, n);
 	}
-	c->giving_offset += n;
-	c->giving_left -= n;
+	g->offset += n;
+	g->left -= n;
 	return 0;
 }
 
@@ -235,14 +236,14 @@ h2_output_set_callbacks(nghttp2_session_callbacks *callbacks)
 void
 h2_output_init(struct h2_carrier *c)
 {
-	ev_prepare_init(&c->prepare, on_prepare);
-	c->prepare.data = c;
+	ev_prepare_init(&c->out.prepare, on_prepare);
+	c->out.prepare.data = c;
 }
 
 void
 h2_output_clear(struct h2_carrier *c)
 {
-	ev_prepare_stop(c->reactor->loop, &c->prepare);
+	ev_prepare_stop(c->reactor->loop, &c->out.prepare);
 	forget_gathered(c);
 }
 
@@ -255,11 +256,11 @@ h2_output_pump(struct h2_carrier *c)
 		return;
 	if ((result = nghttp2_session_send(c->session)) != 0)
 		h2_carrier_blame(c, "%s", nghttp2_strerror(result));
-	if (c->encrypted) {
+	if (c->out.encrypted) {
 		write_gathered(c);
 		flush(c);
-	} else if (c->gathered_length > 0) {
-		ev_prepare_start(c->reactor->loop, &c->prepare);
+	} else if (c->out.gathered_length > 0) {
+		ev_prepare_start(c->reactor->loop, &c->out.prepare);
 	}
 }
 
@@ -285,19 +286,13 @@ h2_output_give(struct h2_channel *ch, const struct batch *batch, size_t most)
 	size_t n = batch->length < most ? batch->length : most;
 
 	if (ch->given == 0)
-		ch->data_at = c->written + c->gathered_length;
-	c->giving = batch;
-	c->giving_part = 0;
-	c->giving_offset = 0;
-	c->giving_left = n;
-	c->giver = ch;
+		ch->data_at = c->out.written + c->out.gathered_length;
+	c->out.giving = (struct h2_giving){.batch = batch, .left = n, .channel = ch};
 	h2_output_data(ch);
-	n -= c->giving_left;
-	c->giving = NULL;
-	c->giving_left = 0;
-	c->giver = NULL;
+	n -= c->out.giving.left;
+	c->out.giving = (struct h2_giving){.batch = NULL};
 	ch->given += n;
-	c->bytes_out += n;
+	c->out.bytes += n;
 	h2_scheduler_note(ch, n);
 	return n;
 }

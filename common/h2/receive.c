@@ -53,7 +53,7 @@ h2_receive_settle(struct h2_channel *ch)
 
 	h2_receive_end_loan(ch);
 	while ((i = ch->first) >= 0) {
-		const struct h2_piece *piece = &ch->carrier->turn->pieces[i];
+		const struct h2_piece *piece = &ch->carrier->in.received->pieces[i];
 
 		ch->first = piece->next;
 		keep(ch, piece->bytes, piece->length);
@@ -67,19 +67,19 @@ note_rest(struct h2_channel *ch)
 {
 	struct h2_carrier *c = ch->carrier;
 
-	if (c->heard - ch->heard > rest) {
-		ch->cycle = c->heard - c->round_trip;
+	if (c->in.last_at - ch->heard > rest) {
+		ch->cycle = c->in.last_at - c->rtt.seconds;
 		ch->cycle_credit = 0;
 		ch->last_gone = 0;
 		ch->last_passed = 0;
 	}
-	ch->heard = c->heard;
+	ch->heard = c->in.last_at;
 }
 
 void
 h2_receive_receive(struct h2_channel *ch, const uint8_t *bytes, size_t n)
 {
-	struct h2_iteration *turn = ch->carrier->turn;
+	struct h2_received *turn = ch->carrier->in.received;
 
 	note_rest(ch);
 	if (turn->count == H2_PIECES) {
@@ -103,7 +103,7 @@ static void
 take_pieces(struct h2_channel *ch, size_t most, struct batch *batch)
 {
 	while (ch->first >= 0 && batch->count < BATCH_PARTS && batch->length < most) {
-		struct h2_piece *piece = &ch->carrier->turn->pieces[ch->first];
+		struct h2_piece *piece = &ch->carrier->in.received->pieces[ch->first];
 		size_t n = most - batch->length;
 
 		n = n < piece->length ? n : piece->length;
@@ -144,9 +144,9 @@ static size_t
 widen(struct h2_channel *ch, size_t more)
 {
 	struct h2_carrier *c = ch->carrier;
-	size_t left = c->window_most > ch->window ? c->window_most - ch->window : 0;
+	size_t left = c->in.window_most > ch->window ? c->in.window_most - ch->window : 0;
 
-	more = byte_budget_take(c->windows, more < left ? more : left);
+	more = byte_budget_take(c->in.windows, more < left ? more : left);
 	ch->window += (uint32_t)more;
 	return more;
 }
@@ -160,7 +160,7 @@ narrow(struct h2_channel *ch, uint32_t n)
 
 	ch->excess -= less;
 	ch->window -= less;
-	byte_budget_return(ch->carrier->windows, less);
+	byte_budget_return(ch->carrier->in.windows, less);
 	return n - less;
 }
 
@@ -191,7 +191,7 @@ judge(struct h2_channel *ch)
 {
 	struct h2_carrier *c = ch->carrier;
 	double now = reactor_now(), window = (double)ch->window;
-	double trip = c->round_trip > short_trip ? c->round_trip : short_trip;
+	double trip = c->rtt.seconds > short_trip ? c->rtt.seconds : short_trip;
 	double wanted = 4 * trip * rate_of(ch, now);
 	bool behind = ch->behind;
 
@@ -199,7 +199,7 @@ judge(struct h2_channel *ch)
 	h2_rtt_measure(c, now);
 	if (ch->last_gone > slow && wanted < window / 4)
 		ch->excess = (ch->window - H2_WINDOW) / 2;
-	if (wanted <= window || behind || c->round_trip == 0)
+	if (wanted <= window || behind || c->rtt.seconds == 0)
 		return 0;
 	ch->excess = 0;
 	return widen(ch, (size_t)((wanted < 2 * window ? wanted : 2 * window) - window));
@@ -228,6 +228,6 @@ h2_receive_credit(struct h2_channel *ch, uint32_t n)
 void
 h2_receive_stop(struct h2_channel *ch)
 {
-	byte_budget_return(ch->carrier->windows, ch->window - H2_WINDOW);
+	byte_budget_return(ch->carrier->in.windows, ch->window - H2_WINDOW);
 	ch->window = H2_WINDOW;
 }

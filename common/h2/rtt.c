@@ -36,9 +36,9 @@ h2_rtt_sent_at(const struct h2_carrier *c, const nghttp2_ping *ping)
 void
 h2_rtt_measure(struct h2_carrier *c, double now)
 {
-	if (now - c->measured_at < measure_every)
+	if (now - c->rtt.measured_at < measure_every)
 		return;
-	c->measured_at = now;
+	c->rtt.measured_at = now;
 	h2_rtt_ping(c, H2_PING_MEASURE);
 }
 
@@ -48,16 +48,17 @@ h2_rtt_measure(struct h2_carrier *c, double now)
 void
 h2_rtt_note(struct h2_carrier *c, double seconds)
 {
-	double gone = c->round_trip > 0 ? c->heard - c->least_since : HUGE_VAL;
+	double gone = c->rtt.seconds > 0 ? c->in.last_at - c->rtt.least_since : HUGE_VAL;
 
 	if (seconds <= 0 || seconds > round_trip_most)
 		return;
 	if (gone > least_period) {
-		c->least_before = gone > 2 * least_period ? seconds : c->least;
-		c->least = seconds;
-		c->least_since = c->heard;
-	} else if (seconds < c->least) {
-		c->least = seconds;
+		c->rtt.least_before = gone > 2 * least_period ? seconds : c->rtt.least;
+		c->rtt.least = seconds;
+		c->rtt.least_since = c->in.last_at;
+	} else if (seconds < c->rtt.least) {
+		c->rtt.least = seconds;
 	}
-	c->round_trip = c->least < c->least_before ? c->least : c->least_before;
+	c->rtt.seconds =
+	    c->rtt.least < c->rtt.least_before ? c->rtt.least : c->rtt.least_before;
 }

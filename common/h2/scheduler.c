@@ -30,9 +30,10 @@ h2_scheduler_wait(struct h2_channel *ch)
 
 	if (ch->waiting != NULL)
 		return;
-	ch->waiting = ch->last_given < H2_SMALL ? &c->small : &c->bulk;
+	ch->waiting =
+	    ch->last_given < H2_SMALL ? &c->scheduler.small : &c->scheduler.bulk;
 	TAILQ_INSERT_TAIL(ch->waiting, ch, waiting_entry);
-	c->waiting_count++;
+	c->scheduler.waiting_count++;
 }
 
 void
@@ -42,7 +43,7 @@ h2_scheduler_leave(struct h2_channel *ch)
 		return;
 	TAILQ_REMOVE(ch->waiting, ch, waiting_entry);
 	ch->waiting = NULL;
-	ch->carrier->waiting_count--;
+	ch->carrier->scheduler.waiting_count--;
 }
 
 void
@@ -59,12 +60,14 @@ h2_scheduler_window_opened(struct h2_channel *ch)
 struct h2_channel *
 h2_scheduler_next(struct h2_carrier *c)
 {
-	struct h2_channel *small = TAILQ_FIRST(&c->small), *bulk = TAILQ_FIRST(&c->bulk);
+	struct h2_channel *small = TAILQ_FIRST(&c->scheduler.small),
+			  *bulk = TAILQ_FIRST(&c->scheduler.bulk);
 	struct h2_channel *next = small;
 
-	if (small == NULL || (bulk != NULL && c->small_given >= c->chunk)) {
+	if (small == NULL ||
+	    (bulk != NULL && c->scheduler.small_given >= c->scheduler.chunk)) {
 		next = bulk;
-		c->small_given = 0;
+		c->scheduler.small_given = 0;
 	}
 	if (next != NULL)
 		h2_scheduler_leave(next);
@@ -76,7 +79,7 @@ h2_scheduler_note(struct h2_channel *ch, size_t n)
 {
 	ch->last_given = (uint32_t)n; /* of one batch */
 	if (n < H2_SMALL)
-		ch->carrier->small_given += n;
+		ch->carrier->scheduler.small_given += n;
 }
 
 /* ---- how much -------------------------------------------------------------------- */
@@ -84,16 +87,16 @@ h2_scheduler_note(struct h2_channel *ch, size_t n)
 static void
 set_unsent_most(struct h2_carrier *c, int n)
 {
-	c->unsent_most = n;
+	c->scheduler.unsent_most = n;
 	(void)setsockopt(c->link->tls.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &n, sizeof(n));
 }
 
 void
 h2_scheduler_init(struct h2_carrier *c)
 {
-	TAILQ_INIT(&c->small);
-	TAILQ_INIT(&c->bulk);
-	c->chunk = REACTOR_BATCH;
+	TAILQ_INIT(&c->scheduler.small);
+	TAILQ_INIT(&c->scheduler.bulk);
+	c->scheduler.chunk = REACTOR_BATCH;
 	set_unsent_most(c, 64 * 1024);
 }
 
@@ -128,7 +131,7 @@ unsent_for(int under_way, int buffer)
 static bool
 review_unsent_most(struct h2_carrier *c, int left)
 {
-	int given = 0, buffer = 0, before = c->unsent_most, n;
+	int given = 0, buffer = 0, before = c->scheduler.unsent_most, n;
 	socklen_t length = sizeof(buffer);
 
 	if (ioctl(c->link->tls.fd, SIOCOUTQ, &given) < 0 ||
@@ -148,9 +151,11 @@ next_chunk(const struct h2_carrier *c, int left)
 	size_t n;
 
 	if (left == 0)
-		n = 2 * c->chunk;
+		n = 2 * c->scheduler.chunk;
 	else
-		n = left < c->unsent_most ? (size_t)(c->unsent_most - left) : 0;
+		n = left < c->scheduler.unsent_most
+			? (size_t)(c->scheduler.unsent_most - left)
+			: 0;
 	if (n < H2_CHUNK)
 		return H2_CHUNK;
 	return n < REACTOR_BATCH ? n : REACTOR_BATCH;
@@ -160,15 +165,16 @@ void
 h2_scheduler_flush(struct h2_carrier *c)
 {
 	struct tls *t = &c->link->tls;
-	bool small = c->written - c->flushed < H2_CHUNK;
+	bool small = c->out.written - c->scheduler.flushed < H2_CHUNK;
 	bool taken = tls_flush(t);
 	int left;
 
-	c->flushed = c->written;
+	c->scheduler.flushed = c->out.written;
 	if (taken && small)
 		return; /* it says nothing of the path */
 	left = unsent(c);
-	if ((!taken || left > c->unsent_most / 2) && review_unsent_most(c, left))
+	if ((!taken || left > c->scheduler.unsent_most / 2) &&
+	    review_unsent_most(c, left))
 		taken = tls_flush(t);
-	c->chunk = taken ? next_chunk(c, left) : H2_CHUNK;
+	c->scheduler.chunk = taken ? next_chunk(c, left) : H2_CHUNK;
 }

@@ -28,7 +28,7 @@ sent_goaway(struct h2_carrier *c, const nghttp2_goaway *goaway)
 		h2_carrier_blame(c, "the far end broke the rules of HTTP/2: %s",
 		    nghttp2_http2_strerror(goaway->error_code));
 	else if (goaway->last_stream_id != INT32_MAX)
-		c->goaway_sent = true;
+		c->drain.goaway = H2_GOAWAY_SENT;
 }
 
 static int
@@ -52,7 +52,7 @@ on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_d
 		break;
 	case NGHTTP2_SETTINGS:
 		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
-			c->settings_at = reactor_now();
+			c->rtt.settings_at = reactor_now();
 		break;
 	case NGHTTP2_GOAWAY:
 		sent_goaway(c, &frame->goaway);

@@ -15,7 +15,7 @@ static void
 log_end(const struct h2_carrier *c)
 {
 	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
-	enum log_level level = c->relieved && c->reason == REASON_FINISHED
+	enum log_level level = c->drain.relieved && c->reason == REASON_FINISHED
 				   ? LOG_LEVEL_DEBUG
 				   : LOG_LEVEL_INFO;
 
@@ -25,9 +25,9 @@ log_end(const struct h2_carrier *c)
 	    "event=carrier-end why=%s service=%s streams=%" PRIu64 " in=%" PRIu64
 	    " out=%" PRIu64 " ms=%.0f%s%s",
 	    reason_word(c->reason), log_quote(c->service, service), c->streams_ever,
-	    c->bytes_in, c->bytes_out, (reactor_now() - c->opened) * 1000,
-	    c->fault[0] != '\0' ? " detail=" : "",
-	    c->fault[0] != '\0' ? log_quote(c->fault, text) : "");
+	    c->in.bytes, c->out.bytes, (reactor_now() - c->opened) * 1000,
+	    c->failure[0] != '\0' ? " detail=" : "",
+	    c->failure[0] != '\0' ? log_quote(c->failure, text) : "");
 }
 
 /* Give the link away, and the session with it. */
@@ -87,7 +87,7 @@ cut_channels(struct h2_carrier *c, bool unsent)
 	h2_shutdown_forget(c);
 	LIST_FOREACH (ch, &c->channels, entry)
 		if (!is_complete(ch, unsent) && !ch->channel.endpoint.deaf)
-			h2_channel_break(ch, c->reason, c->fault);
+			h2_channel_break(ch, c->reason, c->failure);
 }
 
 /* The peer did something it should not. */
@@ -99,7 +99,7 @@ log_fault(const struct h2_carrier *c)
 	log_cause(LOG_LEVEL_WARNING, c->service,
 	    "event=carrier-fault service=%s names=%s detail=%s",
 	    log_quote(c->service, service), log_quote(c->facts.names, names),
-	    log_quote(c->fault, text));
+	    log_quote(c->failure, text));
 }
 
 static void
@@ -108,21 +108,21 @@ lose(struct h2_carrier *c)
 	const struct tls *t = &c->link->tls;
 	bool unsent;
 
-	if (c->link->target != NULL && !c->faulty && c->asked_at == 0 &&
+	if (c->link->target != NULL && !c->failed && c->liveness.asked_at == 0 &&
 	    t->state != TLS_FINISHED)
 		route_note_loss(c->link->target, t);
 	if (!t->deaf)
 		h2_output_send(c); /* from here on it is certain what was sent */
-	unsent = t->lost || tls_room(t) == 0 || c->gathered_length > 0;
+	unsent = t->lost || tls_room(t) == 0 || c->out.gathered_length > 0;
 	c->reason = t->reason == REASON_CERT_REFUSED ? t->reason : REASON_CARRIER_LOST;
-	if (c->faulty)
+	if (c->failed)
 		log_fault(c);
 	else
 		h2_carrier_blame(c, "%s",
 		    t->detail != NULL          ? t->detail
 		    : t->state == TLS_FINISHED ? "the far end closed the connection"
 					       : "the connection is broken");
-	c->retiring |= c->state == H2_OPEN;
+	c->drain.retiring |= c->state == H2_OPEN;
 	cut_channels(c, unsent);
 	h2_carrier_enter(c, H2_LOST);
 	h2_shutdown_leave(c, true);
@@ -148,7 +148,7 @@ answer_end(struct h2_carrier *c)
 {
 	struct link *link = c->link;
 
-	c->retiring |= c->state == H2_OPEN;
+	c->drain.retiring |= c->state == H2_OPEN;
 	h2_shutdown_finish(c);
 	if (tls_room(&link->tls) > 0 && !link->tls.deaf) {
 		link->shut = true;
@@ -171,8 +171,9 @@ has_live_channel(const struct h2_carrier *c)
 static bool
 is_empty(const struct h2_carrier *c)
 {
-	return (c->state == H2_DRAINING || c->relieved) && c->channel_count == 0 &&
-	       c->streams == 0 && (!c->server || c->goaway_sent || c->goaway_came);
+	return (c->state == H2_DRAINING || c->drain.relieved) && c->channel_count == 0 &&
+	       c->streams == 0 &&
+	       (!c->server || c->drain.goaway == H2_GOAWAY_SENT || c->drain.goaway_came);
 }
 
 /* nghttp2 reports success after a protocol error; it just wants nothing any more. */
@@ -203,12 +204,12 @@ h2_shutdown_judge(struct h2_carrier *c)
 	if (c->state == H2_FINISHING) {
 		if (t->state != TLS_OPEN || (t->deaf && t->dry))
 			h2_shutdown_leave(c, t->state != TLS_FINISHED);
-	} else if (c->faulty || is_cut_off(c) || has_given_up(c)) {
+	} else if (c->failed || is_cut_off(c) || has_given_up(c)) {
 		lose(c);
 	} else if (t->state == TLS_FINISHED) {
 		answer_end(c);
 	} else if (is_empty(c)) {
-		c->retiring |= c->state == H2_OPEN;
+		c->drain.retiring |= c->state == H2_OPEN;
 		h2_shutdown_finish(c);
 	} else if (t->deaf) {
 		h2_carrier_later(c); /* bytes are still to be read */
@@ -224,13 +225,14 @@ h2_shutdown_drain(struct h2_carrier *c)
 		h2_carrier_enter(c, H2_DRAINING);
 	if (c->state != H2_DRAINING)
 		return;
-	if (c->goaway_came) {
-		c->goaway_due = c->server && !c->goaway_sent; /* it opens no more */
-	} else if (c->server && !c->notice_sent) {
+	if (c->drain.goaway_came) {
+		if (c->server && c->drain.goaway < H2_GOAWAY_DUE)
+			c->drain.goaway = H2_GOAWAY_DUE; /* it opens no more */
+	} else if (c->server && c->drain.goaway == H2_GOAWAY_NONE) {
 		nghttp2_submit_shutdown_notice(c->session);
 		h2_rtt_ping(c, H2_PING_DRAIN);
-		c->notice_sent = true;
-		c->drain_asked = reactor_now();
+		c->drain.goaway = H2_GOAWAY_NOTICE;
+		c->drain.asked_at = reactor_now();
 		h2_output_pump(c);
 	}
 	h2_carrier_later(c);
@@ -241,8 +243,9 @@ h2_shutdown_drain(struct h2_carrier *c)
 static bool
 is_goaway_due(const struct h2_carrier *c)
 {
-	return c->goaway_due || (c->notice_sent && !c->goaway_sent &&
-				    reactor_now() >= c->drain_asked + c->keepalive_limit);
+	return c->drain.goaway == H2_GOAWAY_DUE ||
+	       (c->drain.goaway == H2_GOAWAY_NOTICE &&
+		   reactor_now() >= c->drain.asked_at + c->liveness.limit);
 }
 
 /* The last id is that of a stream begun, and nothing is fed in between: else nghttp2
@@ -252,7 +255,6 @@ h2_shutdown_say_goaway(struct h2_carrier *c)
 {
 	if (c->session == NULL || !is_goaway_due(c))
 		return;
-	c->goaway_due = false;
 	nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
 	    nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR, NULL,
 	    0);

@@ -40,7 +40,7 @@ h2_carrier_retire(struct h2_carrier *c)
 	if (c->state != H2_OPEN)
 		return;
 	h2_carrier_enter(c, H2_DRAINING);
-	c->retiring = true;
+	c->drain.retiring = true;
 	h2_carrier_later(c);
 }
 
@@ -49,11 +49,11 @@ h2_carrier_blame(struct h2_carrier *c, const char *format, ...)
 {
 	va_list args;
 
-	if (c->faulty)
+	if (c->failed)
 		return;
-	c->faulty = true;
+	c->failed = true;
 	va_start(args, format);
-	vsnprintf(c->fault, sizeof(c->fault), format, args);
+	vsnprintf(c->failure, sizeof(c->failure), format, args);
 	va_end(args);
 	h2_carrier_later(c);
 }
@@ -76,7 +76,7 @@ h2_channel_ready(struct h2_channel *ch)
 		c->ready_count++;
 		ch->is_ready = true;
 	}
-	if (c->turn == NULL)
+	if (c->in.received == NULL)
 		h2_carrier_later(c);
 }
 
@@ -93,7 +93,8 @@ h2_channel_refuse(struct h2_channel *ch, enum reason reason)
 static bool
 is_certain(const struct h2_channel *ch)
 {
-	return ch->refused_late || ch->given == 0 || ch->data_at >= ch->carrier->written;
+	return ch->refused_late || ch->given == 0 ||
+	       ch->data_at >= ch->carrier->out.written;
 }
 
 void

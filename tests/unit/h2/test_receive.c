@@ -22,9 +22,9 @@ inside(const struct owner *o)
 static void
 set_round_trip(struct h2_carrier *c, double seconds)
 {
-	c->round_trip = c->least = c->least_before = seconds;
-	c->settings_at = 0;
-	c->measured_at = 1e18;
+	c->rtt.seconds = c->rtt.least = c->rtt.least_before = seconds;
+	c->rtt.settings_at = 0;
+	c->rtt.measured_at = 1e18;
 }
 
 static void
@@ -91,7 +91,7 @@ START_TEST(no_window_grows_beyond_the_most)
 
 	begin(&s, 1);
 	set_round_trip(s.server.carrier, 10);
-	inside(&s.far[0])->carrier->window_most = MIB;
+	inside(&s.far[0])->carrier->in.window_most = MIB;
 	BULK_UNTIL(&s, 0, s.windows.used >= MIB - 64 * KIB);
 	BULK_UNTIL(&s, 0, s.far[0].got > 8 * MIB);
 	expect_window(&s, 0, MIB);
@@ -168,42 +168,42 @@ END_TEST
 
 START_TEST(the_round_trip_is_the_least_of_late)
 {
-	struct h2_carrier c = {.heard = 5};
+	struct h2_carrier c = {.in.last_at = 5};
 
 	h2_rtt_note(&c, 0.3); /* the first may have come late */
-	ck_assert_double_eq(c.round_trip, 0.3);
-	c.heard = 6;
+	ck_assert_double_eq(c.rtt.seconds, 0.3);
+	c.in.last_at = 6;
 	h2_rtt_note(&c, 0.04);
-	ck_assert_double_eq(c.round_trip, 0.04);
-	c.heard = 7;
+	ck_assert_double_eq(c.rtt.seconds, 0.04);
+	c.in.last_at = 7;
 	h2_rtt_note(&c, 0.09); /* behind bulk */
-	ck_assert_double_eq(c.round_trip, 0.04);
+	ck_assert_double_eq(c.rtt.seconds, 0.04);
 }
 END_TEST
 
 START_TEST(a_path_that_became_longer_is_known_in_two_minutes)
 {
-	struct h2_carrier c = {.heard = 5};
+	struct h2_carrier c = {.in.last_at = 5};
 
 	h2_rtt_note(&c, 0.01);
-	for (c.heard = 10; c.heard < 140; c.heard++)
+	for (c.in.last_at = 10; c.in.last_at < 140; c.in.last_at++)
 		h2_rtt_note(&c, 0.05);
-	ck_assert_double_eq(c.round_trip, 0.05);
-	c.heard = 1000; /* what was known is of long ago */
+	ck_assert_double_eq(c.rtt.seconds, 0.05);
+	c.in.last_at = 1000; /* what was known is of long ago */
 	h2_rtt_note(&c, 0.2);
-	ck_assert_double_eq(c.round_trip, 0.2);
+	ck_assert_double_eq(c.rtt.seconds, 0.2);
 }
 END_TEST
 
 START_TEST(an_answer_that_was_never_asked_for_tells_nothing)
 {
-	struct h2_carrier c = {.heard = 5};
+	struct h2_carrier c = {.in.last_at = 5};
 
 	h2_rtt_note(&c, 0.04);
 	h2_rtt_note(&c, -1);
 	h2_rtt_note(&c, 0);
 	h2_rtt_note(&c, 1e9);
-	ck_assert_double_eq(c.round_trip, 0.04);
+	ck_assert_double_eq(c.rtt.seconds, 0.04);
 }
 END_TEST
 
@@ -215,9 +215,9 @@ START_TEST(bulk_measures_the_round_trip_again)
 	begin(&s, 1);
 	c = s.server.carrier;
 	set_round_trip(c, 10);
-	c->measured_at = 0;
-	BULK_UNTIL(&s, 0, c->round_trip < 10);
-	ck_assert_double_gt(c->round_trip, 0);
+	c->rtt.measured_at = 0;
+	BULK_UNTIL(&s, 0, c->rtt.seconds < 10);
+	ck_assert_double_gt(c->rtt.seconds, 0);
 	scene_clear(&s);
 }
 END_TEST

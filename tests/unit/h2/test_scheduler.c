@@ -88,25 +88,25 @@ waiter(struct h2_carrier *c, uint32_t last_given)
 
 START_TEST(many_small_ones_do_not_starve_bulk)
 {
-	struct h2_carrier c = {.chunk = H2_CHUNK};
+	struct h2_carrier c = {.scheduler.chunk = H2_CHUNK};
 	struct h2_channel small = waiter(&c, 1000), bulk = waiter(&c, H2_CHUNK);
 	int turns_of_bulk = 0, turns_of_small = 0;
 
-	TAILQ_INIT(&c.small);
-	TAILQ_INIT(&c.bulk);
+	TAILQ_INIT(&c.scheduler.small);
+	TAILQ_INIT(&c.scheduler.bulk);
 	for (int i = 0; i < 1000; i++) {
 		struct h2_channel *next;
 
 		h2_scheduler_wait(&small);
 		h2_scheduler_wait(&bulk);
-		ck_assert_uint_eq(c.waiting_count, 2);
+		ck_assert_uint_eq(c.scheduler.waiting_count, 2);
 		next = h2_scheduler_next(&c);
 		h2_scheduler_note(next, next->last_given);
 		turns_of_small += next == &small;
 		turns_of_bulk += next == &bulk;
 		h2_scheduler_leave(&small);
 		h2_scheduler_leave(&bulk);
-		ck_assert_uint_eq(c.waiting_count, 0);
+		ck_assert_uint_eq(c.scheduler.waiting_count, 0);
 	}
 	ck_assert_int_ge(turns_of_bulk, 50); /* one for each chunk of small ones */
 	ck_assert_int_ge(turns_of_small, 900);
@@ -115,11 +115,11 @@ END_TEST
 
 START_TEST(who_waits_waits_once)
 {
-	struct h2_carrier c = {.chunk = H2_CHUNK};
+	struct h2_carrier c = {.scheduler.chunk = H2_CHUNK};
 	struct h2_channel ch = waiter(&c, 0);
 
-	TAILQ_INIT(&c.small);
-	TAILQ_INIT(&c.bulk);
+	TAILQ_INIT(&c.scheduler.small);
+	TAILQ_INIT(&c.scheduler.bulk);
 	h2_scheduler_wait(&ch);
 	h2_scheduler_wait(&ch);
 	ck_assert_ptr_eq(h2_scheduler_next(&c), &ch);
