@@ -8,7 +8,7 @@
 static const double doubt_after = 5; /* seconds of silence */
 
 static void
-receive(struct h2_carrier *c)
+read_link(struct h2_carrier *c)
 {
 	struct tls *t = &c->link->tls;
 	struct batch batch;
@@ -31,7 +31,7 @@ tell_room(struct h2_carrier *c)
 
 /* The one place that takes the carrier as far as it will go, and frees it. */
 static void
-step(struct h2_carrier *c, bool readable)
+h2_carrier_step(struct h2_carrier *c, bool readable)
 {
 	struct h2_received received;
 	const struct h2_carrier_events *events = c->events;
@@ -40,12 +40,12 @@ step(struct h2_carrier *c, bool readable)
 	received.count = 0;
 	c->in.received = &received;
 	if (c->link != NULL && readable)
-		receive(c);
+		read_link(c);
 	h2_liveness_check(c);
-	h2_shutdown_say_goaway(c);
+	h2_shutdown_submit_goaway(c);
 	h2_output_pump(c);
 	if (c->link != NULL)
-		h2_shutdown_judge(c);
+		h2_shutdown_check(c);
 	h2_deliver_retired(c);
 	h2_deliver_news(c);
 	c->in.received = NULL;
@@ -56,7 +56,7 @@ step(struct h2_carrier *c, bool readable)
 	if (c->link == NULL && c->channel_count == 0) {
 		enum reason reason = c->reason;
 
-		h2_shutdown_reap(c);
+		h2_shutdown_free(c);
 		events->ended(owner, reason);
 		return;
 	}
@@ -64,7 +64,7 @@ step(struct h2_carrier *c, bool readable)
 }
 
 static void
-on_ready(void *owner, int events)
+h2_carrier_on_ready(void *owner, int events)
 {
 	struct h2_carrier *c = owner;
 	struct tls *t = &c->link->tls;
@@ -73,17 +73,17 @@ on_ready(void *owner, int events)
 		h2_output_send(c);
 	if (events & WATCH_BROKEN)
 		link_check(c->link);
-	step(c, events & (EV_READ | WATCH_BROKEN));
+	h2_carrier_step(c, events & (EV_READ | WATCH_BROKEN));
 }
 
 static void
-on_later(struct ev_loop *loop, ev_timer *timer, int events)
+h2_carrier_on_later(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct h2_carrier *c = timer->data;
 
 	(void)loop;
 	(void)events;
-	step(c, c->link != NULL && !c->link->tls.dry);
+	h2_carrier_step(c, c->link != NULL && !c->link->tls.dry);
 }
 
 /* ---- time ------------------------------------------------------------------------ */
@@ -99,19 +99,19 @@ end_by_date(struct h2_carrier *c)
 }
 
 static void
-on_timer(void *owner)
+h2_carrier_on_timer(void *owner)
 {
 	struct h2_carrier *c = owner;
 
 	if (c->state == H2_FINISHING) {
-		h2_shutdown_leave(c, false);
-		step(c, false);
+		h2_shutdown_close_link(c, false);
+		h2_carrier_step(c, false);
 		return;
 	}
 	if (h2_liveness_is_out_of_date(c))
 		end_by_date(c);
 	if (h2_liveness_on_timer(c))
-		step(c, true);
+		h2_carrier_step(c, true);
 }
 
 void
@@ -123,13 +123,13 @@ h2_carrier_set_keepalive(struct h2_carrier *c, double idle, double limit)
 /* ---- for its owner --------------------------------------------------------------- */
 
 static void
-on_drain(void *owner)
+h2_carrier_on_drain(void *owner)
 {
 	h2_carrier_drain(owner);
 }
 
 static void
-on_end(void *owner)
+h2_carrier_on_end(void *owner)
 {
 	struct h2_carrier *c = owner;
 	const struct h2_carrier_events *events = c->events;
@@ -140,10 +140,10 @@ on_end(void *owner)
 }
 
 static const struct link_carrier link_carrier = {
-    .ready = on_ready,
-    .timer = on_timer,
-    .drain = on_drain,
-    .end = on_end,
+    .ready = h2_carrier_on_ready,
+    .timer = h2_carrier_on_timer,
+    .drain = h2_carrier_on_drain,
+    .end = h2_carrier_on_end,
 };
 
 /* It never chooses a destination. */
@@ -162,7 +162,7 @@ name_authority(struct h2_carrier *c)
 }
 
 static void
-init(struct h2_carrier *c, struct link *link)
+init_carrier(struct h2_carrier *c, struct link *link)
 {
 	c->link = link;
 	c->links = link->set;
@@ -170,7 +170,7 @@ init(struct h2_carrier *c, struct link *link)
 	c->service = link->service->settings->name;
 	c->server = link->service->settings->role == ROLE_SERVER;
 	TAILQ_INIT(&c->ready);
-	ev_timer_init(&c->later, on_later, 0, 0);
+	ev_timer_init(&c->later, h2_carrier_on_later, 0, 0);
 	c->later.data = c;
 	c->opened = reactor_now();
 	h2_liveness_init(c);
@@ -202,7 +202,7 @@ h2_carrier_new(struct link *link, enum log_level level,
 
 	if (c == NULL)
 		goto fail;
-	init(c, link);
+	init_carrier(c, link);
 	c->events = events;
 	c->owner = owner;
 	if (!h2_session_init(c))
@@ -245,7 +245,7 @@ stream_limit(const struct h2_carrier *c)
 {
 	return c->in.settings_came ? nghttp2_session_get_remote_settings(c->session,
 					 NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
-				   : H2_STREAMS_UNTOLD;
+				   : H2_STREAMS_BEFORE_SETTINGS;
 }
 
 static bool
@@ -321,7 +321,7 @@ h2_carrier_drain(struct h2_carrier *c)
 void
 h2_carrier_relieve(struct h2_carrier *c)
 {
-	c->drain.relieved = true;
+	c->drain.superseded = true;
 	h2_carrier_later(c);
 }
 
@@ -332,9 +332,9 @@ h2_carrier_close(struct h2_carrier *c)
 		if (c->state < H2_FINISHING)
 			h2_shutdown_finish(c);
 		c->reason = REASON_STOPPED;
-		h2_shutdown_leave(c, false);
+		h2_shutdown_close_link(c, false);
 	}
-	h2_shutdown_forget(c);
+	h2_shutdown_free_unannounced(c);
 	assert(c->channel_count == 0);
-	h2_shutdown_reap(c);
+	h2_shutdown_free(c);
 }

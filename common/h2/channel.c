@@ -33,15 +33,15 @@ leave_queues(struct h2_channel *ch)
 /* ---- bytes --------------------------------------------------------------- */
 
 static enum source
-h2_take(struct endpoint *e, size_t most, struct batch *batch)
+h2_channel_take(struct endpoint *e, size_t most, struct batch *batch)
 {
 	return h2_receive_take(channel_of(e), most, batch);
 }
 
 static void
-h2_credit(struct endpoint *e, size_t n)
+h2_channel_credit(struct endpoint *e, size_t n)
 {
-	h2_receive_credit(channel_of(e), (uint32_t)n); /* of one batch */
+	h2_receive_consumed(channel_of(e), (uint32_t)n); /* of one batch */
 }
 
 /* What the far end lets in, of this stream. */
@@ -54,7 +54,7 @@ own_room(const struct h2_channel *ch)
 	size_t room = window > 0 ? (size_t)window : 0;
 	size_t early = ch->given < H2_EARLY ? H2_EARLY - (size_t)ch->given : 0;
 
-	if (ch->verdict == H2_PENDING && early < room)
+	if (ch->answer == H2_UNANSWERED && early < room)
 		room = early;
 	return room;
 }
@@ -74,12 +74,12 @@ shared_room(const struct h2_channel *ch)
 static bool
 is_sending(const struct h2_channel *ch)
 {
-	return ch->can_send && !h2_channel_is_mute(ch) && !ch->out_ended &&
+	return ch->can_send && !h2_channel_is_over(ch) && !ch->out_ended &&
 	       !ch->channel.endpoint.deaf && ch->carrier->state < H2_FINISHING;
 }
 
 static size_t
-h2_room(const struct endpoint *e)
+h2_channel_room(const struct endpoint *e)
 {
 	const struct h2_channel *ch = channel_of(e);
 	size_t own, shared;
@@ -92,9 +92,9 @@ h2_room(const struct endpoint *e)
 }
 
 static size_t
-h2_give(struct endpoint *e, const struct batch *batch)
+h2_channel_give(struct endpoint *e, const struct batch *batch)
 {
-	size_t room = h2_room(e);
+	size_t room = h2_channel_room(e);
 
 	return room > 0 && batch->length > 0 ? h2_output_give(channel_of(e), batch, room)
 					     : 0;
@@ -104,7 +104,7 @@ h2_give(struct endpoint *e, const struct batch *batch)
 static uint32_t
 reset_code(const struct h2_channel *ch)
 {
-	if (ch->verdict == H2_ACCEPTED)
+	if (ch->answer == H2_ACCEPTED)
 		return ch->carrier->links->phase == LINK_SET_CUTS ? H2_CODE_STOPPED
 								  : NGHTTP2_CONNECT_ERROR;
 	if (ch->carrier->server && ch->taken == 0)
@@ -115,11 +115,11 @@ reset_code(const struct h2_channel *ch)
 /* Everything before it is serialized already, so nothing is thrown away.  Behind a
  * refusal nothing is left to be said. */
 static void
-reset(struct h2_channel *ch)
+reset_stream(struct h2_channel *ch)
 {
 	struct h2_carrier *c = ch->carrier;
 
-	if (h2_channel_is_mute(ch) || (c->server && ch->verdict == H2_REFUSED))
+	if (h2_channel_is_over(ch) || (c->server && ch->answer == H2_REFUSED))
 		return;
 	nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, ch->id, reset_code(ch));
 	ch->reset = true;
@@ -127,36 +127,36 @@ reset(struct h2_channel *ch)
 }
 
 static bool
-h2_end(struct endpoint *e, enum ending ending)
+h2_channel_end(struct endpoint *e, enum ending ending)
 {
 	struct h2_channel *ch = channel_of(e);
 
 	if (ending == ENDING_RST) {
-		reset(ch);
-	} else if (!h2_channel_is_mute(ch) && !ch->out_ended) {
+		reset_stream(ch);
+	} else if (!h2_channel_is_over(ch) && !ch->out_ended) {
 		ch->out_ended = true;
 		h2_output_data(ch);
 	}
 	return true;
 }
 
-/* An owner that found no room is told when there is some, asked or not. */
+/* An owner that found no room is woken when there is some, even if it does not ask. */
 static void
-h2_wait(struct endpoint *e, bool readable, bool writable)
+h2_channel_wait(struct endpoint *e, bool readable, bool writable)
 {
 	struct h2_channel *ch = channel_of(e);
 	struct h2_carrier *c = ch->carrier;
 
-	h2_receive_end_loan(ch);
+	h2_receive_return_borrowed(ch);
 	ch->wants_bytes = readable;
-	ch->starved = false;
+	ch->window_blocked = false;
 	if (readable &&
 	    (h2_receive_has_bytes(ch) || (ch->end != SOURCE_OPEN && !ch->end_taken)))
 		h2_channel_ready(ch);
 	if (!is_sending(ch))
 		return;
 	if (own_room(ch) == 0) {
-		ch->starved = true;
+		ch->window_blocked = true;
 	} else if (shared_room(ch) == 0) {
 		h2_scheduler_wait(ch);
 	} else if (writable) {
@@ -166,12 +166,12 @@ h2_wait(struct endpoint *e, bool readable, bool writable)
 }
 
 static const struct endpoint_ops endpoint_ops = {
-    .take = h2_take,
-    .room = h2_room,
-    .give = h2_give,
-    .credit = h2_credit,
-    .end = h2_end,
-    .wait = h2_wait,
+    .take = h2_channel_take,
+    .room = h2_channel_room,
+    .give = h2_channel_give,
+    .credit = h2_channel_credit,
+    .end = h2_channel_end,
+    .wait = h2_channel_wait,
 };
 
 /* ---- opening and ending ---------------------------------------------------------- */
@@ -187,14 +187,14 @@ reason_to_tell(const struct h2_carrier *c, enum reason reason)
 }
 
 static void
-h2_answer(struct channel *channel, enum reason reason, const char *detail)
+h2_channel_answer(struct channel *channel, enum reason reason, const char *detail)
 {
 	struct h2_channel *ch = channel_of(&channel->endpoint);
 
-	if (!ch->carrier->server || ch->verdict != H2_PENDING)
+	if (!ch->carrier->server || ch->answer != H2_UNANSWERED)
 		return;
-	if (h2_channel_is_mute(ch))
-		ch->verdict = reason == REASON_NONE ? H2_ACCEPTED : H2_REFUSED;
+	if (h2_channel_is_over(ch))
+		ch->answer = reason == REASON_NONE ? H2_ACCEPTED : H2_REFUSED;
 	else if (reason == REASON_NONE)
 		h2_request_accept(ch);
 	else
@@ -203,46 +203,46 @@ h2_answer(struct channel *channel, enum reason reason, const char *detail)
 }
 
 static const struct link_facts *
-h2_facts(const struct channel *channel, struct link_facts *space)
+h2_channel_facts(const struct channel *channel, struct link_facts *space)
 {
 	(void)space;
 	return &channel_of(&channel->endpoint)->carrier->facts;
 }
 
 static const char *
-h2_detail(const struct channel *channel)
+h2_channel_detail(const struct channel *channel)
 {
 	return channel_of(&channel->endpoint)->detail;
 }
 
-/* Both ends were told: what is left to send, nghttp2 knows by itself. */
+/* Both directions have ended: nghttp2 sends what is left by itself. */
 static bool
 has_ended(const struct h2_channel *ch)
 {
 	return (ch->out_ended && ch->end == SOURCE_FINISHED) ||
-	       (ch->carrier->server && ch->verdict == H2_REFUSED);
+	       (ch->carrier->server && ch->answer == H2_REFUSED);
 }
 
 static void
-h2_release(struct channel *channel)
+h2_channel_release(struct channel *channel)
 {
 	struct h2_channel *ch = channel_of(&channel->endpoint);
 	struct h2_carrier *c = ch->carrier;
 
-	if (!h2_channel_is_mute(ch) && !has_ended(ch))
-		reset(ch);
+	if (!h2_channel_is_over(ch) && !has_ended(ch))
+		reset_stream(ch);
 	if (!ch->closed && c->session != NULL)
 		nghttp2_session_set_stream_user_data(c->session, ch->id, NULL);
 	h2_channel_free(ch);
-	if ((c->state != H2_OPEN || c->drain.relieved) && c->channel_count == 0)
+	if ((c->state != H2_OPEN || c->drain.superseded) && c->channel_count == 0)
 		h2_carrier_later(c);
 }
 
 static const struct channel_ops channel_ops = {
-    .answer = h2_answer,
-    .facts = h2_facts,
-    .detail = h2_detail,
-    .release = h2_release,
+    .answer = h2_channel_answer,
+    .facts = h2_channel_facts,
+    .detail = h2_channel_detail,
+    .release = h2_channel_release,
 };
 
 struct h2_channel *
@@ -270,10 +270,10 @@ h2_channel_free(struct h2_channel *ch)
 	leave_queues(ch);
 	if (c->current == ch)
 		c->current = NULL;
-	h2_receive_stop(ch);
+	h2_receive_release_window(ch);
 	c->channel_count--;
 	LIST_REMOVE(ch, entry);
-	h2_receive_drop(ch);
+	h2_receive_clear(ch);
 	free(ch->text);
 	free(ch);
 }
@@ -282,9 +282,9 @@ h2_channel_free(struct h2_channel *ch)
 static enum reason
 reason_of_close(const struct h2_channel *ch, uint32_t code)
 {
-	if (code == H2_CODE_STOPPED && ch->verdict == H2_ACCEPTED)
+	if (code == H2_CODE_STOPPED && ch->answer == H2_ACCEPTED)
 		return REASON_STOPPED;
-	if (code != NGHTTP2_REFUSED_STREAM || ch->verdict != H2_PENDING)
+	if (code != NGHTTP2_REFUSED_STREAM || ch->answer != H2_UNANSWERED)
 		return REASON_FAR_RESET;
 	return ch->carrier->drain.goaway_came ? REASON_STOPPED : REASON_FULL;
 }
@@ -296,9 +296,9 @@ h2_channel_closed(struct h2_channel *ch, uint32_t code)
 	struct h2_carrier *c = ch->carrier;
 
 	ch->closed = true;
-	if (clean || ch->reset || (c->server && ch->verdict == H2_REFUSED))
+	if (clean || ch->reset || (c->server && ch->answer == H2_REFUSED))
 		return;
-	if (c->server || ch->verdict != H2_REFUSED) {
+	if (c->server || ch->answer != H2_REFUSED) {
 		ch->refused_late = code == NGHTTP2_REFUSED_STREAM;
 		h2_channel_break(ch, reason_of_close(ch, code),
 		    code == H2_CODE_STOPPED ? "the far end's drain is over"

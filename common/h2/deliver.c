@@ -18,9 +18,9 @@ announce(struct h2_carrier *c, struct h2_channel *ch)
 		ch->text = NULL;
 		c->events->asked(c->owner, &ch->channel, text != NULL ? text : "");
 		free(text);
-	} else if (!c->server && !ch->told && ch->verdict != H2_PENDING) {
-		ch->told = true;
-		if (ch->verdict == H2_ACCEPTED)
+	} else if (!c->server && !ch->answer_reported && ch->answer != H2_UNANSWERED) {
+		ch->answer_reported = true;
+		if (ch->answer == H2_ACCEPTED)
 			ch->events->accepted(ch->events_owner);
 		else
 			ch->events->refused(
@@ -29,11 +29,11 @@ announce(struct h2_carrier *c, struct h2_channel *ch)
 }
 
 static void
-wake(struct h2_channel *ch)
+wake_owner(struct h2_channel *ch)
 {
 	struct endpoint *e = &ch->channel.endpoint;
 
-	if (e->wake != NULL && (ch->carrier->server || ch->verdict != H2_REFUSED))
+	if (e->wake != NULL && (ch->carrier->server || ch->answer != H2_REFUSED))
 		e->wake(e->owner);
 }
 
@@ -45,10 +45,10 @@ deliver_one(struct h2_carrier *c, struct h2_channel *ch)
 	announce(c, ch);
 	if (c->current != NULL && (ch->broke || ch->wants_bytes)) {
 		ch->broke = false;
-		wake(ch);
+		wake_owner(ch);
 	}
 	if (c->current != NULL)
-		h2_receive_settle(ch);
+		h2_receive_copy_rest(ch);
 	c->current = NULL;
 }
 
@@ -66,7 +66,7 @@ h2_deliver_news(struct h2_carrier *c)
 	}
 }
 
-/* In turn, a chunk each, while the socket takes any. */
+/* One after the other, a chunk each, while the socket takes any. */
 void
 h2_deliver_room(struct h2_carrier *c)
 {
@@ -77,11 +77,11 @@ h2_deliver_room(struct h2_carrier *c)
 		    nghttp2_session_get_remote_window_size(c->session) <= 0 ||
 		    (ch = h2_scheduler_next(c)) == NULL)
 			return;
-		ch->starved = endpoint_room(&ch->channel.endpoint) == 0;
-		if (ch->starved)
+		ch->window_blocked = endpoint_room(&ch->channel.endpoint) == 0;
+		if (ch->window_blocked)
 			continue;
 		c->current = ch;
-		wake(ch);
+		wake_owner(ch);
 		c->current = NULL;
 	}
 }

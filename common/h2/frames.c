@@ -18,11 +18,11 @@ channel_of(nghttp2_session *session, int32_t id)
 
 /* A peer over a limit loses its carrier. */
 static int
-count(struct h2_carrier *c, enum h2_rate_limit which, size_t n)
+check_rate(struct h2_carrier *c, enum h2_rate_limit which, size_t n)
 {
 	if (h2_rate_limit_count(&c->in.limits, which, (double)n, c->in.last_at))
 		return 0;
-	h2_carrier_blame(c, "too many %s", h2_rate_limit_name(which));
+	h2_carrier_fail(c, "too many %s", h2_rate_limit_name(which));
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
@@ -43,7 +43,8 @@ refuse_frame(struct h2_carrier *c, struct h2_channel *ch, uint32_t code, const c
  * either for trailers that crossed a reset, and ignores them.
  */
 static int
-on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
+h2_frames_on_begin_frame(
+    nghttp2_session *session, const nghttp2_frame_hd *hd, void *user_data)
 {
 	const struct h2_carrier *c = user_data;
 
@@ -76,7 +77,8 @@ begin_request(struct h2_carrier *c, int32_t id)
 /* Behind the request or the final answer a CONNECT has nothing but DATA (RFC 9113, 8.5).
  */
 static int
-on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+h2_frames_on_begin_headers(
+    nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
 	struct h2_carrier *c = user_data;
 	struct h2_channel *ch;
@@ -88,7 +90,7 @@ on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *use
 	ch = channel_of(session, frame->hd.stream_id);
 	if (ch != NULL && !ch->reset && (c->server || ch->status >= 200)) {
 		refuse_frame(c, ch, NGHTTP2_PROTOCOL_ERROR, "trailers in a CONNECT");
-		return count(c, LIMIT_INVALID, 1);
+		return check_rate(c, LIMIT_INVALID, 1);
 	}
 	return 0;
 }
@@ -126,22 +128,22 @@ note_answer(struct h2_channel *ch, const uint8_t *name, size_t name_length,
 }
 
 static int
-on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
-    size_t name_length, const uint8_t *value, size_t length, uint8_t flags,
-    void *user_data)
+h2_frames_on_header(nghttp2_session *session, const nghttp2_frame *frame,
+    const uint8_t *name, size_t name_length, const uint8_t *value, size_t length,
+    uint8_t flags, void *user_data)
 {
 	struct h2_carrier *c = user_data;
 	struct h2_channel *ch = channel_of(session, frame->hd.stream_id);
 	size_t size = name_length + length + 32; /* RFC 9113, 6.5.2 */
 
 	(void)flags;
-	if (count(c, LIMIT_HEADER_BYTES, size) != 0)
+	if (check_rate(c, LIMIT_HEADER_BYTES, size) != 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (ch == NULL || ch->reset)
 		return 0;
 	ch->header_bytes += (unsigned)size;
 	if (ch->header_bytes > H2_HEADER_LIST) /* a frame may decode to megabytes */
-		return count(c, LIMIT_INVALID, 10) != 0
+		return check_rate(c, LIMIT_INVALID, 10) != 0
 			   ? NGHTTP2_ERR_CALLBACK_FAILURE
 			   : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	if (c->server)
@@ -162,8 +164,8 @@ take_request(struct h2_carrier *c, struct h2_channel *ch)
 		return 0;
 	}
 	nghttp2_submit_response(c->session, ch->id, bad, 1, NULL);
-	ch->reset = true; /* nobody will hear of it */
-	return count(c, LIMIT_INVALID, 1);
+	ch->reset = true; /* it gets no owner */
+	return check_rate(c, LIMIT_INVALID, 1);
 }
 
 static void
@@ -172,10 +174,10 @@ take_answer(struct h2_channel *ch)
 	const char *detail;
 	enum reason reason;
 
-	if (ch->status < 200 || ch->verdict != H2_PENDING)
+	if (ch->status < 200 || ch->answer != H2_UNANSWERED)
 		return;
 	if (ch->status < 300) {
-		ch->verdict = H2_ACCEPTED;
+		ch->answer = H2_ACCEPTED;
 		ch->channel.endpoint.readable = true;
 		h2_channel_ready(ch);
 		h2_scheduler_window_opened(ch);
@@ -249,7 +251,7 @@ take_goaway(struct h2_carrier *c, const nghttp2_goaway *goaway)
 {
 	c->drain.goaway_came = true;
 	if (goaway->error_code != NGHTTP2_NO_ERROR)
-		h2_carrier_blame(c, "the far end gave up: %s",
+		h2_carrier_fail(c, "the far end gave up: %s",
 		    nghttp2_http2_strerror(goaway->error_code));
 	h2_carrier_retire(c);
 }
@@ -274,18 +276,19 @@ static int
 take_data(struct h2_carrier *c, struct h2_channel *ch, const nghttp2_frame *frame)
 {
 	if (ch != NULL) /* it took room in the window, and goes nowhere */
-		ch->credit += (uint32_t)frame->data.padlen;
+		ch->consumed += (uint32_t)frame->data.padlen;
 	if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
 		if (ch != NULL && !ch->reset)
 			take_end(ch);
 	} else if (frame->hd.length == frame->data.padlen) {
-		return count(c, LIMIT_EMPTY_DATA, 1);
+		return check_rate(c, LIMIT_EMPTY_DATA, 1);
 	}
 	return 0;
 }
 
 static int
-on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+h2_frames_on_frame_recv(
+    nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
 	struct h2_carrier *c = user_data;
 	bool ack = frame->hd.flags & NGHTTP2_FLAG_ACK;
@@ -299,10 +302,10 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_d
 		return take_data(c, ch, frame);
 	case NGHTTP2_SETTINGS:
 		take_settings(c, &frame->settings, ack);
-		return ack ? 0 : count(c, LIMIT_SETTINGS, 1);
+		return ack ? 0 : check_rate(c, LIMIT_SETTINGS, 1);
 	case NGHTTP2_PING:
 		if (!ack)
-			return count(c, LIMIT_PING, 1);
+			return check_rate(c, LIMIT_PING, 1);
 		take_pong(c, &frame->ping);
 		return 0;
 	case NGHTTP2_GOAWAY:
@@ -311,14 +314,14 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_d
 	case NGHTTP2_WINDOW_UPDATE:
 		if (ch != NULL)
 			h2_scheduler_window_opened(ch);
-		return count(c, LIMIT_WINDOW_UPDATE, 1);
+		return check_rate(c, LIMIT_WINDOW_UPDATE, 1);
 	case NGHTTP2_PRIORITY:
-		return count(c, LIMIT_PRIORITY, 1);
+		return check_rate(c, LIMIT_PRIORITY, 1);
 	case NGHTTP2_RST_STREAM:
 		if (ch == NULL)
-			return count(c, LIMIT_GONE, 1);
-		if (c->server && ch->verdict == H2_PENDING)
-			return count(c, LIMIT_RESET, 1);
+			return check_rate(c, LIMIT_GONE, 1);
+		if (c->server && ch->answer == H2_UNANSWERED)
+			return check_rate(c, LIMIT_RESET, 1);
 		return 0;
 	default:
 		return 0;
@@ -327,7 +330,7 @@ on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_d
 
 /* nghttp2 answers it by itself, by an RST_STREAM or by a GOAWAY. */
 static int
-on_invalid_frame(
+h2_frames_on_invalid_frame(
     nghttp2_session *session, const nghttp2_frame *frame, int error, void *user_data)
 {
 	struct h2_carrier *c = user_data;
@@ -335,13 +338,13 @@ on_invalid_frame(
 	(void)session;
 	log_debug("event=carrier-invalid-frame type=%d stream=%d error=\"%s\"",
 	    frame->hd.type, frame->hd.stream_id, nghttp2_strerror(error));
-	return count(c, LIMIT_INVALID, 1);
+	return check_rate(c, LIMIT_INVALID, 1);
 }
 
-/* The connection's credit goes back at once: one stalled stream stalls no other. */
+/* The connection's window is given back at once: one stalled stream stalls no other. */
 static int
-on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
-    size_t n, void *user_data)
+h2_frames_on_data(nghttp2_session *session, uint8_t flags, int32_t id,
+    const uint8_t *bytes, size_t n, void *user_data)
 {
 	struct h2_carrier *c = user_data;
 	struct h2_channel *ch = channel_of(session, id);
@@ -351,12 +354,13 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *byte
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	c->in.bytes += n;
 	if (ch != NULL && !ch->reset && ch->end == SOURCE_OPEN)
-		h2_receive_receive(ch, bytes, n);
+		h2_receive_add(ch, bytes, n);
 	return 0;
 }
 
 static int
-on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_data)
+h2_frames_on_stream_close(
+    nghttp2_session *session, int32_t id, uint32_t code, void *user_data)
 {
 	struct h2_carrier *c = user_data;
 	struct h2_channel *ch = channel_of(session, id);
@@ -376,11 +380,15 @@ on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *user_
 void
 h2_frames_set_callbacks(nghttp2_session_callbacks *k)
 {
-	nghttp2_session_callbacks_set_on_begin_frame_callback(k, on_begin_frame);
-	nghttp2_session_callbacks_set_on_begin_headers_callback(k, on_begin_headers);
-	nghttp2_session_callbacks_set_on_header_callback(k, on_header);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(k, on_frame_recv);
-	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(k, on_invalid_frame);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(k, on_data);
-	nghttp2_session_callbacks_set_on_stream_close_callback(k, on_stream_close);
+	nghttp2_session_callbacks_set_on_begin_frame_callback(
+	    k, h2_frames_on_begin_frame);
+	nghttp2_session_callbacks_set_on_begin_headers_callback(
+	    k, h2_frames_on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback(k, h2_frames_on_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(k, h2_frames_on_frame_recv);
+	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
+	    k, h2_frames_on_invalid_frame);
+	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(k, h2_frames_on_data);
+	nghttp2_session_callbacks_set_on_stream_close_callback(
+	    k, h2_frames_on_stream_close);
 }

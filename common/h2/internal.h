@@ -34,10 +34,10 @@
 enum {
 	H2_WINDOW = 64 * 1024, /* of a stream, at the start */
 	H2_CONNECTION_WINDOW = 1 << 30,
-	H2_CREDIT_STEP = 64 * 1024, /* the most that is held back */
+	H2_UPDATE_STEP = 64 * 1024, /* the most that is held back */
 	H2_EARLY = 64 * 1024,       /* bytes before the answer */
 	H2_STREAMS = 8192,
-	H2_STREAMS_UNTOLD = 100, /* until the peer's SETTINGS are here */
+	H2_STREAMS_BEFORE_SETTINGS = 100, /* until the peer's SETTINGS are here */
 	H2_HEADER_TABLE = 512,
 	H2_HEADER_LIST = 8 * 1024,
 	H2_LAST_ID = 1 << 30,
@@ -48,9 +48,11 @@ enum {
 	H2_SMALL = 2 * 1024,                      /* frames below are gathered, */
 	H2_GATHERED = 2 * 1024,                   /* at first in so much space */
 	H2_CHUNK = 16 * 1024, /* at a time, while the path takes less than it is given */
-	H2_UNREAD = 1024 * 1024, /* kept for a peer that does not read */
-	H2_PIECES = 1024,        /* of DATA, in one turn */
-	H2_RECORDS = 1 << 22,    /* under one key */
+	H2_UNREAD =
+	    1024 *
+	    1024, /* bytes in TLS for a peer that does not read: then ours is not read */
+	H2_PIECES = 1024,     /* of DATA, in one step */
+	H2_RECORDS = 1 << 22, /* under one key */
 	H2_AUTHORITY_SIZE = 300,
 	H2_FAILURE_SIZE = 160,
 
@@ -82,8 +84,8 @@ enum h2_state {
 };
 
 /** How the far end answered. */
-enum h2_verdict {
-	H2_PENDING,
+enum h2_answer {
+	H2_UNANSWERED,
 	H2_ACCEPTED,
 	H2_REFUSED,
 };
@@ -107,19 +109,19 @@ struct h2_channel {
 	char *text; /* server: forwarded; client: the far end's words; perhaps NULL */
 	uint32_t header_bytes;
 	int status; /* client: of the answer */
-	enum h2_verdict verdict : 8;
+	enum h2_answer answer : 8;
 	enum reason refusal : 8;
 	bool is_connect : 1; /* server: the method */
 	bool has_authority : 1;
-	bool announced : 1;    /* server: its owner knows it */
-	bool told : 1;         /* client: its owner knows the verdict */
-	bool again : 1;        /* a refusal, and no byte can have reached an app */
-	bool refused_late : 1; /* REFUSED_STREAM or a lower GOAWAY */
+	bool announced : 1;       /* server: its owner knows it */
+	bool answer_reported : 1; /* client: to its owner */
+	bool again : 1;           /* a refusal, and no byte can have reached an app */
+	bool refused_late : 1;    /* REFUSED_STREAM or a lower GOAWAY */
 
 	/* coming in */
-	enum source end : 8; /* behind the bytes */
-	bool end_taken : 1;  /* the owner knows it */
-	bool behind : 1;     /* half a window was kept */
+	enum source end : 8;  /* behind the bytes */
+	bool end_taken : 1;   /* the owner knows it */
+	bool reader_lags : 1; /* half a window was pending */
 
 	/* going out */
 	bool can_send : 1;     /* our HEADERS are serialized, more may follow */
@@ -129,27 +131,27 @@ struct h2_channel {
 	bool closed : 1;       /* nghttp2 has forgotten the stream */
 
 	/* the owner */
-	bool is_ready : 1; /* in that list */
-	bool starved : 1;  /* waits for its own window */
+	bool is_ready : 1;       /* in that list */
+	bool window_blocked : 1; /* waits for its own window */
 	bool wants_bytes : 1;
-	bool broke : 1; /* to be told whatever it waits for */
+	bool broke : 1; /* to be woken whatever it waits for */
 
 	/* coming in: bytes */
-	struct buf kept;     /* what the owner did not take in the turn it came */
-	uint32_t lent;       /* bytes of it on loan */
-	int16_t first, last; /* pieces of this turn; -1: none */
+	struct buf pending; /* what the owner did not take in the step in which it came */
+	uint32_t borrowed;  /* bytes of it that the owner looks at */
+	int16_t first, last; /* pieces of this step; -1: none */
 	uint64_t taken;
-	uint32_t credit;       /* left for good, the peer not told yet */
-	uint32_t window;       /* how much the peer may send ahead */
-	uint32_t excess;       /* of it, to be taken back */
-	uint32_t cycle_credit; /* credited in this cycle; up to a window */
-	double heard;          /* when a byte came last */
-	double cycle;          /* since when; both by reactor_now() */
-	float last_gone;       /* seconds that the cycle before took, */
-	uint32_t last_passed;  /* and its bytes */
+	uint32_t consumed;    /* bytes used by the owner, not in a WINDOW_UPDATE yet */
+	uint32_t window;      /* how much the peer may send ahead */
+	uint32_t excess;      /* of it, to be taken back */
+	uint32_t cycle_bytes; /* consumed in this cycle; up to a window */
+	double last_at;       /* when a byte came last */
+	double cycle_start;   /* both by reactor_now() */
+	float last_cycle_seconds;  /* seconds that the cycle before took, */
+	uint32_t last_cycle_bytes; /* and its bytes */
 
 	/* going out: bytes */
-	uint32_t last_given; /* at its last turn */
+	uint32_t last_given; /* bytes, when it gave last */
 	uint64_t given;
 	uint64_t data_at; /* where in the carrier's output its first DATA stands */
 };
@@ -196,10 +198,10 @@ struct h2_out {
 
 /** The channels that wait for the socket or for the connection's window. */
 struct h2_scheduler {
-	struct h2_queue small; /* gave little at their last turn, or nothing yet */
+	struct h2_queue small; /* gave little the last time, or nothing yet */
 	struct h2_queue bulk;
 	size_t waiting_count; /* in both */
-	size_t small_given;   /* bytes since one of `bulk` had its turn */
+	size_t small_given;   /* bytes since one of `bulk` gave */
 	size_t chunk;         /* the most to give at a time */
 	int unsent_most;      /* bytes that TCP holds back unsent (TCP_NOTSENT_LOWAT) */
 	uint64_t flushed;     /* how much of `out.written` TCP was given */
@@ -222,8 +224,8 @@ struct h2_drain {
 	enum h2_goaway goaway;
 	double asked_at;  /* when the notice was submitted */
 	bool goaway_came; /* the far end's, the notice too */
-	bool relieved;    /* client: to end once it is empty */
-	bool retiring;    /* its owner is to be told */
+	bool superseded;  /* client: to end once it is empty */
+	bool retiring;    /* its owner does not know of it yet */
 };
 
 struct h2_carrier {
@@ -260,7 +262,7 @@ struct h2_carrier {
 	struct h2_drain drain;
 };
 
-/* ---- state.c ------------------------------------------------------------------ */
+/* ---- state.c --------------------------------------------------------------------- */
 
 /** The one place that changes the state. */
 void h2_carrier_enter(struct h2_carrier *c, enum h2_state next);
@@ -272,14 +274,14 @@ void h2_carrier_later(struct h2_carrier *c);
 void h2_carrier_retire(struct h2_carrier *c);
 
 /** The carrier is to be lost, in printf()'s words; the first ones stay. */
-void h2_carrier_blame(struct h2_carrier *c, const char *format, ...)
+void h2_carrier_fail(struct h2_carrier *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /** It has news for its owner. */
 void h2_channel_ready(struct h2_channel *ch);
 
-/** Nothing can be said to the far end any more. */
-bool h2_channel_is_mute(const struct h2_channel *ch);
+/** Nothing can be submitted on its stream any more. */
+bool h2_channel_is_over(const struct h2_channel *ch);
 
 /** Its stream is cut off, behind the bytes that came. */
 void h2_channel_break(struct h2_channel *ch, enum reason reason, const char *detail);
@@ -287,7 +289,7 @@ void h2_channel_break(struct h2_channel *ch, enum reason reason, const char *det
 /** The answer to our request is here, or is not to be expected any more. */
 void h2_channel_refuse(struct h2_channel *ch, enum reason reason);
 
-/* ---- request.c ---------------------------------------------------------------- */
+/* ---- request.c ------------------------------------------------------------------- */
 
 /** Ask for the app.  False: out of memory. */
 bool h2_request_send(struct h2_channel *ch, const char *forwarded);
@@ -296,7 +298,7 @@ bool h2_request_send(struct h2_channel *ch, const char *forwarded);
 void h2_request_accept(struct h2_channel *ch);
 void h2_request_refuse(struct h2_channel *ch, enum reason reason, const char *detail);
 
-/* ---- rtt.c -------------------------------------------------------------------- */
+/* ---- rtt.c ----------------------------------------------------------------------- */
 
 /** What a PING is for, its first byte. */
 enum h2_ping_kind {
@@ -317,18 +319,18 @@ double h2_rtt_sent_at(const struct h2_carrier *c, const nghttp2_ping *ping);
 /** A round trip took that long, in seconds. */
 void h2_rtt_note(struct h2_carrier *c, double seconds);
 
-/* ---- scheduler.c -------------------------------------------------------------- */
+/* ---- scheduler.c ----------------------------------------------------------------- */
 
 void h2_scheduler_init(struct h2_carrier *c);
 
-/** It waits for its turn to give; from the loop `wake` comes when it is there. */
+/** It waits until it may give; its `wake` then comes from the loop. */
 void h2_scheduler_wait(struct h2_channel *ch);
 void h2_scheduler_leave(struct h2_channel *ch);
 
 /** Its own window, or the answer it waited for, has come. */
 void h2_scheduler_window_opened(struct h2_channel *ch);
 
-/** Whose turn it is; it waits no more.  NULL: nobody waits. */
+/** Which channel gives next; it leaves the queue.  NULL: none waits. */
 struct h2_channel *h2_scheduler_next(struct h2_carrier *c);
 
 /** A channel has given @n bytes. */
@@ -337,7 +339,7 @@ void h2_scheduler_note(struct h2_channel *ch, size_t n);
 /** Send what was encrypted, and learn from it how much to give next. */
 void h2_scheduler_flush(struct h2_carrier *c);
 
-/* ---- output.c ----------------------------------------------------------------- */
+/* ---- output.c -------------------------------------------------------------------- */
 
 void h2_output_set_callbacks(nghttp2_session_callbacks *callbacks);
 
@@ -360,28 +362,28 @@ size_t h2_output_give(struct h2_channel *ch, const struct batch *batch, size_t m
 /** What to wait for on the socket. */
 void h2_output_wait(struct h2_carrier *c);
 
-/* ---- receive.c ---------------------------------------------------------------- */
+/* ---- receive.c ------------------------------------------------------------------- */
 
 /** Bytes came; they are noted, or copied. */
-void h2_receive_receive(struct h2_channel *ch, const uint8_t *bytes, size_t n);
+void h2_receive_add(struct h2_channel *ch, const uint8_t *bytes, size_t n);
 
-/** Copy what was noted in this turn and not taken. */
-void h2_receive_settle(struct h2_channel *ch);
+/** Copy what came in this step and was not taken. */
+void h2_receive_copy_rest(struct h2_channel *ch);
 
 /** As endpoint_take() and endpoint_credit(). */
 enum source h2_receive_take(struct h2_channel *ch, size_t most, struct batch *batch);
-void h2_receive_credit(struct h2_channel *ch, uint32_t n);
+void h2_receive_consumed(struct h2_channel *ch, uint32_t n);
 
 bool h2_receive_has_bytes(const struct h2_channel *ch);
 
 /** At its end: what its window grew by is for others. */
-void h2_receive_stop(struct h2_channel *ch);
+void h2_receive_release_window(struct h2_channel *ch);
 
-/** What is on loan has been used. */
-void h2_receive_end_loan(struct h2_channel *ch);
-void h2_receive_drop(struct h2_channel *ch);
+/** The owner looks no more at the pending bytes that it took. */
+void h2_receive_return_borrowed(struct h2_channel *ch);
+void h2_receive_clear(struct h2_channel *ch);
 
-/* ---- channel.c ---------------------------------------------------------------- */
+/* ---- channel.c ------------------------------------------------------------------- */
 
 /** A channel without a stream.  NULL: out of memory. */
 struct h2_channel *h2_channel_new(struct h2_carrier *c);
@@ -390,7 +392,7 @@ void h2_channel_free(struct h2_channel *ch);
 /** nghttp2 has closed its stream. */
 void h2_channel_closed(struct h2_channel *ch, uint32_t code);
 
-/* ---- frames.c ----------------------------------------------------------------- */
+/* ---- frames.c -------------------------------------------------------------------- */
 
 void h2_frames_set_callbacks(nghttp2_session_callbacks *callbacks);
 
@@ -429,32 +431,32 @@ void h2_deliver_room(struct h2_carrier *c);
 /** Tell the carrier's owner, once, that it takes no new channels. */
 void h2_deliver_retired(struct h2_carrier *c);
 
-/* ---- shutdown.c --------------------------------------------------------------- */
+/* ---- shutdown.c ------------------------------------------------------------------ */
 
-/** What have the link and the session come to? */
-void h2_shutdown_judge(struct h2_carrier *c);
+/** Has the link or the session ended, or is the carrier to end?  Then end it. */
+void h2_shutdown_check(struct h2_carrier *c);
 
 /** A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
 void h2_shutdown_finish(struct h2_carrier *c);
 
 /** Give the link away, and the session with it. */
-void h2_shutdown_leave(struct h2_carrier *c, bool abort);
+void h2_shutdown_close_link(struct h2_carrier *c, bool abort);
 
 /** Once there is no session any more, or none that is called: free the channels that no
  * owner knows of, whose requests have not come whole. */
-void h2_shutdown_forget(struct h2_carrier *c);
+void h2_shutdown_free_unannounced(struct h2_carrier *c);
 
 /** Log and free it. */
-void h2_shutdown_reap(struct h2_carrier *c);
+void h2_shutdown_free(struct h2_carrier *c);
 
 /** See h2_carrier_drain(). */
 void h2_shutdown_drain(struct h2_carrier *c);
 
 /** Submit the GOAWAY with the last id if it is time; nothing may be fed to nghttp2
  * between this and h2_output_pump(). */
-void h2_shutdown_say_goaway(struct h2_carrier *c);
+void h2_shutdown_submit_goaway(struct h2_carrier *c);
 
-/* ---- session.c ---------------------------------------------------------------- */
+/* ---- session.c ------------------------------------------------------------------- */
 
 /** False: out of memory. */
 bool h2_session_init(struct h2_carrier *c);

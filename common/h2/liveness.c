@@ -95,6 +95,6 @@ h2_liveness_check(struct h2_carrier *c)
 		return;
 	c->liveness.overdue = false;
 	if (c->liveness.asked_at > 0)
-		h2_carrier_blame(
+		h2_carrier_fail(
 		    c, "no sign of life for %.0f s", reactor_now() - c->in.last_at);
 }

@@ -3,6 +3,15 @@
  * encrypted where its bytes lie, with the frame's header written over the bytes ahead of
  * them; smaller ones are gathered, and leave in one record before the loop waits.  The
  * order of frames is always kept.
+ *
+ * Bytes of a stream are never copied into nghttp2.  h2_output_give() sets `out.giving`
+ * and calls nghttp2, which asks h2_output_on_want_data() how long the next DATA is, makes
+ * the frame's header, and calls h2_output_on_send_data() to send both.  All that is given
+ * has left the caller's memory, encrypted, when h2_output_give() returns.
+ *
+ * Encrypted records lie in the scratch space of the reactor, which all carriers of a
+ * worker share.  So whoever writes records also flushes them to the socket, in the same
+ * call.
  */
 #include "common/h2/internal.h"
 
@@ -37,9 +46,10 @@ forget_gathered(struct h2_carrier *c)
 	c->out.gathered_length = c->out.gathered_space = 0;
 }
 
-/* What was encrypted has to leave TLS's scratch space before anybody else writes. */
+/* What was encrypted has to leave TLS's scratch space before another link writes.  After
+ * so many records the key is changed, once the socket has room for the KeyUpdate. */
 static void
-flush(struct h2_carrier *c)
+flush_records(struct h2_carrier *c)
 {
 	struct tls *t = &c->link->tls;
 
@@ -61,13 +71,13 @@ h2_output_send(struct h2_carrier *c)
 	if (c->link == NULL || c->out.gathered_length == 0)
 		return;
 	write_gathered(c);
-	flush(c);
+	flush_records(c);
 	forget_gathered(c);
 }
 
-/* A full socket says when it is empty. */
+/* If the socket is full, h2_carrier_on_ready() sends once it takes bytes again. */
 static void
-on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
+h2_output_on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 {
 	struct h2_carrier *c = prepare->data;
 
@@ -113,7 +123,7 @@ gather(struct h2_carrier *c, const uint8_t *bytes, size_t n)
 
 /* Frames but for DATA. */
 static ssize_t
-on_send(
+h2_output_on_send(
     nghttp2_session *session, const uint8_t *bytes, size_t n, int flags, void *user_data)
 {
 	struct h2_carrier *c = user_data;
@@ -131,8 +141,8 @@ on_send(
 }
 
 static ssize_t
-read_length(nghttp2_session *session, uint8_t type, int32_t id, int32_t session_window,
-    int32_t stream_window, uint32_t most, void *user_data)
+h2_output_on_read_length(nghttp2_session *session, uint8_t type, int32_t id,
+    int32_t session_window, int32_t stream_window, uint32_t most, void *user_data)
 {
 	(void)session;
 	(void)type;
@@ -154,11 +164,16 @@ present_part(struct h2_giving *g)
 	return &g->batch->parts[g->part];
 }
 
-/* How long the next DATA of a stream is.  Behind the last of what is given nghttp2
- * forgets that there was any, and holds no memory for a stream that is silent.  A stream
- * nobody owns any more had told its end. */
+/*
+ * How long the next DATA of a stream is, at most @length.
+ *
+ * EOF without END_STREAM at the last of what is given: nghttp2 then forgets the data
+ * source, and holds no memory for a stream that is silent; h2_output_data() submits a new
+ * one with the next bytes.  If nothing is given, the call is for the end of the stream,
+ * which is an empty DATA with END_STREAM; a stream without an owner has ended already.
+ */
 static ssize_t
-on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
+h2_output_on_want_data(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
     uint32_t *flags, nghttp2_data_source *source, void *user_data)
 {
 	struct h2_carrier *c = user_data;
@@ -200,8 +215,8 @@ write_frame(struct h2_carrier *c, const uint8_t *header, const uint8_t *bytes, s
 }
 
 static int
-on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *header,
-    size_t n, nghttp2_data_source *source, void *user_data)
+h2_output_on_send_data(nghttp2_session *session, nghttp2_frame *frame,
+    const uint8_t *header, size_t n, nghttp2_data_source *source, void *user_data)
 {
 	struct h2_carrier *c = user_data;
 	struct h2_giving *g = &c->out.giving;
@@ -225,10 +240,11 @@ on_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head
 void
 h2_output_set_callbacks(nghttp2_session_callbacks *callbacks)
 {
-	nghttp2_session_callbacks_set_send_callback(callbacks, on_send);
-	nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
+	nghttp2_session_callbacks_set_send_callback(callbacks, h2_output_on_send);
+	nghttp2_session_callbacks_set_send_data_callback(
+	    callbacks, h2_output_on_send_data);
 	nghttp2_session_callbacks_set_data_source_read_length_callback(
-	    callbacks, read_length);
+	    callbacks, h2_output_on_read_length);
 }
 
 /* ---- for the carrier ------------------------------------------------------------- */
@@ -236,7 +252,7 @@ h2_output_set_callbacks(nghttp2_session_callbacks *callbacks)
 void
 h2_output_init(struct h2_carrier *c)
 {
-	ev_prepare_init(&c->out.prepare, on_prepare);
+	ev_prepare_init(&c->out.prepare, h2_output_on_prepare);
 	c->out.prepare.data = c;
 }
 
@@ -255,19 +271,22 @@ h2_output_pump(struct h2_carrier *c)
 	if (c->session == NULL)
 		return;
 	if ((result = nghttp2_session_send(c->session)) != 0)
-		h2_carrier_blame(c, "%s", nghttp2_strerror(result));
+		h2_carrier_fail(c, "%s", nghttp2_strerror(result));
 	if (c->out.encrypted) {
 		write_gathered(c);
-		flush(c);
+		flush_records(c);
 	} else if (c->out.gathered_length > 0) {
 		ev_prepare_start(c->reactor->loop, &c->out.prepare);
 	}
 }
 
+/* DATA_EXIST: nghttp2 still has the last source, which was deferred, or stopped by a
+ * closed window. */
 void
 h2_output_data(struct h2_channel *ch)
 {
-	static const nghttp2_data_provider provider = {.read_callback = on_want_data};
+	static const nghttp2_data_provider provider = {
+	    .read_callback = h2_output_on_want_data};
 	struct h2_carrier *c = ch->carrier;
 	int result =
 	    nghttp2_submit_data(c->session, NGHTTP2_FLAG_END_STREAM, ch->id, &provider);
@@ -275,7 +294,7 @@ h2_output_data(struct h2_channel *ch)
 	if (result == NGHTTP2_ERR_DATA_EXIST)
 		result = nghttp2_session_resume_data(c->session, ch->id);
 	if (nghttp2_is_fatal(result))
-		h2_carrier_blame(c, "%s", nghttp2_strerror(result));
+		h2_carrier_fail(c, "%s", nghttp2_strerror(result));
 	h2_output_pump(c);
 }
 
@@ -285,6 +304,7 @@ h2_output_give(struct h2_channel *ch, const struct batch *batch, size_t most)
 	struct h2_carrier *c = ch->carrier;
 	size_t n = batch->length < most ? batch->length : most;
 
+	/* Until TCP is given more than this, no app can have seen a byte of it. */
 	if (ch->given == 0)
 		ch->data_at = c->out.written + c->out.gathered_length;
 	c->out.giving = (struct h2_giving){.batch = batch, .left = n, .channel = ch};

@@ -1,45 +1,45 @@
 /*
- * The bytes that come for a channel.  In the turn in which they came they are handed out
- * where they lie; what its owner leaves is copied, at most a window.
+ * The bytes that come for a channel.  In the step in which they came, its owner gets them
+ * where they lie; what it leaves is copied, at most a window.
  */
 #include "common/h2/internal.h"
 
 /* Seconds. */
-static const double rest = 1;           /* without a byte; then it is counted anew */
-static const double slow = 1;           /* for a window */
+static const double pause_limit = 1;    /* without a byte; then it is counted anew */
+static const double slow_cycle = 1;     /* for a window */
 static const double short_trip = 0.001; /* batches want as much as a path like that */
 
 bool
 h2_receive_has_bytes(const struct h2_channel *ch)
 {
-	return buf_length(&ch->kept) > ch->lent || ch->first >= 0;
+	return buf_length(&ch->pending) > ch->borrowed || ch->first >= 0;
 }
 
-/* What is on loan has been used. */
+/* The owner has used what it looked at in `pending`. */
 void
-h2_receive_end_loan(struct h2_channel *ch)
+h2_receive_return_borrowed(struct h2_channel *ch)
 {
-	buf_consume(&ch->kept, ch->lent);
-	ch->lent = 0;
+	buf_consume(&ch->pending, ch->borrowed);
+	ch->borrowed = 0;
 }
 
 void
-h2_receive_drop(struct h2_channel *ch)
+h2_receive_clear(struct h2_channel *ch)
 {
-	buf_clear(&ch->kept);
-	ch->lent = 0;
+	buf_clear(&ch->pending);
+	ch->borrowed = 0;
 	ch->first = ch->last = -1;
 }
 
 static void
-keep(struct h2_channel *ch, const uint8_t *bytes, size_t n)
+append_pending(struct h2_channel *ch, const uint8_t *bytes, size_t n)
 {
-	if (buf_append(&ch->kept, bytes, n)) {
-		ch->behind |= buf_length(&ch->kept) >= ch->window / 2;
+	if (buf_append(&ch->pending, bytes, n)) {
+		ch->reader_lags |= buf_length(&ch->pending) >= ch->window / 2;
 		return;
 	}
-	h2_receive_drop(ch);
-	if (!h2_channel_is_mute(ch))
+	h2_receive_clear(ch);
+	if (!h2_channel_is_over(ch))
 		nghttp2_submit_rst_stream(
 		    ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id, NGHTTP2_CANCEL);
 	ch->reset = true;
@@ -47,58 +47,58 @@ keep(struct h2_channel *ch, const uint8_t *bytes, size_t n)
 }
 
 void
-h2_receive_settle(struct h2_channel *ch)
+h2_receive_copy_rest(struct h2_channel *ch)
 {
 	int i;
 
-	h2_receive_end_loan(ch);
+	h2_receive_return_borrowed(ch);
 	while ((i = ch->first) >= 0) {
 		const struct h2_piece *piece = &ch->carrier->in.received->pieces[i];
 
 		ch->first = piece->next;
-		keep(ch, piece->bytes, piece->length);
+		append_pending(ch, piece->bytes, piece->length);
 	}
 	ch->last = -1;
 }
 
 /* The window that its first bytes fill was granted a round trip ago. */
 static void
-note_rest(struct h2_channel *ch)
+note_pause(struct h2_channel *ch)
 {
 	struct h2_carrier *c = ch->carrier;
 
-	if (c->in.last_at - ch->heard > rest) {
-		ch->cycle = c->in.last_at - c->rtt.seconds;
-		ch->cycle_credit = 0;
-		ch->last_gone = 0;
-		ch->last_passed = 0;
+	if (c->in.last_at - ch->last_at > pause_limit) {
+		ch->cycle_start = c->in.last_at - c->rtt.seconds;
+		ch->cycle_bytes = 0;
+		ch->last_cycle_seconds = 0;
+		ch->last_cycle_bytes = 0;
 	}
-	ch->heard = c->in.last_at;
+	ch->last_at = c->in.last_at;
 }
 
 void
-h2_receive_receive(struct h2_channel *ch, const uint8_t *bytes, size_t n)
+h2_receive_add(struct h2_channel *ch, const uint8_t *bytes, size_t n)
 {
-	struct h2_received *turn = ch->carrier->in.received;
+	struct h2_received *received = ch->carrier->in.received;
 
-	note_rest(ch);
-	if (turn->count == H2_PIECES) {
-		h2_receive_settle(ch);
+	note_pause(ch);
+	if (received->count == H2_PIECES) {
+		h2_receive_copy_rest(ch);
 		if (ch->end == SOURCE_OPEN) /* nothing comes behind a gap */
-			keep(ch, bytes, n);
+			append_pending(ch, bytes, n);
 	} else {
-		turn->pieces[turn->count] = (struct h2_piece){bytes, n, -1};
+		received->pieces[received->count] = (struct h2_piece){bytes, n, -1};
 		if (ch->last >= 0)
-			turn->pieces[ch->last].next = turn->count;
+			received->pieces[ch->last].next = received->count;
 		else
-			ch->first = turn->count;
-		ch->last = turn->count++;
+			ch->first = received->count;
+		ch->last = received->count++;
 	}
 	ch->channel.endpoint.readable = true;
 	h2_channel_ready(ch);
 }
 
-/* Hand out pieces of this turn, as many as fit. */
+/* Hand out pieces of this step, as many as fit. */
 static void
 take_pieces(struct h2_channel *ch, size_t most, struct batch *batch)
 {
@@ -121,13 +121,13 @@ enum source
 h2_receive_take(struct h2_channel *ch, size_t most, struct batch *batch)
 {
 	struct endpoint *e = &ch->channel.endpoint;
-	size_t kept;
+	size_t pending;
 
-	h2_receive_end_loan(ch);
-	kept = buf_length(&ch->kept);
-	ch->lent = (uint32_t)(kept < most ? kept : most);
-	if (ch->lent > 0)
-		batch_add(batch, buf_bytes(&ch->kept), ch->lent);
+	h2_receive_return_borrowed(ch);
+	pending = buf_length(&ch->pending);
+	ch->borrowed = (uint32_t)(pending < most ? pending : most);
+	if (ch->borrowed > 0)
+		batch_add(batch, buf_bytes(&ch->pending), ch->borrowed);
 	take_pieces(ch, most, batch);
 	ch->taken += batch->length;
 	e->readable = h2_receive_has_bytes(ch);
@@ -141,7 +141,7 @@ h2_receive_take(struct h2_channel *ch, size_t most, struct batch *batch)
 
 /* Returns by how much. */
 static size_t
-widen(struct h2_channel *ch, size_t more)
+grow_window(struct h2_channel *ch, size_t more)
 {
 	struct h2_carrier *c = ch->carrier;
 	size_t left = c->in.window_most > ch->window ? c->in.window_most - ch->window : 0;
@@ -151,10 +151,10 @@ widen(struct h2_channel *ch, size_t more)
 	return more;
 }
 
-/* What was promised cannot be taken back, but as bytes pass they need not be credited.
- * Returns how many of them are to be. */
+/* What was promised cannot be taken back, but consumed bytes need not be returned to
+ * the sender.  Gives how many of @n are to be returned. */
 static uint32_t
-narrow(struct h2_channel *ch, uint32_t n)
+shrink_window(struct h2_channel *ch, uint32_t n)
 {
 	uint32_t less = n < ch->excess ? n : ch->excess;
 
@@ -168,13 +168,14 @@ narrow(struct h2_channel *ch, uint32_t n)
 static double
 rate_of(struct h2_channel *ch, double now)
 {
-	double gone = now - ch->cycle, passed = (double)ch->cycle_credit;
-	double rate = (passed + ch->last_passed) / (gone + (double)ch->last_gone);
+	double gone = now - ch->cycle_start, passed = (double)ch->cycle_bytes;
+	double rate =
+	    (passed + ch->last_cycle_bytes) / (gone + (double)ch->last_cycle_seconds);
 
-	ch->last_gone = (float)gone;
-	ch->last_passed = ch->cycle_credit;
-	ch->cycle = now;
-	ch->cycle_credit = 0;
+	ch->last_cycle_seconds = (float)gone;
+	ch->last_cycle_bytes = ch->cycle_bytes;
+	ch->cycle_start = now;
+	ch->cycle_bytes = 0;
 	return rate;
 }
 
@@ -187,46 +188,47 @@ rate_of(struct h2_channel *ch, double now)
  * it grew.
  */
 static size_t
-judge(struct h2_channel *ch)
+review_window(struct h2_channel *ch)
 {
 	struct h2_carrier *c = ch->carrier;
 	double now = reactor_now(), window = (double)ch->window;
 	double trip = c->rtt.seconds > short_trip ? c->rtt.seconds : short_trip;
 	double wanted = 4 * trip * rate_of(ch, now);
-	bool behind = ch->behind;
+	bool lagged = ch->reader_lags;
 
-	ch->behind = buf_length(&ch->kept) >= ch->window / 2;
+	ch->reader_lags = buf_length(&ch->pending) >= ch->window / 2;
 	h2_rtt_measure(c, now);
-	if (ch->last_gone > slow && wanted < window / 4)
+	if (ch->last_cycle_seconds > slow_cycle && wanted < window / 4)
 		ch->excess = (ch->window - H2_WINDOW) / 2;
-	if (wanted <= window || behind || c->rtt.seconds == 0)
+	if (wanted <= window || lagged || c->rtt.seconds == 0)
 		return 0;
 	ch->excess = 0;
-	return widen(ch, (size_t)((wanted < 2 * window ? wanted : 2 * window) - window));
+	return grow_window(
+	    ch, (size_t)((wanted < 2 * window ? wanted : 2 * window) - window));
 }
 
 void
-h2_receive_credit(struct h2_channel *ch, uint32_t n)
+h2_receive_consumed(struct h2_channel *ch, uint32_t n)
 {
-	size_t step = ch->window / 8 < H2_CREDIT_STEP ? ch->window / 8 : H2_CREDIT_STEP;
+	size_t step = ch->window / 8 < H2_UPDATE_STEP ? ch->window / 8 : H2_UPDATE_STEP;
 	size_t more = 0;
 
-	ch->cycle_credit += n;
-	ch->credit += narrow(ch, n);
-	if (h2_channel_is_mute(ch) || ch->end != SOURCE_OPEN)
+	ch->cycle_bytes += n;
+	ch->consumed += shrink_window(ch, n);
+	if (h2_channel_is_over(ch) || ch->end != SOURCE_OPEN)
 		return;
-	if (ch->cycle_credit >= ch->window)
-		more = judge(ch);
-	if (ch->credit < step && more == 0)
+	if (ch->cycle_bytes >= ch->window)
+		more = review_window(ch);
+	if (ch->consumed < step && more == 0)
 		return;
 	nghttp2_submit_window_update(ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id,
-	    (int32_t)(ch->credit + more));
-	ch->credit = 0;
+	    (int32_t)(ch->consumed + more));
+	ch->consumed = 0;
 	h2_output_pump(ch->carrier);
 }
 
 void
-h2_receive_stop(struct h2_channel *ch)
+h2_receive_release_window(struct h2_channel *ch)
 {
 	byte_budget_return(ch->carrier->in.windows, ch->window - H2_WINDOW);
 	ch->window = H2_WINDOW;

@@ -45,7 +45,7 @@ h2_request_accept(struct h2_channel *ch)
 {
 	nghttp2_nv headers[] = {header(":status", "200", NGHTTP2_NV_FLAG_NONE)};
 
-	ch->verdict = H2_ACCEPTED;
+	ch->answer = H2_ACCEPTED;
 	nghttp2_submit_headers(
 	    ch->carrier->session, NGHTTP2_FLAG_NONE, ch->id, NULL, headers, 1, NULL);
 }
@@ -59,6 +59,6 @@ h2_request_refuse(struct h2_channel *ch, enum reason reason, const char *detail)
 	h2_headers_write_error(error, reason, detail);
 	headers[0] = header(":status", h2_headers_status(reason), NGHTTP2_NV_FLAG_NONE);
 	headers[1] = header(HEADERS_H2_ERROR, error, NGHTTP2_NV_FLAG_NONE);
-	ch->verdict = H2_REFUSED;
+	ch->answer = H2_REFUSED;
 	nghttp2_submit_response(ch->carrier->session, ch->id, headers, 2, NULL);
 }

@@ -1,5 +1,5 @@
 /*
- * How channels share what the path takes: whose turn it is to give, and how much, so that
+ * How channels share what the path takes: which one gives next, and how much, so that
  * a small frame does not wait behind bulk.
  *
  * What was given waits in three places: here, in TCP's buffer before it is sent, and in
@@ -21,7 +21,7 @@ enum {
 	UNSENT_MOST = REACTOR_BATCH,
 };
 
-/* ---- whose turn ------------------------------------------------------------------ */
+/* ---- which is next --------------------------------------------------------------- */
 
 void
 h2_scheduler_wait(struct h2_channel *ch)
@@ -49,13 +49,16 @@ h2_scheduler_leave(struct h2_channel *ch)
 void
 h2_scheduler_window_opened(struct h2_channel *ch)
 {
-	if (ch->starved) {
-		ch->starved = false;
+	if (ch->window_blocked) {
+		ch->window_blocked = false;
 		h2_scheduler_wait(ch);
 	}
 }
 
-/* Who gives little goes first, but all of them together no more than one who gives much.
+/*
+ * Small ones go first: a channel that gave little the last time is interactive, and waits
+ * behind no chunk of bulk.  But many small ones together must not starve bulk: once they
+ * have given a chunk, one of the bulk queue gives.
  */
 struct h2_channel *
 h2_scheduler_next(struct h2_carrier *c)
@@ -102,7 +105,7 @@ h2_scheduler_init(struct h2_carrier *c)
 
 /* Bytes that TCP was given and has not sent. */
 static int
-unsent(const struct h2_carrier *c)
+unsent_bytes(const struct h2_carrier *c)
 {
 	int n = 0;
 
@@ -144,7 +147,9 @@ review_unsent_most(struct h2_carrier *c, int left)
 	return n > before;
 }
 
-/* As much as TCP will send soon. */
+/* As much as TCP will send soon.  If it has sent all that it was given, it may have
+ * waited for us: twice as much.  A full socket gets H2_CHUNK, one record, so that a small
+ * frame waits behind no more than that. */
 static size_t
 next_chunk(const struct h2_carrier *c, int left)
 {
@@ -161,6 +166,11 @@ next_chunk(const struct h2_carrier *c, int left)
 	return n < REACTOR_BATCH ? n : REACTOR_BATCH;
 }
 
+/*
+ * A large write, or one that the socket did not take whole, says what the path takes;
+ * only then the system calls that ask TCP are worth it.  When the limit of unsent bytes
+ * grows, TCP takes more at once, without an event, so that what is left is flushed again.
+ */
 void
 h2_scheduler_flush(struct h2_carrier *c)
 {
@@ -172,7 +182,7 @@ h2_scheduler_flush(struct h2_carrier *c)
 	c->scheduler.flushed = c->out.written;
 	if (taken && small)
 		return; /* it says nothing of the path */
-	left = unsent(c);
+	left = unsent_bytes(c);
 	if ((!taken || left > c->scheduler.unsent_most / 2) &&
 	    review_unsent_most(c, left))
 		taken = tls_flush(t);

@@ -12,7 +12,7 @@ channel_of(nghttp2_session *session, int32_t id)
 
 /* ---- frames that left ------------------------------------------------------------ */
 
-/* Behind a refusal the far end is told to send no more (RFC 9113, 8.1). */
+/* Behind a refusal we ask the far end to send no more (RFC 9113, 8.1). */
 static void
 end_refused(struct h2_carrier *c, int32_t id)
 {
@@ -25,14 +25,15 @@ static void
 sent_goaway(struct h2_carrier *c, const nghttp2_goaway *goaway)
 {
 	if (goaway->error_code != NGHTTP2_NO_ERROR)
-		h2_carrier_blame(c, "the far end broke the rules of HTTP/2: %s",
+		h2_carrier_fail(c, "the far end broke the rules of HTTP/2: %s",
 		    nghttp2_http2_strerror(goaway->error_code));
 	else if (goaway->last_stream_id != INT32_MAX)
 		c->drain.goaway = H2_GOAWAY_SENT;
 }
 
 static int
-on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+h2_session_on_frame_send(
+    nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
 	struct h2_carrier *c = user_data;
 	struct h2_channel *ch =
@@ -73,7 +74,7 @@ make_callbacks(void)
 	if (nghttp2_session_callbacks_new(&k) != 0)
 		return NULL;
 	h2_frames_set_callbacks(k);
-	nghttp2_session_callbacks_set_on_frame_send_callback(k, on_frame_send);
+	nghttp2_session_callbacks_set_on_frame_send_callback(k, h2_session_on_frame_send);
 	h2_output_set_callbacks(k);
 	return k;
 }
@@ -95,7 +96,7 @@ lift_reset_limits(nghttp2_option *o)
 #endif
 }
 
-/* Credit, and limits of what a peer may do, are ours. */
+/* Windows, and limits of what a peer may do, are ours. */
 static nghttp2_option *
 make_options(void)
 {
@@ -105,7 +106,7 @@ make_options(void)
 		return NULL;
 	nghttp2_option_set_no_auto_window_update(o, 1);
 	nghttp2_option_set_no_closed_streams(o, 1);
-	nghttp2_option_set_peer_max_concurrent_streams(o, H2_STREAMS_UNTOLD);
+	nghttp2_option_set_peer_max_concurrent_streams(o, H2_STREAMS_BEFORE_SETTINGS);
 	nghttp2_option_set_max_deflate_dynamic_table_size(o, H2_HEADER_TABLE);
 	lift_reset_limits(o);
 	return o;
@@ -165,7 +166,7 @@ h2_session_receive(struct h2_carrier *c, const struct batch *batch)
 		    c->session, batch->parts[i].iov_base, batch->parts[i].iov_len);
 
 		if (n < 0) {
-			h2_carrier_blame(c, "not HTTP/2 as it should be: %s",
+			h2_carrier_fail(c, "not HTTP/2 as it should be: %s",
 			    nghttp2_strerror((int)n));
 			return;
 		}

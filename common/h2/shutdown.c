@@ -15,7 +15,7 @@ static void
 log_end(const struct h2_carrier *c)
 {
 	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
-	enum log_level level = c->drain.relieved && c->reason == REASON_FINISHED
+	enum log_level level = c->drain.superseded && c->reason == REASON_FINISHED
 				   ? LOG_LEVEL_DEBUG
 				   : LOG_LEVEL_INFO;
 
@@ -32,7 +32,7 @@ log_end(const struct h2_carrier *c)
 
 /* Give the link away, and the session with it. */
 void
-h2_shutdown_leave(struct h2_carrier *c, bool abort)
+h2_shutdown_close_link(struct h2_carrier *c, bool abort)
 {
 	struct link *link = c->link;
 
@@ -47,7 +47,7 @@ h2_shutdown_leave(struct h2_carrier *c, bool abort)
 }
 
 void
-h2_shutdown_reap(struct h2_carrier *c)
+h2_shutdown_free(struct h2_carrier *c)
 {
 	struct link_set *links = c->links;
 
@@ -59,7 +59,7 @@ h2_shutdown_reap(struct h2_carrier *c)
 	link_set_release(links);
 }
 
-/* Both ends of it have passed, whole. */
+/* Both directions have ended, and all of it was sent: the loss does not touch it. */
 static bool
 is_complete(const struct h2_channel *ch, bool unsent)
 {
@@ -67,7 +67,7 @@ is_complete(const struct h2_channel *ch, bool unsent)
 }
 
 void
-h2_shutdown_forget(struct h2_carrier *c)
+h2_shutdown_free_unannounced(struct h2_carrier *c)
 {
 	struct h2_channel *ch, *next;
 
@@ -84,7 +84,7 @@ cut_channels(struct h2_carrier *c, bool unsent)
 {
 	struct h2_channel *ch;
 
-	h2_shutdown_forget(c);
+	h2_shutdown_free_unannounced(c);
 	LIST_FOREACH (ch, &c->channels, entry)
 		if (!is_complete(ch, unsent) && !ch->channel.endpoint.deaf)
 			h2_channel_break(ch, c->reason, c->failure);
@@ -102,8 +102,17 @@ log_fault(const struct h2_carrier *c)
 	    log_quote(c->failure, text));
 }
 
+/*
+ * The carrier ends although streams are open, or by a fault.
+ *
+ * What was gathered is sent first: h2_channel_break() then knows for certain which
+ * streams' DATA never left, and only those may be tried elsewhere.  If the peer is gone
+ * nothing is sent, and what lies here counts as not sent.  The channels stay, with the
+ * bytes that came for them, until their owners release them; the carrier is freed with
+ * the last one.
+ */
 static void
-lose(struct h2_carrier *c)
+lose_carrier(struct h2_carrier *c)
 {
 	const struct tls *t = &c->link->tls;
 	bool unsent;
@@ -118,14 +127,14 @@ lose(struct h2_carrier *c)
 	if (c->failed)
 		log_fault(c);
 	else
-		h2_carrier_blame(c, "%s",
+		h2_carrier_fail(c, "%s",
 		    t->detail != NULL          ? t->detail
 		    : t->state == TLS_FINISHED ? "the far end closed the connection"
 					       : "the connection is broken");
 	c->drain.retiring |= c->state == H2_OPEN;
 	cut_channels(c, unsent);
 	h2_carrier_enter(c, H2_LOST);
-	h2_shutdown_leave(c, true);
+	h2_shutdown_close_link(c, true);
 }
 
 /* A clean end of an empty carrier: GOAWAY and close_notify; then the peer's. */
@@ -154,7 +163,7 @@ answer_end(struct h2_carrier *c)
 		link->shut = true;
 		shutdown(link->tls.fd, SHUT_WR);
 	}
-	h2_shutdown_leave(c, false);
+	h2_shutdown_close_link(c, false);
 }
 
 static bool
@@ -171,12 +180,13 @@ has_live_channel(const struct h2_carrier *c)
 static bool
 is_empty(const struct h2_carrier *c)
 {
-	return (c->state == H2_DRAINING || c->drain.relieved) && c->channel_count == 0 &&
-	       c->streams == 0 &&
+	return (c->state == H2_DRAINING || c->drain.superseded) &&
+	       c->channel_count == 0 && c->streams == 0 &&
 	       (!c->server || c->drain.goaway == H2_GOAWAY_SENT || c->drain.goaway_came);
 }
 
-/* nghttp2 reports success after a protocol error; it just wants nothing any more. */
+/* After a protocol error nghttp2_session_mem_recv() goes on to report success.  That the
+ * session neither wants to read nor to write is the only sign of it. */
 static bool
 has_given_up(const struct h2_carrier *c)
 {
@@ -195,17 +205,20 @@ is_cut_off(const struct h2_carrier *c)
 	       (t->state == TLS_FINISHED && has_live_channel(c));
 }
 
-/* What has the link come to, and the session? */
+/*
+ * The order counts: a fault or a cut is a loss even if the link has ended cleanly since,
+ * and a clean end of the link is answered before we think of ending by ourselves.
+ */
 void
-h2_shutdown_judge(struct h2_carrier *c)
+h2_shutdown_check(struct h2_carrier *c)
 {
 	const struct tls *t = &c->link->tls;
 
 	if (c->state == H2_FINISHING) {
 		if (t->state != TLS_OPEN || (t->deaf && t->dry))
-			h2_shutdown_leave(c, t->state != TLS_FINISHED);
+			h2_shutdown_close_link(c, t->state != TLS_FINISHED);
 	} else if (c->failed || is_cut_off(c) || has_given_up(c)) {
-		lose(c);
+		lose_carrier(c);
 	} else if (t->state == TLS_FINISHED) {
 		answer_end(c);
 	} else if (is_empty(c)) {
@@ -218,6 +231,12 @@ h2_shutdown_judge(struct h2_carrier *c)
 
 /* ---- drain ----------------------------------------------------------------------- */
 
+/*
+ * A GOAWAY at once would refuse requests that are under way.  So a server sends a notice
+ * (a GOAWAY with the largest id) and a PING; when that is answered the client has seen
+ * the notice, opens no more streams, and all that it had opened are here.  Only then the
+ * GOAWAY with the last id leaves (RFC 9113, 6.8).
+ */
 void
 h2_shutdown_drain(struct h2_carrier *c)
 {
@@ -238,8 +257,8 @@ h2_shutdown_drain(struct h2_carrier *c)
 	h2_carrier_later(c);
 }
 
-/* A client that leaves the PING behind the notice without an answer opens streams no
- * longer than one that is slow to answer. */
+/* A client that never answers the PING behind the notice must not open streams for ever:
+ * it has as long as the limit for a sign of life. */
 static bool
 is_goaway_due(const struct h2_carrier *c)
 {
@@ -248,10 +267,11 @@ is_goaway_due(const struct h2_carrier *c)
 		   reactor_now() >= c->drain.asked_at + c->liveness.limit);
 }
 
-/* The last id is that of a stream begun, and nothing is fed in between: else nghttp2
- * would take requests that the client then hears refused. */
+/* The last id is that of a stream begun.  No input may be fed before this is serialized:
+ * nghttp2 would go on taking requests, whose bytes reach an app, and yet the client would
+ * take them for refused and try them again elsewhere. */
 void
-h2_shutdown_say_goaway(struct h2_carrier *c)
+h2_shutdown_submit_goaway(struct h2_carrier *c)
 {
 	if (c->session == NULL || !is_goaway_due(c))
 		return;

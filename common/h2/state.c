@@ -45,7 +45,7 @@ h2_carrier_retire(struct h2_carrier *c)
 }
 
 void
-h2_carrier_blame(struct h2_carrier *c, const char *format, ...)
+h2_carrier_fail(struct h2_carrier *c, const char *format, ...)
 {
 	va_list args;
 
@@ -61,7 +61,7 @@ h2_carrier_blame(struct h2_carrier *c, const char *format, ...)
 /* ---- of a channel ---------------------------------------------------------------- */
 
 bool
-h2_channel_is_mute(const struct h2_channel *ch)
+h2_channel_is_over(const struct h2_channel *ch)
 {
 	return ch->closed || ch->reset || ch->carrier->session == NULL;
 }
@@ -83,7 +83,7 @@ h2_channel_ready(struct h2_channel *ch)
 void
 h2_channel_refuse(struct h2_channel *ch, enum reason reason)
 {
-	ch->verdict = H2_REFUSED;
+	ch->answer = H2_REFUSED;
 	ch->refusal = reason;
 	h2_channel_ready(ch);
 }
@@ -102,7 +102,7 @@ h2_channel_break(struct h2_channel *ch, enum reason reason, const char *detail)
 {
 	struct endpoint *e = &ch->channel.endpoint;
 
-	if (!ch->carrier->server && ch->verdict == H2_PENDING) {
+	if (!ch->carrier->server && ch->answer == H2_UNANSWERED) {
 		ch->again = is_certain(ch);
 		ch->detail = detail;
 		h2_channel_refuse(ch, reason);

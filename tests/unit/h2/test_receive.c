@@ -158,7 +158,8 @@ START_TEST(a_stream_that_became_slow_gives_back_what_it_had)
 	BULK_UNTIL(&s, 0, s.windows.used >= 256 * KIB);
 	set_round_trip(s.server.carrier, 0.001);
 	/* As if each half of a window took that long. */
-	BULK_UNTIL(&s, 0, (ch->cycle = reactor_now() - 100, s.windows.used <= 8 * KIB));
+	BULK_UNTIL(
+	    &s, 0, (ch->cycle_start = reactor_now() - 100, s.windows.used <= 8 * KIB));
 	expect_window(&s, 0, 64 * KIB + s.windows.used);
 	scene_clear(&s);
 }
