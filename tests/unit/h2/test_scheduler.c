@@ -127,6 +127,6 @@ START_TEST(who_waits_waits_once)
 }
 END_TEST
 
-UNIT_MAIN("share_h2", a_small_frame_goes_before_the_bulk_that_waits,
+UNIT_MAIN("h2_scheduler", a_small_frame_goes_before_the_bulk_that_waits,
     who_becomes_bulk_waits_like_bulk, many_small_ones_do_not_starve_bulk,
     who_waits_waits_once)
