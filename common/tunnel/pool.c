@@ -113,13 +113,13 @@ is_busy(const struct pooled *c)
 
 /* Where none is there at all, who waits has one dialled. */
 struct h2_carrier *
-pool_pick(struct pool *p, int refusals)
+pool_pick(struct pool *p, bool refused)
 {
-	struct pooled *best = pool_choose(p, refusals > 0);
+	struct pooled *best = pool_choose(p, refused);
 
 	if (best == NULL || !pool_is_fresh(best)) {
-		pool_renew(p, refusals);
-		best = pool_choose(p, refusals > 0); /* or the dial is waited for */
+		pool_renew(p);
+		best = pool_choose(p, refused); /* or the dial is waited for */
 		return best != NULL ? best->carrier : NULL;
 	}
 	pool_relieve_stale(p);

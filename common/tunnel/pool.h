@@ -49,9 +49,8 @@ pool_of(struct pool_set *set, struct service *service, struct target *target);
 
 /** The carrier for a new stream: of the fresh ones with room that with the fewest
  * streams, else a stale one.  NULL: pool_wait().  Dials another beside it when that one
- * is busy, or stale.  @refusals: how often the stream was refused; then none will do
- * that refuses. */
-struct h2_carrier *pool_pick(struct pool *pool, int refusals);
+ * is busy, or stale.  @refused: the stream was; then none will do that refuses. */
+struct h2_carrier *pool_pick(struct pool *pool, bool refused);
 
 /** Is one being dialled? */
 bool pool_is_dialling(const struct pool *pool);
@@ -62,8 +61,7 @@ const char *pool_silence(const struct pool *pool);
 
 /** The far end of @carrier has refused a stream that may be tried elsewhere, or accepted
  * one.  While it refuses new streams go elsewhere, if that is to be had.  Else they are
- * answered by it, and now and then one of them has another carrier dialled: after 1 s,
- * doubling up to freshFor, at most 30. */
+ * answered by it, and have another carrier dialled once a second. */
 void pool_note_answer(struct pool *pool, const struct h2_carrier *carrier, bool accepted);
 
 /** Wait for room on a carrier, in the order of asking; another one is dialled, unless

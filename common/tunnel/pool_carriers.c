@@ -116,8 +116,6 @@ pool_note_answer(struct pool *p, const struct h2_carrier *carrier, bool accepted
 	LIST_FOREACH (c, &p->carriers, entry)
 		if (c->carrier == carrier)
 			c->refuses = !accepted;
-	if (accepted)
-		pool_reset_look(p);
 }
 
 bool

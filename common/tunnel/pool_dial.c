@@ -5,7 +5,11 @@
 #include "common/base/sysinfo.h"
 
 /* Seconds between two dials that nobody waits for; doubling. */
-static const double retry_first = 1, retry_last = 60, look_last = 30;
+static const double retry_first = 1, retry_last = 60;
+
+/* Seconds to each dial while there are carriers: with those that follow each other at
+ * once there is still no more than one a second in the long run. */
+static const double dial_every = 1.2;
 
 /* Seconds that those who wait have for a dial before there is another one: what it leads
  * to may hang, and all of them with it. */
@@ -39,26 +43,21 @@ pool_is_dial_young(const struct pool *p)
 
 /* ---- not too many ---------------------------------------------------------------- */
 
-/* While there are carriers, whatever streams and far ends do is no loop of handshakes. */
-static bool
-has_credit(struct pool *p)
+/* While there are carriers, whatever streams and far ends do is no loop of handshakes.
+ * Returns the seconds until the next dial may begin; 0: it may now, and is counted. */
+static double
+take_credit(struct pool *p)
 {
 	double now = reactor_now();
 
-	p->credit += now - p->counted_at;
+	p->credit += (now - p->counted_at) / dial_every;
 	p->counted_at = now;
 	if (p->credit > POOL_DIALS_IN_A_ROW)
 		p->credit = POOL_DIALS_IN_A_ROW;
-	return p->credit >= 1;
-}
-
-static bool
-take_credit(struct pool *p)
-{
-	if (!has_credit(p))
-		return false;
+	if (p->credit < 1)
+		return (1 - p->credit) * dial_every;
 	p->credit -= 1;
-	return true;
+	return 0;
 }
 
 static bool
@@ -86,11 +85,23 @@ reset(struct pool_backoff *b)
 
 /* Those who wait are dialled for again only in a while. */
 static void
-be_patient(struct pool *p)
+be_patient(struct pool *p, double seconds)
 {
 	ev_timer_stop(p->set->reactor->loop, &p->patience);
-	ev_timer_set(&p->patience, patience, 0);
+	ev_timer_set(&p->patience, seconds, 0);
 	ev_timer_start(p->set->reactor->loop, &p->patience);
+}
+
+/* To those who were refused the carriers are of no use, however many there are. */
+static void
+dial_for_waiters(struct pool *p, long doubtful)
+{
+	enum pool_why why;
+
+	if (p->refused > 0 && pool_is_stale(p, &why))
+		pool_dial(p, POOL_LOOK);
+	else if (p->waiting > 0 && p->count - doubtful < p->service->settings->carriers)
+		pool_dial(p, POOL_NEEDED);
 }
 
 void
@@ -101,9 +112,9 @@ pool_dial_for_waiters(struct pool *p)
 	if (p->waiting == 0 || ev_is_active(&p->patience))
 		return;
 	if (doubtful > 0)
-		be_patient(p);
-	else if (p->count < p->service->settings->carriers)
-		pool_dial(p, POOL_NEEDED);
+		be_patient(p, patience);
+	else
+		dial_for_waiters(p, 0);
 }
 
 /* The dial takes long: a stale carrier will do, and there may be another dial. */
@@ -117,9 +128,7 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 	pool_serve(p);
 	if (pool_is_dialling(p) && p->hedged)
 		return; /* two are enough to tell those who wait why they fail */
-	if (p->waiting > 0 &&
-	    p->count - pool_ask_doubtful(p) < p->service->settings->carriers)
-		pool_dial(p, POOL_NEEDED);
+	dial_for_waiters(p, p->waiting > 0 ? pool_ask_doubtful(p) : 0);
 }
 
 /* ---- of our own accord ----------------------------------------------------------- */
@@ -180,45 +189,16 @@ pool_look(struct pool_set *set, struct service *service, struct target *target)
 	pool_reap_unused(p);
 }
 
-/* The router of now may lead elsewhere after freshFor, refused or not. */
-static double
-longest_look(const struct pool *p)
-{
-	double fresh_for = p->service->settings->fresh_for;
-
-	return fresh_for > 0 && fresh_for < look_last ? fresh_for : look_last;
-}
-
-/* A stream that a look has not helped may have one more at once: of several pods the
- * router may have chosen the same again. */
-static bool
-may_look(struct pool *p, int refusals)
-{
-	if (refusals > 1)
-		return true;
-	if (!is_due(&p->look) || !has_credit(p))
-		return false; /* it comes later, and is not spent */
-	put_off(&p->look, longest_look(p));
-	return true;
-}
-
 void
-pool_renew(struct pool *p, int refusals)
+pool_renew(struct pool *p)
 {
 	enum pool_why why;
 
-	if (p->leaving || pool_is_dialling(p) || !pool_is_stale(p, &why))
-		return;
-	if (why == POOL_LOOK ? !may_look(p, refusals) : !is_due(&p->renewal))
+	if (p->leaving || pool_is_dialling(p) || !pool_is_stale(p, &why) ||
+	    (why != POOL_LOOK && !is_due(&p->renewal)))
 		return;
 	pool_ask_doubtful(p);
 	pool_dial(p, why);
-}
-
-void
-pool_reset_look(struct pool *p)
-{
-	reset(&p->look);
 }
 
 /* ---- a dial's end ---------------------------------------------------------------- */
@@ -277,7 +257,7 @@ dial_failed(struct pool *p, enum reason reason, const char *detail)
 		pool_fail_waiters(p, false, reason, detail);
 	}
 	if (p->waiting > 0 && !ev_is_active(&p->patience))
-		be_patient(p);
+		be_patient(p, patience);
 	pool_keep_one(p);
 }
 
@@ -351,13 +331,16 @@ pool_dial(struct pool *p, enum pool_why why)
 {
 	struct ev_loop *loop = p->set->reactor->loop;
 	struct pool_dial *d = p->dials;
+	double seconds;
 
 	while (d->approach != NULL)
 		if (++d == p->dials + POOL_DIALS)
 			return;
-	be_patient(p);
-	if (pool_has_any(p) && !take_credit(p))
+	if (pool_has_any(p) && (seconds = take_credit(p)) > 0) {
+		be_patient(p, seconds);
 		return;
+	}
+	be_patient(p, patience);
 	ev_timer_stop(loop, &p->retry);
 	p->hedged = pool_is_dialling(p);
 	d->why = why;
@@ -377,7 +360,6 @@ pool_dials_init(struct pool *p)
 {
 	p->retry_in = retry_first;
 	reset(&p->renewal);
-	reset(&p->look);
 	p->credit = POOL_DIALS_IN_A_ROW;
 	p->counted_at = reactor_now();
 	for (int i = 0; i < POOL_DIALS; i++)

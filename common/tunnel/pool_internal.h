@@ -21,7 +21,7 @@
 enum {
 	/* Dials under way. */
 	POOL_DIALS = 2,
-	/* Dials that may follow each other at once; then there is one a second. */
+	/* Dials that may follow each other at once. */
 	POOL_DIALS_IN_A_ROW = 2,
 };
 
@@ -82,7 +82,6 @@ struct pool {
 	ev_timer retry;            /* of the carrier that is to be kept */
 	double retry_in;           /* seconds */
 	struct pool_backoff renewal;
-	struct pool_backoff look; /* for a far end that does not refuse */
 };
 
 /* ---- pool.c ---------------------------------------------------------------------- */
@@ -147,11 +146,8 @@ void pool_use(struct pool *p, struct link *link, enum pool_why why);
 bool pool_is_dial_young(const struct pool *p);
 
 /** Dial another one in place of stale ones, which still serve: if it fails no stream
- * notices.  @refusals: how often the stream was refused for whom it is. */
-void pool_renew(struct pool *p, int refusals);
-
-/** The next look need not wait: a stream was accepted. */
-void pool_reset_look(struct pool *p);
+ * notices. */
+void pool_renew(struct pool *p);
 
 /** Never leave waiters without a dial under way; but a carrier that is asked whether it
  * lives has a moment to answer. */

@@ -10,8 +10,9 @@ enum {
 	MOST = 3,
 };
 
-/* Seconds for which a stream looks for a far end that does not. */
-static const double look_for = 1;
+/* Seconds for which a stream looks for a far end that does not: the next dial may be
+ * more than a second off, and takes a moment. */
+static const double look_for = 1.5;
 
 bool
 refusals_may_differ(enum reason reason)

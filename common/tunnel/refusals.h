@@ -37,7 +37,7 @@ void refusals_add(
  * for. */
 bool refusals_end_soon(const struct refusals *r);
 
-/** The same far end three times, or a second: behind one whose app is down a program
+/** The same far end three times, or a good second: behind one whose app is down a program
  * should hear of it.  Never while they end soon. */
 bool refusals_suffice(const struct refusals *r);
 

@@ -458,14 +458,14 @@ try_carrier(struct stream_open *o)
 
 	if (pool == NULL)
 		return false;
-	if ((carrier = pool_pick(pool, o->refusals.count)) != NULL)
+	if ((carrier = pool_pick(pool, o->refusals.count > 0)) != NULL)
 		ask(o, carrier);
 	start_limit(o);
 	if (o->channel != NULL) {
 		o->events->hungry(o->owner); /* who may find the program gone */
 	} else if (o->refusals.count > 0 && !refusals_end_soon(&o->refusals) &&
-		   !pool_is_dialling(pool)) {
-		give_in(o);
+		   o->attempts.untried > 0 && !pool_is_dialling(pool)) {
+		give_in(o); /* rather than wait for the next dial */
 	} else {
 		o->waiter.refused = o->refusals.count > 0;
 		pool_wait(pool, &o->waiter);

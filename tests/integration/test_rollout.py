@@ -100,7 +100,7 @@ def test_a_pod_that_lingers_serves_while_there_is_no_other(make_cluster):
 def test_one_app_of_two_dies(make_cluster):
     """Its sidecar lives, and the router goes on with it until readiness has told.  Under source it has
     nobody else for this client, whose streams are answered from the carrier that is there, while one
-    of them looks elsewhere now and then."""
+    dial a second looks elsewhere for them."""
     cluster, deployments, dead = begin_with_two(make_cluster)
     cluster.kill_apps(*dead)
     cluster.run(UNREADY)
@@ -116,8 +116,7 @@ def test_one_app_of_two_dies(make_cluster):
     *others, source = deployments
     for deployment in others:
         cluster.expect_none(deployment.h2.failed())
-    # The next look comes within freshFor, and takes a moment.
-    cluster.expect_none(source.h2.failed(min(back, dropped + FRESH + 1)))
+    cluster.expect_none(source.h2.failed(dropped))
     until_dropped = [len(caller.failed()) - len(caller.failed(dropped)) for caller in (source.h2, source.raw)]
     # Calls of both begin five times a second, but not at the same moment.
     cluster.expect_none(until_dropped if until_dropped[0] > until_dropped[1] + 1 else [])

@@ -36,13 +36,13 @@ begin(struct stage *s)
 static int
 open_one(struct stage *s, int i)
 {
-	int last;
+	int asked = s->asked;
 
 	call(s, i, "");
 	EXPECT(s, s->callers[i].opened == 1);
-	for (last = s->asked - 1; s->visits[last].arrival == 0; last--)
-		;
-	return s->visits[last].arrival;
+	ck_assert_int_eq(s->asked, asked + 1);
+	ck_assert_int_gt(s->visits[asked].arrival, 0);
+	return s->visits[asked].arrival;
 }
 
 static void
@@ -265,31 +265,65 @@ START_TEST(a_stream_that_one_pod_refuses_is_opened_in_another)
 }
 END_TEST
 
-START_TEST(where_all_refuse_a_stream_soon_hears_so_and_looks_are_few)
+/* A minute, in which programs come ten at a time. */
+START_TEST(where_all_refuse_there_is_one_dial_a_second)
 {
 	static struct stage s;
-	double began, looked, longest = 0;
-	int came;
+	double began = reactor_now();
 
 	begin(&s);
 	s.refuses[0] = REASON_APP_UNREACHABLE;
-	began = looked = reactor_now();
-	came = s.doors[0].came;
-	for (int i = 1; i < 250; i++) {
-		call(&s, i, "");
-		EXPECT(&s, s.callers[i].failed == 1);
-		ck_assert_int_eq(s.callers[i].reason, REASON_APP_UNREACHABLE);
-		if (s.doors[0].came > came)
-			looked = reactor_now();
-		else if (reactor_now() - looked > longest)
-			longest = reactor_now() - looked;
-		came = s.doors[0].came;
-		skipped += 0.25; /* a minute in all */
+	for (int i = 1; i <= 200; i += 10) {
+		int came = s.doors[0].came;
+
+		for (int k = i; k < i + 10; k++)
+			call(&s, k, "");
+		for (int k = i; k < i + 10; k++) {
+			EXPECT(&s, s.callers[k].failed == 1);
+			ck_assert_int_eq(s.callers[k].reason, REASON_APP_UNREACHABLE);
+		}
+		ck_assert_int_gt(s.doors[0].came, came);
+		skipped += 3;
 	}
-	ck_assert_double_lt(s.doors[0].came, reactor_now() - began);
-	ck_assert_double_lt(longest, fresh_for + 1);
+	ck_assert_double_ge(reactor_now() - began, 60);
+	ck_assert_double_le(s.doors[0].came, reactor_now() - began);
+	stage_clear(&s);
+}
+END_TEST
+
+/* As under source, once the router has dropped the pod. */
+START_TEST(a_stream_that_is_refused_waits_for_the_next_dial)
+{
+	static struct stage s;
+
+	begin(&s);
+	s.refuses[0] = REASON_APP_UNREACHABLE;
+	call(&s, 1, "");
+	EXPECT(&s, s.callers[1].failed == 1);
+	call(&s, 2, "");
+	EXPECT(&s, s.refused == 4);
+	stage_turns(&s, 20);
+	ck_assert_int_eq(s.callers[2].failed, 0);
 	s.refuses[0] = REASON_NONE;
-	(void)open_one(&s, 250);
+	EXPECT(&s, s.callers[2].opened == 1);
+	ck_assert_int_eq(s.doors[0].came, 4);
+	stage_clear(&s);
+}
+END_TEST
+
+START_TEST(a_stream_that_all_refuse_ends_in_good_time)
+{
+	static struct stage s;
+	double began;
+
+	begin(&s);
+	s.refuses[0] = REASON_APP_UNREACHABLE;
+	call(&s, 1, "");
+	EXPECT(&s, s.callers[1].failed == 1);
+	began = reactor_now();
+	call(&s, 2, "");
+	EXPECT(&s, s.callers[2].failed == 1);
+	ck_assert_double_ge(reactor_now() - began, 1);
 	stage_clear(&s);
 }
 END_TEST
@@ -329,7 +363,9 @@ START_TEST(a_far_end_that_ends_is_waited_for)
 END_TEST
 
 UNIT_MAIN("pool", a_stream_that_one_pod_refuses_is_opened_in_another,
-    where_all_refuse_a_stream_soon_hears_so_and_looks_are_few,
+    where_all_refuse_there_is_one_dial_a_second,
+    a_stream_that_is_refused_waits_for_the_next_dial,
+    a_stream_that_all_refuse_ends_in_good_time,
     the_same_far_end_is_asked_three_times_at_most, a_far_end_that_ends_is_waited_for,
     new_streams_share_a_carrier_while_it_is_fresh,
     after_a_silence_the_first_stream_waits_for_a_new_carrier,
