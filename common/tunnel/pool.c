@@ -10,99 +10,6 @@ enum {
 	BUSY = 64,
 };
 
-/* ---- waiters --------------------------------------------------------------------- */
-
-void
-pool_leave(struct pool_waiter *waiter)
-{
-	struct pool *p = waiter->pool;
-
-	if (p == NULL)
-		return;
-	TAILQ_REMOVE(&p->waiters, waiter, entry);
-	p->waiting--;
-	p->refused -= waiter->refused;
-	waiter->pool = NULL;
-}
-
-static struct pool_waiter *
-next_waiter(struct pool *p)
-{
-	struct pool_waiter *w = TAILQ_FIRST(&p->waiters);
-
-	if (w != NULL)
-		pool_leave(w);
-	return w;
-}
-
-static void
-wait_again(struct pool *p, struct pool_waiter *waiter)
-{
-	TAILQ_INSERT_TAIL(&p->waiters, waiter, entry);
-	p->waiting++;
-	p->refused += waiter->refused;
-	waiter->pool = p;
-}
-
-void
-pool_wait(struct pool *p, struct pool_waiter *waiter)
-{
-	wait_again(p, waiter);
-	pool_dial_for_waiters(p);
-}
-
-void
-pool_wait_with(struct pool *p, struct pool_waiter *waiter, struct link *link)
-{
-	wait_again(p, waiter);
-	pool_use(p, link, POOL_NEEDED);
-	pool_reap_unused(p);
-}
-
-void
-pool_serve(struct pool *p)
-{
-	struct pool_waiter *w;
-
-	if (pool_choose(p, p->refused == p->waiting) == NULL)
-		return;
-	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
-		if (pool_choose(p, w->refused) != NULL)
-			w->ready(w->owner);
-		else
-			wait_again(p, w);
-	}
-}
-
-void
-pool_fail_waiters(struct pool *p, bool refused, enum reason reason, const char *detail)
-{
-	struct pool_waiter *w;
-
-	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
-		if (w->refused || !refused)
-			w->failed(w->owner, reason, detail);
-		else
-			wait_again(p, w);
-	}
-}
-
-void
-pool_tell_raw(struct pool *p, struct link *link)
-{
-	struct pool_waiter *w;
-
-	target_set_raw(p->target);
-	for (size_t n = p->waiting; n > 0 && (w = next_waiter(p)) != NULL; n--) {
-		w->raw(w->owner, link);
-		link = NULL;
-	}
-	if (link != NULL) {
-		tls_finish(&link->tls);
-		link_close(link, false);
-	}
-}
-
 /* ---- streams --------------------------------------------------------------------- */
 
 static bool
@@ -140,13 +47,34 @@ pool_free(struct pool *p)
 	free(p);
 }
 
-void
-pool_reap_unused(struct pool *p)
+/* Free it if nothing holds it.  Only for the end of what the loop told. */
+static void
+reap_unused(struct pool *p)
 {
 	if (!p->keep && LIST_EMPTY(&p->carriers) && p->waiting == 0 &&
 	    !pool_is_dialling(p))
 		pool_free(p);
 }
+
+static void
+pool_on_aged(struct pool *p)
+{
+	if (!pool_is_dialling(p))
+		pool_dial(p, POOL_AGE);
+}
+
+static void
+pool_on_settled(struct pool *p)
+{
+	pool_keep_one(p);
+	reap_unused(p);
+}
+
+static const struct pool_events pool_events = {
+    .retired = pool_dial_for_waiters,
+    .aged = pool_on_aged,
+    .settled = pool_on_settled,
+};
 
 struct pool *
 pool_of(struct pool_set *set, struct service *service, struct target *target)
@@ -160,6 +88,7 @@ pool_of(struct pool_set *set, struct service *service, struct target *target)
 	counts = counters_share(service->counters, set->reactor->index);
 	if (counts == NULL || (p = calloc(1, sizeof(*p))) == NULL)
 		return NULL;
+	p->events = &pool_events;
 	p->counts = counts;
 	p->set = set;
 	p->service = service_hold(service);
@@ -172,6 +101,21 @@ pool_of(struct pool_set *set, struct service *service, struct target *target)
 }
 
 void
+pool_wait(struct pool *p, struct pool_waiter *waiter)
+{
+	pool_enqueue(p, waiter);
+	pool_dial_for_waiters(p);
+}
+
+void
+pool_wait_with(struct pool *p, struct pool_waiter *waiter, struct link *link)
+{
+	pool_enqueue(p, waiter);
+	pool_use(p, link, POOL_NEEDED);
+	reap_unused(p);
+}
+
+void
 pool_keep(struct pool *p)
 {
 	p->keep = true;
@@ -179,6 +123,21 @@ pool_keep(struct pool *p)
 		pool_keep_one(p);
 	else if (p->count == 0 && !pool_is_dialling(p))
 		pool_dial(p, POOL_NEEDED);
+}
+
+void
+pool_look(struct pool_set *set, struct service *service, struct target *target)
+{
+	struct pool *p;
+
+	if (set->draining || reactor_now() < set->short_until ||
+	    (p = pool_of(set, service, target)) == NULL)
+		return;
+	if (pool_has_live(p))
+		target_rouse(target);
+	else if (!p->leaving && !pool_is_dialling(p))
+		pool_dial(p, POOL_NEEDED);
+	reap_unused(p);
 }
 
 /* Nobody is asked for new streams any more but by those that are under way. */
@@ -206,7 +165,7 @@ pool_set_follow(struct pool_set *set,
 		if (spares(what, p->service))
 			continue;
 		retire_all(p);
-		pool_reap_unused(p);
+		reap_unused(p);
 	}
 }
 

@@ -15,32 +15,6 @@ static const double dial_every = 1.2;
  * to may hang, and all of them with it. */
 static const double patience = 1;
 
-bool
-pool_is_dialling(const struct pool *p)
-{
-	for (int i = 0; i < POOL_DIALS; i++)
-		if (p->dials[i].approach != NULL)
-			return true;
-	return false;
-}
-
-const char *
-pool_silence(const struct pool *p)
-{
-	const char *words = NULL;
-
-	for (int i = 0; i < POOL_DIALS && words == NULL; i++)
-		if (p->dials[i].approach != NULL)
-			words = link_dial_silence(p->dials[i].approach);
-	return words;
-}
-
-bool
-pool_is_dial_young(const struct pool *p)
-{
-	return pool_is_dialling(p) && ev_is_active(&p->patience);
-}
-
 /* ---- not too many ---------------------------------------------------------------- */
 
 /* While there are carriers, whatever streams and far ends do is no loop of handshakes.
@@ -119,7 +93,7 @@ pool_dial_for_waiters(struct pool *p)
 
 /* The dial takes long: a stale carrier will do, and there may be another dial. */
 static void
-on_patience(struct ev_loop *loop, ev_timer *timer, int events)
+pool_on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct pool *p = timer->data;
 
@@ -132,12 +106,6 @@ on_patience(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 /* ---- of our own accord ----------------------------------------------------------- */
-
-bool
-pool_is_short(const struct pool *p)
-{
-	return reactor_now() < p->set->short_until;
-}
 
 /* Not all pools at once when the shortage is over. */
 static double
@@ -163,7 +131,7 @@ pool_keep_one(struct pool *p)
 }
 
 static void
-on_retry(struct ev_loop *loop, ev_timer *timer, int events)
+pool_on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct pool *p = timer->data;
 
@@ -172,21 +140,6 @@ on_retry(struct ev_loop *loop, ev_timer *timer, int events)
 	if (p->count == 0 && !p->set->draining && !pool_is_short(p))
 		pool_dial(p, POOL_NEEDED);
 	pool_keep_one(p);
-}
-
-void
-pool_look(struct pool_set *set, struct service *service, struct target *target)
-{
-	struct pool *p;
-
-	if (set->draining || reactor_now() < set->short_until ||
-	    (p = pool_of(set, service, target)) == NULL)
-		return;
-	if (pool_has_live(p))
-		target_rouse(target);
-	else if (!p->leaving && !pool_is_dialling(p))
-		pool_dial(p, POOL_NEEDED);
-	pool_reap_unused(p);
 }
 
 void
@@ -279,7 +232,7 @@ pool_use(struct pool *p, struct link *link, enum pool_why why)
 }
 
 static void
-on_link_opened(void *owner, struct link *link)
+pool_on_link_opened(void *owner, struct link *link)
 {
 	struct pool_dial *d = owner;
 	struct pool *p = d->pool;
@@ -304,11 +257,11 @@ on_link_opened(void *owner, struct link *link)
 		    "multiplex = yes, or h2 carriers are open, but the far end does not "
 		    "select " TLS_PROTOCOL_H2);
 	}
-	pool_reap_unused(p);
+	p->events->settled(p);
 }
 
 static void
-on_link_failed(void *owner, enum reason reason, const char *detail)
+pool_on_link_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct pool_dial *d = owner;
 	struct pool *p = d->pool;
@@ -317,12 +270,12 @@ on_link_failed(void *owner, enum reason reason, const char *detail)
 	if (!pool_is_dialling(p))
 		target_fail_look(p->target, reactor_now());
 	dial_failed(p, reason, detail);
-	pool_reap_unused(p);
+	p->events->settled(p);
 }
 
 static const struct link_events link_events = {
-    .opened = on_link_opened,
-    .failed = on_link_failed,
+    .opened = pool_on_link_opened,
+    .failed = pool_on_link_failed,
 };
 
 /* Out of memory is told by the retry timer, from the loop. */
@@ -364,9 +317,9 @@ pool_dials_init(struct pool *p)
 	p->counted_at = reactor_now();
 	for (int i = 0; i < POOL_DIALS; i++)
 		p->dials[i].pool = p;
-	ev_init(&p->patience, on_patience);
+	ev_init(&p->patience, pool_on_patience);
 	p->patience.data = p;
-	ev_init(&p->retry, on_retry);
+	ev_init(&p->retry, pool_on_retry);
 	p->retry.data = p;
 }
 

@@ -1,14 +1,18 @@
 /*
  * What the files of the pool share.
  *
- *	pool		who waits for a carrier, and the pool's own life
- *	pool_carriers	which carrier a new stream goes to, and which have had their time
+ *	pool		the pool's own life, and what streams ask of it
  *	pool_dial	when another one is dialled, and what becomes of the dial
+ *	pool_carriers	those that it has, until they have had their time
+ *	pool_waiters	who waits for one
+ *	pool_choice	which one a new stream goes to; asks, and changes nothing
+ *
+ * Each knows only those below it; the others hear by struct pool_events.
  *
  * A carrier in the pool is
  *
- *	fresh --freshFor or maxAge over, refuses--> stale --a fresh one is there-->
- *relieved any of these --GOAWAY, lost, the service ends--> retired
+ *	fresh --its time is over, or it refuses--> stale --another is fresh--> relieved
+ *	any of these --GOAWAY, lost, the service ends--> retired
  *
  * Fresh ones take new streams.  A stale one takes them until a fresh one does, a relieved
  * one only where no other can be had; it ends with its last stream.
@@ -58,8 +62,21 @@ struct pool_backoff {
 	double next;  /* seconds that the next failure puts it off */
 };
 
+struct pool;
+
+/** What pool.c is told by those below it. */
+struct pool_events {
+	/** A carrier takes no more streams. */
+	void (*retired)(struct pool *p);
+	/** A carrier is to be renewed for its age. */
+	void (*aged)(struct pool *p);
+	/** What the loop told is dealt with.  The pool may be gone then. */
+	void (*settled)(struct pool *p);
+};
+
 struct pool {
 	LIST_ENTRY(pool) entry;
+	const struct pool_events *events;
 	struct pool_set *set;
 	struct service *service; /* held */
 	struct counts *counts;   /* of the service, for this worker */
@@ -84,7 +101,37 @@ struct pool {
 	struct pool_backoff renewal;
 };
 
-/* ---- pool.c ---------------------------------------------------------------------- */
+/* ---- pool_choice.c --------------------------------------------------------------- */
+
+/** The latest dial is young enough for those who could do without to wait for it. */
+bool pool_is_dial_young(const struct pool *p);
+
+/** There are no descriptors for carriers that nobody waits for. */
+bool pool_is_short(const struct pool *p);
+
+/** Is nothing better to be had while it is there? */
+bool pool_is_fresh(const struct pooled *c);
+
+/** Are there carriers, and none of them fresh?  @why: since when not. */
+bool pool_is_stale(const struct pool *p, enum pool_why *why);
+
+/** The carrier that a stream goes to now; NULL: it waits.  @refused: it was refused, so
+ * that one that refuses is of no use to it. */
+struct pooled *pool_choose(struct pool *p, bool refused);
+
+/** Is there one that takes streams and lives, as far as is known? */
+bool pool_has_live(const struct pool *p);
+
+/** Is there one that is not retired? */
+bool pool_has_any(const struct pool *p);
+
+/** Ask those that may be dead whether they are.  Returns how many there are. */
+long pool_ask_doubtful(struct pool *p);
+
+/* ---- pool_waiters.c -------------------------------------------------------------- */
+
+/** Last of those who wait, for a dial that comes or a carrier that has room. */
+void pool_enqueue(struct pool *p, struct pool_waiter *waiter);
 
 /** Those who wait go on, each once, while there is a carrier for them. */
 void pool_serve(struct pool *p);
@@ -97,32 +144,10 @@ pool_fail_waiters(struct pool *p, bool refused, enum reason reason, const char *
  * waits. */
 void pool_tell_raw(struct pool *p, struct link *link);
 
-/** Free it if nothing holds it.  Only for the end of what the loop told. */
-void pool_reap_unused(struct pool *p);
-
 /* ---- pool_carriers.c ------------------------------------------------------------- */
-
-/** The carrier that a stream goes to now; NULL: it waits.  @refused: it was refused, so
- * that one that refuses is of no use to it. */
-struct pooled *pool_choose(struct pool *p, bool refused);
-
-/** Is nothing better to be had while it is there? */
-bool pool_is_fresh(const struct pooled *c);
 
 /** The fresh ones take over. */
 void pool_relieve_stale(struct pool *p);
-
-/** Are there carriers, and none of them fresh?  @why: since when not. */
-bool pool_is_stale(const struct pool *p, enum pool_why *why);
-
-/** Is there one that takes streams and lives, as far as is known? */
-bool pool_has_live(const struct pool *p);
-
-/** Is there one that is not retired? */
-bool pool_has_any(const struct pool *p);
-
-/** Ask those that may be dead whether they are.  Returns how many there are. */
-long pool_ask_doubtful(struct pool *p);
 
 /** It takes no more streams; what it has goes on. */
 void pool_retire(struct pooled *c);
@@ -142,9 +167,6 @@ void pool_dial(struct pool *p, enum pool_why why);
 /** Make a carrier of @link, which is h2 and the pool's, for those who wait and others. */
 void pool_use(struct pool *p, struct link *link, enum pool_why why);
 
-/** The latest dial is young enough for those who could do without to wait for it. */
-bool pool_is_dial_young(const struct pool *p);
-
 /** Dial another one in place of stale ones, which still serve: if it fails no stream
  * notices. */
 void pool_renew(struct pool *p);
@@ -155,9 +177,6 @@ void pool_dial_for_waiters(struct pool *p);
 
 /** Dial again, later and later, while a carrier is to be kept and none is there. */
 void pool_keep_one(struct pool *p);
-
-/** There are no descriptors for carriers that nobody waits for. */
-bool pool_is_short(const struct pool *p);
 
 void pool_dials_init(struct pool *p);
 void pool_dials_cancel(struct pool *p);
