@@ -5,7 +5,7 @@
  *	pool_dial	when another one is dialled, and what becomes of the dial
  *	pool_carriers	those that it has, until they have had their time
  *	pool_waiters	who waits for one
- *	pool_choice	which one a new stream goes to; asks, and changes nothing
+ *	pool_choice	what is known of them, and which one a new stream goes to
  *
  * Each knows only those below it; the others hear by struct pool_events.
  *
