@@ -2,6 +2,7 @@
 
 #include "common/config/ini.h"
 #include "common/config/check.h"
+#include "common/config/check_listeners.h"
 #include "common/config/options_table.h"
 
 #include <errno.h>
@@ -389,7 +390,7 @@ check_services(struct reading *r)
 			return false;
 	}
 	if (settings->service_count > 0)
-		return true;
+		return settings_check_listeners(settings, r->ini, r->faults);
 	err_set(&e,
 	    "%s: no section is for %s: it runs those with \"client = %s\", or without "
 	    "client; the sections here are for %s",

@@ -186,6 +186,7 @@ def test_parts_in_a_folder_are_read_again(pair, place, app):
         ("[svc]", "[svc]\nacept = 1", "acept"),
         ("cert = ", "cert = /nowhere", "/nowhere"),
         ("[svc]", "[svc]\naccept = 127.0.0.1:1x", "1x"),
+        ("[svc]", "[svc]\naccept = 127.0.0.1:9\naccept = 9", "[svc] cannot listen here"),
     ],
 )
 def test_a_file_with_an_error_changes_nothing_and_says_so(pair, old, new, words):

@@ -27,7 +27,7 @@ START_TEST(the_other_section_may_stand_below_and_have_a_colon_in_its_name)
 {
 	struct settings *settings = settings_from(ROLE_SERVER,
 	    SECOND "sni = a:b c:stock.example\n"
-		   "[a:b c]\naccept = 1\nconnect = 1\ncert = c\nCAfile = d\n");
+		   "[a:b c]\naccept = 9\nconnect = 1\ncert = c\nCAfile = d\n");
 
 	ck_assert_str_eq(settings->services[0].sni_rules.items[0].section, "a:b c");
 	settings_release(settings);
