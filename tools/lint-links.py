@@ -7,7 +7,6 @@ every path of ours in `code` is there; README.md stays short.
 
 import pathlib
 import re
-import subprocess
 import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent).resolve()
@@ -20,11 +19,7 @@ PATH = re.compile(r"`((?:certs|client|common|examples|server|tests)/[\w./-]*)`")
 
 
 def documents():
-    """Those that Git knows, or would."""
-    names = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        check=True, capture_output=True, text=True).stdout.split()
-    return sorted(ROOT / name for name in set(names) if (ROOT / name).exists())
+    return sorted(page for page in ROOT.rglob("*.md") if page.relative_to(ROOT).parts[0] not in (".git", "build"))
 
 
 def anchors(page):
