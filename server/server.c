@@ -208,16 +208,16 @@ on_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct incoming *in = owner;
 	const char *service = in->service->settings->name;
-	char peer[ADDRESS_TEXT_SIZE], name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	char peer[ADDRESS_TEXT_SIZE];
 
 	address_format(&in->peer, peer, sizeof(peer));
 	if (in->peer.any.sa_family != AF_UNIX)
 		*strrchr(peer, ':') =
 		    '\0'; /* the port would make every failure a new cause */
-	log_cause(level_of(reason), service,
-	    "event=failed why=%s service=%s peer=%s detail=%s", reason_word(reason),
-	    log_quote(service, name), peer,
-	    log_quote(detail != NULL ? detail : reason_text(reason), text));
+	log_event_cause(level_of(reason), service, "failed",
+	    LOG_WORD("why", reason_word(reason)), LOG_TEXT("service", service),
+	    LOG_WORD("peer", peer),
+	    LOG_TEXT("detail", detail != NULL ? detail : reason_text(reason)));
 }
 
 /* It counts until its descriptor is free again. */

@@ -97,11 +97,11 @@ struct log_pair {
 	};
 };
 
-/** A word of our own, as it is: "yes", reason_word(). */
+/** A word of our own, as it is: "yes", reason_word().  NULL, here and below: the pair is
+ * left out. */
 #define LOG_WORD(key_, word_)                                                            \
 	((struct log_pair){.key = (key_), .kind = LOG_PAIR_WORD, .text = (word_)})
-/** Text from outside, or of several words: quoted as by log_quote().  NULL: the pair is
- * left out. */
+/** Text from outside, or of several words: quoted as by log_quote(). */
 #define LOG_TEXT(key_, text_)                                                            \
 	((struct log_pair){.key = (key_), .kind = LOG_PAIR_TEXT, .text = (text_)})
 /** The same as by log_quote_long(). */

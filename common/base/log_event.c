@@ -85,11 +85,12 @@ put_value(struct log_line *line, const struct log_pair *pair)
 	}
 }
 
-/* Is it a text that there is none of? */
+/* Is it a word or a text that there is none of? */
 static bool
 is_left_out(const struct log_pair *pair)
 {
-	return (pair->kind == LOG_PAIR_TEXT || pair->kind == LOG_PAIR_LONG_TEXT) &&
+	return (pair->kind == LOG_PAIR_WORD || pair->kind == LOG_PAIR_TEXT ||
+		   pair->kind == LOG_PAIR_LONG_TEXT) &&
 	       pair->text == NULL;
 }
 

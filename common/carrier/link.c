@@ -98,7 +98,7 @@ on_answer(void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const cha
 {
 	struct link *l = arg;
 	const struct service_settings *s = l->service->settings;
-	char detail[TLS_DETAIL_SIZE], text[LOG_QUOTE_SIZE], names[IDENTITY_NAMES_SIZE];
+	char detail[TLS_DETAIL_SIZE], names[IDENTITY_NAMES_SIZE];
 
 	l->ask = NULL;
 	identity_names(SSL_get0_peer_certificate(l->tls.ssl), names, sizeof(names));
@@ -112,8 +112,8 @@ on_answer(void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const cha
 		    answer == OCSP_REVOKED ? REASON_CERT_REVOKED : REASON_OCSP_SILENT,
 		    detail);
 	} else {
-		log_cause(LOG_LEVEL_WARNING, s->name, "event=ocsp-silent detail=%s",
-		    log_quote(detail, text));
+		log_event_cause(LOG_LEVEL_WARNING, s->name, "ocsp-silent",
+		    LOG_TEXT("detail", detail));
 		enter_open(l);
 	}
 }

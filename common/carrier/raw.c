@@ -288,16 +288,14 @@ static const struct channel_ops channel_ops = {
 static void
 warn_without_heartbeat(struct link *link)
 {
-	char service[LOG_QUOTE_SIZE];
-
 	if (tls_has_heartbeat(&link->tls) || !service_tells_once(link->service))
 		return;
-	log_warning(
-	    "event=no-heartbeat service=%s tls=%s detail=\"TLS 1.2 has no heartbeat: "
-	    "routers and load balancers cut a silent stream at their idle limit; "
-	    "sslVersionMin = TLSv1.3 at both ends, or multiplex, keeps it open\"",
-	    log_quote(link->service->settings->name, service),
-	    SSL_get_version(link->tls.ssl));
+	log_event(LOG_LEVEL_WARNING, "no-heartbeat",
+	    LOG_TEXT("service", link->service->settings->name),
+	    LOG_WORD("tls", SSL_get_version(link->tls.ssl)),
+	    LOG_TEXT("detail", "TLS 1.2 has no heartbeat: routers and load balancers cut "
+			       "a silent stream at their idle limit; sslVersionMin = "
+			       "TLSv1.3 at both ends, or multiplex, keeps it open"));
 }
 
 struct channel *

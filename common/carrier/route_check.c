@@ -31,7 +31,6 @@ route_note(struct target *target, const struct tls *tls)
 {
 	const struct service_settings *s =
 	    tls_context_settings(SSL_get_SSL_CTX(tls->ssl));
-	char name[LOG_QUOTE_SIZE];
 
 	if (tls_is_h2(tls)) {
 		target_set_h2(target);
@@ -40,10 +39,12 @@ route_note(struct target *target, const struct tls *tls)
 	if (s->cert.count == 0 || tls->asked_us || tls_psk_identity(tls) != NULL ||
 	    !target_tells_once(target))
 		return;
-	log_warning("event=not-asked service=%s target=%s detail=\"there is a cert, but "
-		    "the far end never asked for it, nor selected " TLS_PROTOCOL_H2
-		    ": is the route passthrough? Else the router reads what is sent\"",
-	    log_quote(s->name, name), target->text);
+	log_event(LOG_LEVEL_WARNING, "not-asked", LOG_TEXT("service", s->name),
+	    LOG_WORD("target", target->text),
+	    LOG_TEXT("detail",
+		"there is a cert, but the far end never asked for it, nor "
+		"selected " TLS_PROTOCOL_H2
+		": is the route passthrough? Else the router reads what is sent"));
 }
 
 void
@@ -53,14 +54,17 @@ route_note_loss(struct target *target, const struct tls *tls)
 	    tls_context_settings(SSL_get_SSL_CTX(tls->ssl));
 	double now = reactor_now(), silence = now - tls->moved;
 	double interval = target_note_loss(target, tls->opened, now, silence, tls->borne);
-	char name[LOG_QUOTE_SIZE];
+	struct err detail;
 
 	if (interval == 0 || interval >= s->keepalive)
 		return;
-	log_warning("event=idle-limit service=%s target=%s silence=%.1f keepalive=%.1f "
-		    "detail=\"something on the way cuts connections after %.1f s of "
-		    "silence: from now on none is silent for more than %.1f s. Set "
-		    "keepalive below the former, or, if it is the router, raise the "
-		    "route's annotation haproxy.router.openshift.io/timeout-tunnel\"",
-	    log_quote(s->name, name), target->text, silence, interval, silence, interval);
+	(void)err_set(&detail,
+	    "something on the way cuts connections after %.1f s of "
+	    "silence: from now on none is silent for more than %.1f s. Set "
+	    "keepalive below the former, or, if it is the router, raise the "
+	    "route's annotation haproxy.router.openshift.io/timeout-tunnel",
+	    silence, interval);
+	log_event(LOG_LEVEL_WARNING, "idle-limit", LOG_TEXT("service", s->name),
+	    LOG_WORD("target", target->text), LOG_DECIMAL("silence", silence, 1),
+	    LOG_DECIMAL("keepalive", interval, 1), LOG_TEXT("detail", detail.text));
 }

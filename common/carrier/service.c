@@ -144,12 +144,14 @@ service_tune(const struct service *service, int fd, enum socket_side side, bool 
 {
 	const struct service_settings *s = service->settings;
 	const char *refused = NULL;
-	char name[LOG_QUOTE_SIZE];
+	struct err detail;
 
 	if (side != SOCKET_LOCAL)
 		socket_tune(fd, plain);
-	if (s->socket.count > 0 && !socket_option_apply(&s->socket, fd, side, &refused))
-		log_cause(LOG_LEVEL_WARNING, s->name,
-		    "event=socket service=%s detail=\"socket = %c:%s: %s\"",
-		    log_quote(s->name, name), side, refused, strerror(errno));
+	if (s->socket.count > 0 && !socket_option_apply(&s->socket, fd, side, &refused)) {
+		(void)err_set(
+		    &detail, "socket = %c:%s: %s", side, refused, strerror(errno));
+		log_event_cause(LOG_LEVEL_WARNING, s->name, "socket",
+		    LOG_TEXT("service", s->name), LOG_TEXT("detail", detail.text));
+	}
 }

@@ -94,15 +94,14 @@ settings_later(const struct ini_entry *a, const struct ini_entry *b)
 void
 settings_warn(const struct draft *d, const char *format, ...)
 {
-	char service[LOG_QUOTE_SIZE], quoted[LOG_QUOTE_SIZE];
 	struct err text;
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text.text, sizeof(text.text), format, args);
 	va_end(args);
-	log_warning("event=settings service=%s warning=%s",
-	    log_quote(d->section->name, service), log_quote(text.text, quoted));
+	log_event(LOG_LEVEL_WARNING, "settings", LOG_TEXT("service", d->section->name),
+	    LOG_TEXT("warning", text.text));
 }
 
 static bool

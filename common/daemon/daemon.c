@@ -271,14 +271,13 @@ on_user1(struct ev_loop *loop, ev_signal *signal, int events)
 {
 	struct daemon *d = signal->data;
 	struct err e = {.text = ""};
-	char text[LOG_QUOTE_LONG_SIZE];
 
 	(void)loop;
 	(void)events;
 	if (daemon_reopen_log(d, d->settings, &e))
 		log_info("event=log-opened");
 	else
-		log_error("event=log-failed detail=%s", log_quote_long(e.text, text));
+		log_event(LOG_LEVEL_ERROR, "log-failed", LOG_LONG_TEXT("detail", e.text));
 }
 
 static void
@@ -324,15 +323,14 @@ load(struct daemon *d, const char *file, struct err *e)
 static void
 warn_of_missing(const struct generation *plan)
 {
-	char name[LOG_QUOTE_SIZE], why[LOG_QUOTE_SIZE];
-
 	for (size_t i = 0; i < plan->missing_count; i++) {
 		const struct missing *m = &plan->missing[i];
 
-		log_error("event=listen-failed service=%s next=%.0f detail=%s",
-		    m->service != NULL ? log_quote(m->service->settings->name, name)
-				       : "status",
-		    reload_listen_every, log_quote(m->why, why));
+		log_event(LOG_LEVEL_ERROR, "listen-failed",
+		    LOG_TEXT("service",
+			m->service != NULL ? m->service->settings->name : "status"),
+		    LOG_DECIMAL("next", reload_listen_every, 0),
+		    LOG_TEXT("detail", m->why));
 	}
 }
 
@@ -436,7 +434,6 @@ daemon_run(const struct program *program, const char *file)
 {
 	struct daemon d = {.program = program};
 	struct err e = {.text = ""};
-	char text[LOG_QUOTE_LONG_SIZE];
 	int status = EXIT_USAGE;
 
 	daemonize_init(&d.background);
@@ -461,8 +458,8 @@ daemon_run(const struct program *program, const char *file)
 	log_info("event=exit program=%s", program->name);
 	return EXIT_SUCCESS;
 fail:
-	log_error("event=exit program=%s detail=%s", program->name,
-	    log_quote_long(e.text, text));
+	log_event(LOG_LEVEL_ERROR, "exit", LOG_WORD("program", program->name),
+	    LOG_LONG_TEXT("detail", e.text));
 	sd_notify_status(&d.notify, "%s", e.text);
 	daemon_clear(&d);
 	return status;

@@ -103,23 +103,21 @@ static void
 on_answer(void *arg, enum ocsp_answer answer, OCSP_RESPONSE *response, const char *why)
 {
 	struct kept *k = arg;
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
+	const char *name = k->service->settings->name;
 
 	k->ask = NULL;
-	log_quote(k->service->settings->name, name);
 	if (answer == OCSP_NOTHING) {
-		log_cause(LOG_LEVEL_WARNING, k->service->settings->name,
-		    "event=staple-failed service=%s detail=%s", name,
-		    log_quote(why, text));
+		log_event_cause(LOG_LEVEL_WARNING, name, "staple-failed",
+		    LOG_TEXT("service", name), LOG_TEXT("detail", why));
 		k->due = reactor_now() + again;
 		return;
 	}
 	keep(k, response);
 	if (answer == OCSP_REVOKED)
-		log_error("event=cert-revoked service=%s detail=%s", name,
-		    log_quote(why, text));
+		log_event(LOG_LEVEL_ERROR, "cert-revoked", LOG_TEXT("service", name),
+		    LOG_TEXT("detail", why));
 	else
-		log_info("event=stapled service=%s", name);
+		log_event(LOG_LEVEL_INFO, "stapled", LOG_TEXT("service", name));
 }
 
 static void

@@ -117,14 +117,11 @@ may_remove(const struct pid_file *p)
 void
 pid_file_warn(const struct pid_file *p)
 {
-	char text[LOG_QUOTE_SIZE];
-
 	if (p->folder >= 0 && !may_remove(p))
-		log_warning(
-		    "event=pid-stays file=%s detail=\"with the rights given up it "
-		    "cannot be removed at the end: name one in a folder that "
-		    "belongs to the user of setuid\"",
-		    log_quote(p->name, text));
+		log_event(LOG_LEVEL_WARNING, "pid-stays", LOG_TEXT("file", p->name),
+		    LOG_TEXT("detail",
+			"with the rights given up it cannot be removed at the end: name "
+			"one in a folder that belongs to the user of setuid"));
 }
 
 void

@@ -149,12 +149,10 @@ forbid_more(void)
 static void
 warn_if_unreadable(const char *path)
 {
-	char text[LOG_QUOTE_SIZE];
-
 	if (access(path, R_OK) != 0 && errno == EACCES)
-		log_warning("event=unreadable file=%s detail=\"with the rights given up "
-			    "it cannot be read again: its renewal takes a restart\"",
-		    log_quote(path, text));
+		log_event(LOG_LEVEL_WARNING, "unreadable", LOG_TEXT("file", path),
+		    LOG_TEXT("detail", "with the rights given up it cannot be read "
+				       "again: its renewal takes a restart"));
 }
 
 /* A key is often in its certificate's file. */

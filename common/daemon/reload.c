@@ -41,12 +41,11 @@ all_follow(const struct daemon *d, unsigned long number)
 static void
 report_renewed(struct daemon *d, struct service *service)
 {
-	char name[LOG_QUOTE_SIZE];
-
 	if (service->renewed == 0 || !all_follow(d, service->renewed))
 		return;
 	service->renewed = 0;
-	log_info("event=renewed service=%s", log_quote(service->settings->name, name));
+	log_event(
+	    LOG_LEVEL_INFO, "renewed", LOG_TEXT("service", service->settings->name));
 }
 
 void
@@ -104,13 +103,11 @@ take_over(struct daemon *d, struct settings *settings, struct generation *plan)
 static bool
 follow_log(struct daemon *d, const struct settings *settings, struct err *e)
 {
-	char text[LOG_QUOTE_LONG_SIZE];
-
 	if (daemon_reopen_log(d, settings, e))
 		return true;
 	if (!same_text(d->settings->output, settings->output))
 		return false;
-	log_error("event=log-failed detail=%s", log_quote_long(e->text, text));
+	log_event(LOG_LEVEL_ERROR, "log-failed", LOG_LONG_TEXT("detail", e->text));
 	return true;
 }
 
@@ -121,7 +118,6 @@ reload_settings(struct daemon *d)
 	struct settings *settings =
 	    settings_load(d->settings->file, d->program->role, &e);
 	struct generation *plan = NULL;
-	char text[LOG_QUOTE_LONG_SIZE];
 
 	if (settings != NULL) {
 		settings_lend_phrases(settings, d->phrases);
@@ -135,7 +131,7 @@ reload_settings(struct daemon *d)
 		sandbox_explain(&e);
 	generation_release(plan);
 	settings_release(settings);
-	log_error("event=reload-failed detail=%s", log_quote_long(e.text, text));
+	log_event(LOG_LEVEL_ERROR, "reload-failed", LOG_LONG_TEXT("detail", e.text));
 	sd_notify_status(&d->notify, "a reload failed: %s", e.text);
 	if (d->reloaded == 0)
 		sd_notify_ready(&d->notify);
@@ -151,7 +147,6 @@ renew(struct daemon *d, struct service *service)
 	struct err e = {.text = ""};
 	struct service *renewed = service_new(service->whole, service->settings, &e);
 	struct generation *plan = NULL;
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
 	if (renewed != NULL) {
 		service_succeed(renewed, service);
@@ -162,8 +157,9 @@ renew(struct daemon *d, struct service *service)
 		adopt(d, plan);
 		renewed->renewed = plan->number;
 	} else {
-		log_error("event=renewal-failed service=%s detail=%s",
-		    log_quote(service->settings->name, name), log_quote(e.text, text));
+		log_event(LOG_LEVEL_ERROR, "renewal-failed",
+		    LOG_TEXT("service", service->settings->name),
+		    LOG_TEXT("detail", e.text));
 	}
 	service_release(renewed);
 }

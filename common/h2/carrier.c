@@ -185,13 +185,10 @@ init_carrier(struct h2_carrier *c, struct link *link)
 static void
 log_opening(const struct h2_carrier *c, enum log_level level)
 {
-	char service[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
-
-	if (log_is_on(level))
-		log_line(level,
-		    "event=carrier-open service=%s tls=%s resumed=%s names=%s",
-		    log_quote(c->service, service), c->facts.tls,
-		    c->facts.resumed ? "yes" : "no", log_quote(c->facts.names, names));
+	log_event(level, "carrier-open", LOG_TEXT("service", c->service),
+	    LOG_WORD("tls", c->facts.tls),
+	    LOG_WORD("resumed", c->facts.resumed ? "yes" : "no"),
+	    LOG_TEXT("names", c->facts.names));
 }
 
 struct h2_carrier *

@@ -7,27 +7,21 @@
 #include "common/base/log.h"
 #include "common/carrier/route_check.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 static void
 log_end(const struct h2_carrier *c)
 {
-	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 	enum log_level level = c->drain.superseded && c->reason == REASON_FINISHED
 				   ? LOG_LEVEL_DEBUG
 				   : LOG_LEVEL_INFO;
 
-	if (!log_is_on(level))
-		return;
-	log_line(level,
-	    "event=carrier-end why=%s service=%s streams=%" PRIu64 " in=%" PRIu64
-	    " out=%" PRIu64 " ms=%.0f%s%s",
-	    reason_word(c->reason), log_quote(c->service, service), c->streams_ever,
-	    c->in.bytes, c->out.bytes, (reactor_now() - c->opened) * 1000,
-	    c->failure[0] != '\0' ? " detail=" : "",
-	    c->failure[0] != '\0' ? log_quote(c->failure, text) : "");
+	log_event(level, "carrier-end", LOG_WORD("why", reason_word(c->reason)),
+	    LOG_TEXT("service", c->service), LOG_COUNT("streams", c->streams_ever),
+	    LOG_COUNT("in", c->in.bytes), LOG_COUNT("out", c->out.bytes),
+	    LOG_DECIMAL("ms", (reactor_now() - c->opened) * 1000, 0),
+	    LOG_TEXT("detail", c->failure[0] != '\0' ? c->failure : NULL));
 }
 
 /* Give the link away, and the session with it. */
@@ -94,12 +88,9 @@ cut_channels(struct h2_carrier *c, bool unsent)
 static void
 log_fault(const struct h2_carrier *c)
 {
-	char service[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
-
-	log_cause(LOG_LEVEL_WARNING, c->service,
-	    "event=carrier-fault service=%s names=%s detail=%s",
-	    log_quote(c->service, service), log_quote(c->facts.names, names),
-	    log_quote(c->failure, text));
+	log_event_cause(LOG_LEVEL_WARNING, c->service, "carrier-fault",
+	    LOG_TEXT("service", c->service), LOG_TEXT("names", c->facts.names),
+	    LOG_TEXT("detail", c->failure));
 }
 
 /*

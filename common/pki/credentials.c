@@ -11,12 +11,11 @@ void
 credentials_warn_of_readers(const char *path)
 {
 	struct stat st;
-	char text[LOG_QUOTE_SIZE];
 
 	if (path != NULL && stat(path, &st) == 0 && (st.st_mode & S_IROTH))
-		log_warning("event=key-readable file=%s detail=\"everybody on this host "
-			    "can read this secret: chmod o-r\"",
-		    log_quote(path, text));
+		log_event(LOG_LEVEL_WARNING, "key-readable", LOG_TEXT("file", path),
+		    LOG_TEXT("detail",
+			"everybody on this host can read this secret: chmod o-r"));
 }
 
 /* Kept as the certificate's alias, a name for people that no peer sees. */

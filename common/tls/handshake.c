@@ -229,15 +229,14 @@ tell_of_common_name(const struct tls *t)
 {
 	const struct service_settings *s = tls_context_settings(SSL_get_SSL_CTX(t->ssl));
 	X509 *certificate = SSL_get0_peer_certificate(t->ssl);
-	char names[IDENTITY_NAMES_SIZE], quoted[LOG_QUOTE_SIZE];
+	char names[IDENTITY_NAMES_SIZE];
 
 	if (certificate == NULL || !identity_is_by_common_name(certificate, s))
 		return;
-	log_cause(LOG_LEVEL_WARNING, s->name,
-	    "event=common-name names=%s detail=\"the certificate has no subjectAltName: "
-	    "its "
-	    "common name was taken for the host name of checkHost\"",
-	    log_quote(identity_names(certificate, names, sizeof(names)), quoted));
+	log_event_cause(LOG_LEVEL_WARNING, s->name, "common-name",
+	    LOG_TEXT("names", identity_names(certificate, names, sizeof(names))),
+	    LOG_TEXT("detail", "the certificate has no subjectAltName: its common name "
+			       "was taken for the host name of checkHost"));
 }
 
 static void

@@ -162,18 +162,19 @@ prepare(SSL_CTX *context, const struct service_settings *s, struct tls_secrets *
 	X509 *certificate = SSL_CTX_get0_certificate(context), *issuer;
 	struct tls_staple *staple = &secrets->staples[secrets->staple_count];
 	bool must = ocsp_must_staple(certificate);
-	char names[IDENTITY_NAMES_SIZE], quoted[LOG_QUOTE_SIZE];
+	char names[IDENTITY_NAMES_SIZE];
 
 	if (!must && !s->ocsp_aia && s->ocsp_url == NULL)
 		return;
 	if ((issuer = issuer_of(context, certificate)) == NULL) {
 		if (must)
-			log_warning("event=staple-failed names=%s detail=\"the issuer is "
-				    "in neither cert nor CAfile, and without it no OCSP "
-				    "answer can be asked for, which this certificate "
-				    "demands\"",
-			    log_quote(identity_names(certificate, names, sizeof(names)),
-				quoted));
+			log_event(LOG_LEVEL_WARNING, "staple-failed",
+			    LOG_TEXT("names",
+				identity_names(certificate, names, sizeof(names))),
+			    LOG_TEXT(
+				"detail", "the issuer is in neither cert nor CAfile, and "
+					  "without it no OCSP answer can be asked for, "
+					  "which this certificate demands"));
 		return;
 	}
 	if (!X509_up_ref(certificate)) {

@@ -127,7 +127,6 @@ failover_blame(struct failover_walk *a, enum reason reason, const char *detail)
 void
 failover_fail(struct failover_walk *a, enum reason reason, const char *detail)
 {
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 	double seconds;
 
 	if (detail == NULL)
@@ -136,44 +135,37 @@ failover_fail(struct failover_walk *a, enum reason reason, const char *detail)
 	if (!has_choice(a) || reason == REASON_NO_MEMORY)
 		return;
 	if ((seconds = target_fail(failover_target(a), reactor_now())) > 0)
-		log_warning(
-		    "event=target-rests target=%s service=%s for=%.1f why=%s detail=%s",
-		    failover_target(a)->text, log_quote(a->service->settings->name, name),
-		    seconds, reason_word(reason), log_quote(detail, text));
+		log_event(LOG_LEVEL_WARNING, "target-rests",
+		    LOG_WORD("target", failover_target(a)->text),
+		    LOG_TEXT("service", a->service->settings->name),
+		    LOG_DECIMAL("for", seconds, 1), LOG_WORD("why", reason_word(reason)),
+		    LOG_TEXT("detail", detail));
 }
 
 void
 failover_succeed(struct failover_walk *a)
 {
-	char name[LOG_QUOTE_SIZE];
-
 	if (has_choice(a) && target_answer(failover_target(a)))
-		log_info("event=target-back target=%s service=%s",
-		    failover_target(a)->text,
-		    log_quote(a->service->settings->name, name));
+		log_event(LOG_LEVEL_INFO, "target-back",
+		    LOG_WORD("target", failover_target(a)->text),
+		    LOG_TEXT("service", a->service->settings->name));
 }
 
 struct buf
 failover_give_up(struct failover_walk *a)
 {
-	const char *service = a->service->settings->name, *why = reason_word(a->reason);
+	const char *service = a->service->settings->name;
 	const char *detail = reason_text(a->reason);
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 	struct buf words;
 
 	if (buf_append(&a->words, "", 1))
 		detail = (const char *)buf_bytes(&a->words);
 	else
 		buf_clear(&a->words);
-	log_quote(service, name);
-	log_quote(detail, text);
-	if (has_choice(a))
-		log_cause(LOG_LEVEL_ERROR, service,
-		    "event=failed why=%s service=%s detail=%s", why, name, text);
-	else
-		log_cause(LOG_LEVEL_ERROR, service,
-		    "event=failed why=%s service=%s target=%s detail=%s", why, name,
-		    failover_target(a)->text, text);
+	log_event_cause(LOG_LEVEL_ERROR, service, "failed",
+	    LOG_WORD("why", reason_word(a->reason)), LOG_TEXT("service", service),
+	    LOG_WORD("target", has_choice(a) ? NULL : failover_target(a)->text),
+	    LOG_TEXT("detail", detail));
 	words = a->words;
 	a->words = (struct buf){0};
 	return words;

@@ -170,14 +170,12 @@ cancel_all(struct pool *p)
 static void
 go_on_without(struct pool *p, enum reason reason, const char *detail)
 {
-	char text[LOG_QUOTE_SIZE];
-
 	put_off(&p->renewal, retry_last);
-	log_debug("event=carrier-not-renewed service=%s target=%s why=%s next=%.1f "
-		  "detail=%s",
-	    p->service->settings->name, p->target->text, reason_word(reason),
-	    p->renewal.after - reactor_now(),
-	    log_quote(detail != NULL ? detail : reason_text(reason), text));
+	log_event(LOG_LEVEL_DEBUG, "carrier-not-renewed",
+	    LOG_TEXT("service", p->service->settings->name),
+	    LOG_WORD("target", p->target->text), LOG_WORD("why", reason_word(reason)),
+	    LOG_DECIMAL("next", p->renewal.after - reactor_now(), 1),
+	    LOG_TEXT("detail", detail != NULL ? detail : reason_text(reason)));
 	pool_serve(p);
 	pool_fail_waiters(p, true, reason, detail);
 }
@@ -187,12 +185,12 @@ static void
 tell_failure(const struct pool *p, enum reason reason, const char *detail)
 {
 	const char *service = p->service->settings->name;
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
-	log_cause(p->service->target_count > 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
-	    service, "event=failed why=%s service=%s target=%s detail=%s",
-	    reason_word(reason), log_quote(service, name), p->target->text,
-	    log_quote(detail != NULL ? detail : reason_text(reason), text));
+	log_event_cause(
+	    p->service->target_count > 1 ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, service,
+	    "failed", LOG_WORD("why", reason_word(reason)), LOG_TEXT("service", service),
+	    LOG_WORD("target", p->target->text),
+	    LOG_TEXT("detail", detail != NULL ? detail : reason_text(reason)));
 }
 
 static void

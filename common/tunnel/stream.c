@@ -5,7 +5,6 @@
 #include "common/base/log.h"
 #include "common/tunnel/plain_socket.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,21 +54,19 @@ log_close(const struct stream *s)
 	struct link_facts space = {.tls = "none"};
 	const struct link_facts *facts = &space;
 	const char *detail = s->channel != NULL ? channel_detail(s->channel) : NULL;
-	char service[LOG_QUOTE_SIZE], sni[LOG_QUOTE_SIZE], names[LOG_QUOTE_SIZE];
-	char text[LOG_QUOTE_SIZE], peer[LOG_QUOTE_SIZE];
 
 	if (s->channel != NULL)
 		facts = channel_facts(s->channel, &space);
-	log_info(
-	    "stream=%lu event=close why=%s service=%s peer=%s sni=%s tls=%s resumed=%s "
-	    "names=%s up=%" PRIu64 " down=%" PRIu64 " dropped=%" PRIu64 " ms=%.0f%s%s",
-	    s->common.id, reason_word(s->common.reason),
-	    log_quote(s->service->settings->name, service), log_quote(s->peer, peer),
-	    log_quote(facts->sni, sni), facts->tls, facts->resumed ? "yes" : "no",
-	    log_quote(facts->names, names), up->given, down->given,
-	    flow_dropped(up) + flow_dropped(down), (reactor_now() - s->started) * 1000,
-	    detail != NULL ? " detail=" : "",
-	    detail != NULL ? log_quote(detail, text) : "");
+	log_stream_event(LOG_LEVEL_INFO, s->common.id, "close",
+	    LOG_WORD("why", reason_word(s->common.reason)),
+	    LOG_TEXT("service", s->service->settings->name), LOG_TEXT("peer", s->peer),
+	    LOG_TEXT("sni", facts->sni), LOG_WORD("tls", facts->tls),
+	    LOG_WORD("resumed", facts->resumed ? "yes" : "no"),
+	    LOG_TEXT("names", facts->names), LOG_COUNT("up", up->given),
+	    LOG_COUNT("down", down->given),
+	    LOG_COUNT("dropped", flow_dropped(up) + flow_dropped(down)),
+	    LOG_DECIMAL("ms", (reactor_now() - s->started) * 1000, 0),
+	    LOG_TEXT("detail", detail));
 }
 
 /* A refused certificate is for somebody to mend, though the handshake looked good. */
@@ -77,12 +74,11 @@ static void
 log_refused(const struct stream *s)
 {
 	const char *detail = channel_detail(s->channel);
-	char service[LOG_QUOTE_SIZE], text[LOG_QUOTE_SIZE];
 
-	log_cause(LOG_LEVEL_ERROR, s->service->settings->name,
-	    "event=failed why=%s service=%s detail=%s", reason_word(s->common.reason),
-	    log_quote(s->service->settings->name, service),
-	    log_quote(detail != NULL ? detail : reason_text(s->common.reason), text));
+	log_event_cause(LOG_LEVEL_ERROR, s->service->settings->name, "failed",
+	    LOG_WORD("why", reason_word(s->common.reason)),
+	    LOG_TEXT("service", s->service->settings->name),
+	    LOG_TEXT("detail", detail != NULL ? detail : reason_text(s->common.reason)));
 }
 
 /* Both sides have been told how it ended. */
@@ -392,7 +388,6 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 	struct counts *counts =
 	    counters_share(service->counters, set->dialer.reactor->index);
 	struct stream *s = counts != NULL ? calloc(1, sizeof(*s) + room) : NULL;
-	char text[LOG_QUOTE_SIZE];
 
 	if (s == NULL)
 		return NULL;
@@ -411,8 +406,8 @@ stream_new(struct stream_set *set, struct service *service, const char *peer)
 	s->limit.data = s;
 	LIST_INSERT_HEAD(&set->streams, s, entry);
 	set->count++;
-	log_debug("stream=%lu event=accept service=%s peer=%s", s->common.id,
-	    service->settings->name, log_quote(s->peer, text));
+	log_stream_event(LOG_LEVEL_DEBUG, s->common.id, "accept",
+	    LOG_TEXT("service", service->settings->name), LOG_TEXT("peer", s->peer));
 	return s;
 }
 

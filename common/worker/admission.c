@@ -81,12 +81,11 @@ choose(struct worker *w)
 static void
 reject(struct worker *w, struct service *service, int fd)
 {
-	char name[LOG_QUOTE_SIZE];
-
-	log_cause(LOG_LEVEL_WARNING, service->settings->name,
-	    "event=failed why=%s service=%s detail=\"%s is reached\"",
-	    reason_word(REASON_FULL), log_quote(service->settings->name, name),
-	    service_is_full(service) ? "maxStreams" : "maxConnections");
+	log_event_cause(LOG_LEVEL_WARNING, service->settings->name, "failed",
+	    LOG_WORD("why", reason_word(REASON_FULL)),
+	    LOG_TEXT("service", service->settings->name),
+	    LOG_TEXT("detail", service_is_full(service) ? "maxStreams is reached"
+							: "maxConnections is reached"));
 	w->setup->reject(fd);
 }
 

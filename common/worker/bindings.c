@@ -48,14 +48,14 @@ static void
 tell_port(const struct listen_socket *door, const struct service *service)
 {
 	struct address address = {.length = sizeof(address.un)};
-	char name[LOG_QUOTE_SIZE], text[ADDRESS_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE];
 
 	if (door->count == 0 ||
 	    getsockname(door->fds[0], &address.any, &address.length) != 0)
 		return;
-	log_info("event=listening service=%s accept=%s",
-	    log_quote(service->settings->name, name),
-	    address_format(&address, text, sizeof(text)));
+	log_event(LOG_LEVEL_INFO, "listening",
+	    LOG_TEXT("service", service->settings->name),
+	    LOG_WORD("accept", address_format(&address, text, sizeof(text))));
 }
 
 bool
@@ -211,14 +211,15 @@ bool
 bindings_retry(struct generation *p, const struct missing *m, size_t workers)
 {
 	struct err e = {.text = ""};
-	char name[LOG_QUOTE_SIZE], text[ADDRESS_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE];
 	struct listen_socket *door =
 	    open_door(&m->address, m->service, workers, NULL, &e);
 
 	if (door == NULL || !bindings_add(p, door, m->service))
 		return false;
-	log_info("event=listening service=%s accept=%s",
-	    m->service != NULL ? log_quote(m->service->settings->name, name) : "status",
-	    address_format(&m->address, text, sizeof(text)));
+	log_event(LOG_LEVEL_INFO, "listening",
+	    LOG_TEXT(
+		"service", m->service != NULL ? m->service->settings->name : "status"),
+	    LOG_WORD("accept", address_format(&m->address, text, sizeof(text))));
 	return true;
 }

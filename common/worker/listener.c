@@ -39,11 +39,12 @@ is_shortage(int errnum)
 static void
 take_a_pause(struct listener *l, double seconds, enum log_level level, const char *why)
 {
-	char name[LOG_QUOTE_SIZE];
+	struct err detail;
 
-	log_cause(level, l->service->settings->name,
-	    "event=pause service=%s detail=\"accepting pauses: %s\"",
-	    log_quote(l->service->settings->name, name), why);
+	(void)err_set(&detail, "accepting pauses: %s", why);
+	log_event_cause(level, l->service->settings->name, "pause",
+	    LOG_TEXT("service", l->service->settings->name),
+	    LOG_TEXT("detail", detail.text));
 	ev_io_stop(l->loop, &l->io);
 	ev_timer_set(&l->pause, seconds, 0);
 	ev_timer_start(l->loop, &l->pause);

@@ -358,7 +358,8 @@ START_TEST(a_text_that_there_is_none_of_is_left_out)
 	struct memory_file file = open_log();
 
 	log_event(LOG_LEVEL_INFO, "close", LOG_TEXT("detail", NULL),
-	    LOG_LONG_TEXT("detail", NULL), LOG_TEXT("peer", "unix"));
+	    LOG_WORD("target", NULL), LOG_LONG_TEXT("detail", NULL),
+	    LOG_TEXT("peer", "unix"));
 	ck_assert_str_eq(body_of(&file), "event=close peer=unix\n");
 }
 END_TEST
