@@ -13,19 +13,6 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum {
-	/* Descriptors that are not streams: logs, epolls, listening sockets, h2 carriers,
-	 * who asks the status port. */
-	SPARE_DESCRIPTORS = 96,
-	SPARE_PER_WORKER = 64,
-	/* One in so many of those that are left at the start. */
-	AHEAD_SHARE = 4,
-	/* Bytes that an unfinished handshake may take, with what the kernel holds. */
-	HANDSHAKE_MEMORY = 64 << 10,
-	/* One in so many bytes of memory may go to them. */
-	HANDSHAKE_SHARE = 4,
-};
-
 /* ---- start ----------------------------------------------------------------------- */
 
 /* On the worker's thread. */
@@ -35,40 +22,6 @@ tell_main(void *owner)
 	struct daemon *d = owner;
 
 	ev_async_send(d->loop, &d->worker_changed);
-}
-
-/* Of the dearest service: the plain socket of a stream, its raw carrier, and one that is
- * still closing.  Where both kinds may come, the last is left to chance: out of
- * descriptors accepting pauses. */
-static long
-descriptors_per_stream(const struct settings *settings)
-{
-	static const long needed[] = {
-	    [MULTIPLEX_NO] = 3, [MULTIPLEX_AUTO] = 2, [MULTIPLEX_YES] = 1};
-	long most = 1;
-
-	for (size_t i = 0; i < settings->service_count; i++)
-		if (needed[settings->services[i].multiplex] > most)
-			most = needed[settings->services[i].multiplex];
-	return most;
-}
-
-/* All listen now.  What is left is for streams, but for a quarter: carriers that are
- * opened ahead of them. */
-static void
-share_descriptors(struct daemon *d)
-{
-	long left = sysinfo_descriptors_left();
-
-	d->setup.ahead = left / AHEAD_SHARE / (long)d->worker_count;
-	d->room = (left - left / AHEAD_SHARE) / descriptors_per_stream(d->settings);
-	atomic_store(&d->setup.most, daemon_max_connections(d, d->settings));
-}
-
-static long
-most_handshakes(void)
-{
-	return (long)(sysinfo_memory() / HANDSHAKE_SHARE / HANDSHAKE_MEMORY);
 }
 
 static bool
@@ -83,8 +36,8 @@ make_workers(struct daemon *d, struct err *e)
 	    .workers = d->workers,
 	    .count = d->worker_count,
 	    .plan = d->plan,
-	    .most = daemon_max_connections(d, d->settings),
-	    .handshakes = most_handshakes(),
+	    .most = limits_max_connections(d, d->settings),
+	    .handshakes = limits_max_handshakes(),
 	    .windows = &d->windows,
 	    .instance = (uint64_t)sysinfo_random() << 1 | 1,
 	    .in_turn = d->program->in_turn,
@@ -97,7 +50,7 @@ make_workers(struct daemon *d, struct err *e)
 	for (i = 0; i < d->worker_count; i++)
 		if ((d->workers[i] = worker_new(i, &d->setup, e)) == NULL)
 			return false;
-	share_descriptors(d);
+	limits_share_descriptors(d);
 	d->watchdog = watchdog_new(d->loop, d->workers, d->worker_count);
 	return d->watchdog != NULL || err_set(e, "out of memory");
 }
@@ -125,20 +78,6 @@ open_status(struct daemon *d, struct err *e)
 		return err_set(e, "out of memory");
 	status_follow(d->status, d->plan, d->settings);
 	return true;
-}
-
-long
-daemon_max_connections(const struct daemon *d, const struct settings *settings)
-{
-	long most = settings->max_connections;
-
-	if (most == 0)
-		most = (sysinfo_descriptors() - SPARE_DESCRIPTORS -
-			   (long)d->worker_count * SPARE_PER_WORKER) /
-		       descriptors_per_stream(settings);
-	if (settings->max_connections == 0 && d->room > 0 && d->room < most)
-		most = d->room;
-	return most > 1 ? most : 1;
 }
 
 /* ---- end ------------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
  * What the files of a running program share.  All of it belongs to the main thread.
  *
  *	daemon		start, signals, end
- *	daemon_files	the log and the pid file, and who opens them
+ *	files		the log and the pid file, and who opens them
+ *	limits		how many connections there may be
  *	reload		another plan: by SIGHUP, or because a file has changed
  */
 #ifndef COMMON_DAEMON_INTERNAL_H
@@ -54,12 +55,18 @@ struct daemon {
 	bool log_deferred, pid_deferred;
 };
 
-/* ---- daemon.c -------------------------------------------------------------------- */
+/* ---- limits.c -------------------------------------------------------------------- */
 
 /** How many connections @settings allow. */
-long daemon_max_connections(const struct daemon *d, const struct settings *settings);
+long limits_max_connections(const struct daemon *d, const struct settings *settings);
 
-/* ---- daemon_files.c -------------------------------------------------------------- */
+/** How many handshakes may be under way, by the memory that there is. */
+long limits_max_handshakes(void);
+
+/** Once all listen: what is left is for streams, but for what is opened ahead of them. */
+void limits_share_descriptors(struct daemon *d);
+
+/* ---- files.c --------------------------------------------------------------------- */
 
 /** Open the log and write the pid file, each unless that has to wait until other rights
  * are given up. */

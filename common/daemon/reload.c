@@ -91,7 +91,7 @@ take_over(struct daemon *d, struct settings *settings, struct generation *plan)
 {
 	warn_of_fixed(d->settings, settings);
 	log_set_level(settings->debug);
-	atomic_store(&d->setup.most, daemon_max_connections(d, settings));
+	atomic_store(&d->setup.most, limits_max_connections(d, settings));
 	settings_release(d->settings);
 	d->settings = settings;
 	adopt(d, plan);
