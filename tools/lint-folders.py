@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = {
     "base": "*",
     "config": "check_identity import settings settings_options",
-    "net": "connect dial proxy_protocol reactor resolver",
+    "net": "acceptor connect dial proxy_protocol reactor resolver",
     "pki": "credentials identity ocsp ocsp_client own_chain psk_file",
     "tls": "conn context",
     "carrier": "channel endpoint link link_dial raw route_check service",

@@ -5,7 +5,8 @@
 #ifndef COMMON_STATUS_METRICS_H
 #define COMMON_STATUS_METRICS_H
 
-#include "common/status/server.h"
+#include "common/status/subject.h"
+#include "common/worker/generation.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,8 @@
 
 #include "common/status/http_request.h"
 #include "common/status/readiness.h"
-#include "common/status/server.h"
+#include "common/status/subject.h"
+#include "common/worker/generation.h"
 
 /** What it is said from. */
 struct status_facts {

@@ -1,6 +1,7 @@
 #include "common/status/server.h"
 
 #include "common/base/log.h"
+#include "common/net/acceptor.h"
 #include "common/status/response.h"
 
 #include <errno.h>
@@ -14,8 +15,7 @@ enum {
 };
 
 /* Seconds. */
-static const double visit_limit = 5;     /* for a whole visit */
-static const double pause_seconds = 0.2; /* without accepting, out of descriptors */
+static const double visit_limit = 5; /* for a whole visit */
 
 enum visit_state {
 	VISIT_READING, /* the request */
@@ -42,8 +42,7 @@ struct status_listener {
 	LIST_ENTRY(status_listener) entry;
 	struct status *status;
 	struct listen_socket *door; /* held */
-	ev_io io;
-	ev_timer pause;
+	struct acceptor acceptor;
 };
 
 struct status {
@@ -237,36 +236,15 @@ begin_visit(struct status *s, int fd)
 /* ---- listening ------------------------------------------------------------------- */
 
 static void
-on_arrival(struct ev_loop *loop, ev_io *io, int events)
+status_on_accepted(void *owner, int fd, const struct address *peer)
 {
-	struct status_listener *p = io->data;
+	struct status_listener *p = owner;
 
-	(void)events;
-	for (int i = 0; i < MOST_VISITS; i++) {
-		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0) {
-			begin_visit(p->status, fd);
-		} else if (errno == EAGAIN) {
-			return;
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-			   errno == ENOBUFS) {
-			ev_io_stop(loop, io);
-			ev_timer_set(&p->pause, pause_seconds, 0);
-			ev_timer_start(loop, &p->pause);
-			return;
-		}
-	}
+	(void)peer;
+	begin_visit(p->status, fd);
 }
 
-static void
-on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct status_listener *p = timer->data;
-
-	(void)events;
-	ev_io_start(loop, &p->io);
-}
+static const struct acceptor_events acceptor_events = {.accepted = status_on_accepted};
 
 static void
 add_porch(struct status *s, struct listen_socket *door)
@@ -279,21 +257,16 @@ add_porch(struct status *s, struct listen_socket *door)
 	}
 	p->status = s;
 	p->door = listen_socket_hold(door);
-	ev_io_init(&p->io, on_arrival, door->fds[0], EV_READ);
+	acceptor_start(
+	    &p->acceptor, s->loop, door->fds[0], MOST_VISITS, &acceptor_events, p);
 	door->fds[0] = -1;
-	p->io.data = p;
-	ev_init(&p->pause, on_pause_over);
-	p->pause.data = p;
-	ev_io_start(s->loop, &p->io);
 	LIST_INSERT_HEAD(&s->status_listeners, p, entry);
 }
 
 static void
 end_listener(struct status_listener *p)
 {
-	ev_io_stop(p->status->loop, &p->io);
-	ev_timer_stop(p->status->loop, &p->pause);
-	close(p->io.fd);
+	acceptor_stop(&p->acceptor);
 	listen_socket_release(p->door);
 	LIST_REMOVE(p, entry);
 	free(p);

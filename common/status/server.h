@@ -10,21 +10,12 @@
 #ifndef COMMON_STATUS_SERVER_H
 #define COMMON_STATUS_SERVER_H
 
+#include "common/status/subject.h"
 #include "common/worker/generation.h"
-#include "common/worker/watchdog.h"
 
-#include <dirent.h>
+#include <ev.h>
 
 struct status;
-
-/** What it tells of; outlives it. */
-struct status_subject {
-	const char *program;
-	double started; /* by the wall clock, in seconds */
-	const struct worker_setup *setup;
-	const struct watchdog *watchdog;
-	DIR *descriptors; /* /proc/self/fd; NULL: it is not there */
-};
 
 /** It listens once it follows a plan.  NULL: out of memory. */
 struct status *status_new(struct ev_loop *loop, const struct status_subject *about);

@@ -171,10 +171,10 @@ prepare(SSL_CTX *context, const struct service_settings *s, struct tls_secrets *
 			log_event(LOG_LEVEL_WARNING, "staple-failed",
 			    LOG_TEXT("names",
 				identity_names(certificate, names, sizeof(names))),
-			    LOG_TEXT(
-				"detail", "the issuer is in neither cert nor CAfile, and "
-					  "without it no OCSP answer can be asked for, "
-					  "which this certificate demands"));
+			    LOG_TEXT("detail",
+				"the issuer is in neither cert nor CAfile, and "
+				"without it no OCSP answer can be asked for, "
+				"which this certificate demands"));
 		return;
 	}
 	if (!X509_up_ref(certificate)) {
