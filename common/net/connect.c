@@ -1,6 +1,8 @@
 #include "common/net/connect.h"
 
+#include "common/base/log.h"
 #include "common/base/socket.h"
+#include "common/net/reactor.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,6 +14,9 @@
 
 /* RFC 8305, 5: seconds that one address has before the next is tried beside it. */
 static const double connection_attempt_delay = 0.25;
+
+/* Seconds until somebody may have let go of a descriptor. */
+static const double shortage_pause = 0.1;
 
 enum {
 	MOST_WITHOUT_LOOKUP = 2, /* addresses, from address_name_addresses() */
@@ -44,6 +49,7 @@ struct connect {
 	size_t count;
 	size_t begun;
 	size_t failed;
+	bool lacks_descriptor; /* so the next try waits, and has the error */
 	struct try own[MOST_WITHOUT_LOOKUP];
 };
 
@@ -76,7 +82,7 @@ describe(const struct connect *a, char why[WHY_SIZE])
 	size_t used = 0;
 
 	why[0] = '\0';
-	for (size_t i = 0; i < a->begun && used < WHY_SIZE; i++) {
+	for (size_t i = 0; i < a->begun + a->lacks_descriptor && used < WHY_SIZE; i++) {
 		const struct try *t = &a->tries[i];
 		const char *join = i == 0 ? "" : "; ";
 		int n;
@@ -244,16 +250,28 @@ prepare(const struct try *t)
 	return bind_source(t, s);
 }
 
+/* The try has a socket, or failed.  False: it has to wait for a descriptor. */
+static bool
+try_open(struct try *t)
+{
+	if ((t->fd = socket_open(&t->to)) >= 0)
+		return true;
+	if (errno == EMFILE || errno == ENFILE) {
+		t->error = errno;
+		return false;
+	}
+	try_fail(t, errno);
+	return true;
+}
+
 /* Call connect().  False: it failed at once.  A success at once is left to the loop. */
 static bool
 try_begin(struct try *t)
 {
 	int result;
 
-	if ((t->fd = socket_open(&t->to)) < 0) {
-		try_fail(t, errno);
+	if (t->fd < 0)
 		return false;
-	}
 	if ((result = prepare(t)) == 0)
 		result = connect_at_once(t);
 	if (result != 0 && result != EINPROGRESS) {
@@ -276,6 +294,21 @@ wake_in(struct connect *a, double seconds)
 	ev_timer_start(a->loop, &a->next);
 }
 
+/* The lack is the whole process's, so no other address is any better. */
+static void
+wait_for_descriptor(struct connect *a)
+{
+	const char *service = a->settings != NULL ? a->settings->name : "";
+	char name[LOG_QUOTE_SIZE];
+
+	log_cause(LOG_LEVEL_ERROR, service,
+	    "event=pause service=%s detail=\"dialling pauses: %s\"",
+	    log_quote(service, name), error_words(&a->tries[a->begun]));
+	a->lacks_descriptor = true;
+	reactor_tell_shortage(a->loop);
+	wake_in(a, shortage_pause);
+}
+
 /* Begin the next try, passing over those that fail at once. */
 static void
 begin_next(struct connect *a)
@@ -283,8 +316,14 @@ begin_next(struct connect *a)
 	bool waiting = false;
 
 	ev_timer_stop(a->loop, &a->next);
-	while (!waiting && a->begun < a->count)
+	a->lacks_descriptor = false;
+	while (!waiting && a->begun < a->count) {
+		if (!try_open(&a->tries[a->begun])) {
+			wait_for_descriptor(a);
+			return;
+		}
 		waiting = try_begin(&a->tries[a->begun++]);
+	}
 	if (a->failed == a->count)
 		wake_in(a, 0.);
 	else if (a->begun < a->count)
@@ -340,7 +379,8 @@ on_limit(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	if (a->query == NULL) {
-		finish_failed(a, REASON_OPEN_TIMEOUT);
+		finish_failed(
+		    a, a->lacks_descriptor ? REASON_CONNECT_FAILED : REASON_OPEN_TIMEOUT);
 		return;
 	}
 	snprintf(why, sizeof(why), "look up %s: no answer within %g s", a->name->host,

@@ -1,7 +1,8 @@
 /*
  * A name to one connected socket: look it up, then try its addresses as RFC 8305 tells,
  * each 250 ms after the one before or at once when that one failed.  The first that
- * connects wins; the others are closed.  Belongs to one loop and its thread.
+ * connects wins; the others are closed.  Where the process has no descriptor left, its
+ * reactor is told, and the try waits for one.  Belongs to one loop and its thread.
  */
 #ifndef COMMON_NET_CONNECT_H
 #define COMMON_NET_CONNECT_H

@@ -69,6 +69,7 @@ reactor_init(struct reactor *r, struct ev_loop *loop, struct err *e)
 	ev_io_init(&r->broken_io, on_broken, r->broken, EV_READ);
 	r->broken_io.data = r;
 	ev_io_start(loop, &r->broken_io);
+	ev_set_userdata(loop, r);
 	return true;
 fail:
 	reactor_clear(r);
@@ -81,12 +82,22 @@ reactor_clear(struct reactor *r)
 	if (r->broken >= 0) {
 		ev_io_stop(r->loop, &r->broken_io);
 		close(r->broken);
+		ev_set_userdata(r->loop, NULL);
 	}
 	free(r->plain);
 	free(r->frames);
 	free(r->in);
 	free(r->out);
 	*r = (struct reactor){.broken = -1};
+}
+
+void
+reactor_tell_shortage(struct ev_loop *loop)
+{
+	struct reactor *r = ev_userdata(loop);
+
+	if (r != NULL && r->shortage != NULL)
+		r->shortage(r->owner);
 }
 
 double

@@ -39,6 +39,10 @@ struct reactor {
 	uint8_t *out;         /* REACTOR_OUT bytes of ciphertext about to be sent */
 	int broken;           /* the second epoll */
 	ev_io broken_io;
+	/** The process has no descriptor left: let go of what is idle.  Comes again and
+	 * again.  NULL: there is nothing. */
+	void (*shortage)(void *owner);
+	void *owner;
 };
 
 /** Before the first loop is made: where memory is short, loops wait for it.  libev would
@@ -48,6 +52,9 @@ void reactor_prepare(void);
 /** @loop stays the caller's and must outlive the reactor. */
 bool reactor_init(struct reactor *r, struct ev_loop *loop, struct err *e);
 void reactor_clear(struct reactor *r);
+
+/** Call the `shortage` of the reactor that @loop has, if it has one. */
+void reactor_tell_shortage(struct ev_loop *loop);
 
 /** Seconds on a clock that never jumps. */
 double reactor_now(void);

@@ -291,6 +291,8 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 	if (!reactor_init(&w->reactor, w->loop, e))
 		goto fail;
 	w->reactor.index = index;
+	w->reactor.shortage = admission_events.shortage;
+	w->reactor.owner = w;
 	if ((w->resolver = resolver_new(w->loop, e)) == NULL)
 		goto fail;
 	connect_rooms(w, index);

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -356,3 +357,25 @@ def test_carriers_without_streams_make_room_for_programs(place, app, pod_port):
         time.sleep(3)  # they would be dialled again within 1.25 s
         assert opened() == before
     waiting.until(lambda: opened() >= before + idle, "they are back")
+
+
+def lowest_free_descriptor(process):
+    taken = {int(name) for name in os.listdir(f"/proc/{process.pid}/fd")}
+    return min(set(range(max(taken) + 2)) - taken)
+
+
+def test_a_dial_without_a_descriptor_gets_that_of_an_idle_carrier(place, app, pod_port):
+    """A program is accepted with the last one; its stream is not reset for want of another."""
+    server = pairs.routeport_server(place, app.address, port=pod_port)
+    options = pairs.client_options(place, pod_port)
+    raw, *others = ({**options, "accept": f"127.0.0.1:{place.ports.reserve()}"} for _ in range(4))
+    raw["multiplex"] = "no"
+    path = write_ini(place.folder / "client.ini", {"workers": 1, "debug": 7}, raw, *({**one, "multiplex": "yes"} for one in others))
+    process = place.processes.start([routeport("client"), path], name="routeport-client")
+    process.wait_line("event=ready")
+    process.wait_line("event=carrier-open", len(others))
+    last = lowest_free_descriptor(process)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (last + 1, last + 1))
+    echo(Pair(pairs.RouteportEnd(process, int(raw["accept"].rsplit(":", 1)[1])), server, app).open())
+    process.wait_line("event=carrier-end why=finished", len(others))
+    process.wait_line("event=pause .*dialling pauses: this process has no file descriptor left")

@@ -300,9 +300,9 @@ FAULTS = [
         limit_descriptors("server"),
         limit_descriptors("server", None),
         running=GOES_ON,
-        opening={"raw": WAITS, "h2": RST},
-        log="`event=pause`, `app-unreachable`",
-        says_opening="Too many open files|this process has no file descriptor left",
+        opening=WAITS,
+        log="`event=pause`",
+        says_opening="event=pause .*(Too many open files|no file descriptor left)",
     ),
     Fault(
         "log on /dev/full",

@@ -1,5 +1,6 @@
 #include "common/base/socket.h"
 #include "common/net/connect.h"
+#include "common/net/reactor.h"
 #include "tests/unit/fake_dns.h"
 #include "tests/unit/unit.h"
 
@@ -493,22 +494,64 @@ START_TEST(a_unix_socket_whose_queue_is_full_is_a_failure)
 }
 END_TEST
 
-START_TEST(having_no_descriptor_left_is_told)
+/* From now on no descriptor is left.  Returns the limit of before. */
+static struct rlimit
+take_descriptors(void)
 {
 	struct rlimit old, limit;
-	struct heard heard;
 
-	start();
+	/* libev opens what it needs on its first turn */
+	ev_run(loop, EVRUN_NOWAIT);
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
 	limit = old;
 	limit.rlim_cur = 3; /* stdin to stderr: what is open already stays open */
-	/* libev opens what it needs on its first turn */
-	ev_run(loop, EVRUN_NOWAIT);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	dial("127.0.0.1", LONG, &heard);
+	return old;
+}
+
+START_TEST(having_no_descriptor_until_the_end_is_told)
+{
+	struct rlimit old;
+	struct heard heard;
+
+	start();
+	old = take_descriptors();
+	dial("127.0.0.1", 0.3, &heard);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_int_eq(heard.reason, REASON_CONNECT_FAILED);
 	ck_assert_str_eq(heard.text,
 	    words("connect ", 1, ": this process has no file descriptor left"));
+	stop();
+}
+END_TEST
+
+/* What is idle is closed when it is asked for the third time. */
+static void
+on_shortage(void *owner)
+{
+	const struct rlimit *old = owner;
+	static int calls;
+
+	if (++calls == 3)
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, old), 0);
+}
+
+START_TEST(a_descriptor_is_asked_for_and_waited_for)
+{
+	struct reactor reactor;
+	struct rlimit old;
+	struct heard heard;
+	struct err e;
+
+	start();
+	ck_assert(reactor_init(&reactor, loop, &e));
+	reactor.shortage = on_shortage;
+	reactor.owner = &old;
+	old = take_descriptors();
+	dial("127.0.0.1", LONG, &heard);
+	ck_assert_int_ge(heard.fd, 0);
+	close(heard.fd);
+	reactor_clear(&reactor);
 	stop();
 }
 END_TEST
@@ -737,7 +780,8 @@ UNIT_MAIN("connect", the_source_address_is_the_settings,
     no_answer_ends_by_the_limit_of_time, the_limit_of_time_holds_for_the_lookup_too,
     an_unknown_name_is_told, a_unix_socket_is_connected,
     a_unix_socket_that_is_not_there_is_told_by_the_loop,
-    a_unix_socket_whose_queue_is_full_is_a_failure, having_no_descriptor_left_is_told,
+    a_unix_socket_whose_queue_is_full_is_a_failure,
+    having_no_descriptor_until_the_end_is_told, a_descriptor_is_asked_for_and_waited_for,
     a_cancelled_attempt_calls_nobody_and_leaves_nothing_open,
     done_may_free_all_that_was_given, done_may_start_the_next_attempt,
     many_attempts_run_side_by_side)
