@@ -16,7 +16,9 @@ LDHARDEN := -pie -Wl,-z,relro,-z,now
 ifdef SANITIZE
 SAN := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
-ALL_CFLAGS := $(STD) $(WARN) $(HARDEN) $(SAN) $(CFLAGS) -MMD -MP -pthread
+# No path of the machine that builds: the same source gives the same bytes, with -g too.
+PLACE := -fdebug-prefix-map=$(CURDIR)=. -fmacro-prefix-map=$(CURDIR)=.
+ALL_CFLAGS := $(STD) $(WARN) $(HARDEN) $(SAN) $(PLACE) $(CFLAGS) -MMD -MP -pthread
 LIBS := -lnghttp2 -lssl -lcrypto -lev -linih -lcares -lm -pthread
 
 COMMON := $(patsubst %.c,$(BUILD)/%.o,$(filter-out common/static/%,$(wildcard common/*/*.c)))
@@ -54,7 +56,7 @@ COVERAGE := -O1 -g -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps demo check tests unit replay fuzz fuzz-run clang integration check-busy kills soak faults coverage coverage-run valgrind check-teeth static install certs image bench asan tsan lint clean
+.PHONY: all help deps demo check tests unit replay fuzz fuzz-run clang integration check-busy kills soak faults coverage coverage-run valgrind check-teeth static install uninstall certs image bench asan tsan lint clean
 
 all: $(PROGRAMS)
 
@@ -67,11 +69,15 @@ $(PROGRAMS): LDMODE ?= $(LDHARDEN)
 
 $(BUILD)/common.a: $(COMMON)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar qcs $@ $^
+	$(Q)rm -f $@ && $(AR) qcs $@ $^
 
 $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+# inih does not tell its version itself.
+INIH_VERSION := $(shell pkg-config --modversion inih 2>/dev/null)
+$(BUILD)/common/daemon/command.o: private CPPFLAGS += $(INIH_VERSION:%=-DINIH_VERSION='"%"')
 
 $(BUILD)/nghttp2.flags: tools/nghttp2-flags.sh Makefile
 	$(call say,TRY,$@)
@@ -175,6 +181,15 @@ install: all
 	install -D -m 644 completion/_routeport $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_routeport
 	for text in $(DOCUMENTS); do install -D -m 644 $$text $(DESTDIR)$(PREFIX)/share/doc/routeport/$$text || exit 1; done
 	cp -R examples certs $(DESTDIR)$(PREFIX)/share/doc/routeport/
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/doc/routeport
+
+## uninstall: remove what install put into $(DESTDIR)$(PREFIX)
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,routeport-client routeport-server)
+	for page in man/*.[58]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/} || exit 1; done
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/bash-completion/completions/,routeport-client routeport-server)
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_routeport
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/routeport
 
 ## certs: a private CA and certificates for ROUTE=host in OUT=folder
 certs:

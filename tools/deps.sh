@@ -14,6 +14,7 @@ packages() {
 		gcc                 | gcc                 | the compiler
 		libc6-dev           | glibc-devel         | its headers, and libc.a for make static
 		make                | make                | the Makefile
+		pkgconf             | pkgconf             | tells the version of inih
 		libssl-dev          | openssl-devel       | TLS
 		libev-dev           | libev-devel         | event loops
 		libinih-dev         | inih-devel          | INI files
