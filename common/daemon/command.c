@@ -2,6 +2,7 @@
 
 #include "common/daemon/command_print.h"
 #include "common/config/import.h"
+#include "common/h2/carrier.h"
 
 #include <ares.h>
 #include <errno.h>
@@ -26,9 +27,13 @@ print_help(const struct program *program, FILE *out)
 static void
 print_version(const struct program *program)
 {
-	printf("%s %s\n%s\nlibev %d.%d\nc-ares %s\n", program->name, ROUTEPORT_VERSION,
-	    OpenSSL_version(OPENSSL_VERSION), ev_version_major(), ev_version_minor(),
-	    ares_version(NULL));
+	printf("%s %s\n%s\nnghttp2 %s\nlibev %d.%d\nc-ares %s\n", program->name,
+	    ROUTEPORT_VERSION, OpenSSL_version(OPENSSL_VERSION), h2_carrier_library_version(),
+	    ev_version_major(), ev_version_minor(), ares_version(NULL));
+#ifdef INIH_VERSION
+	/* It does not say so itself: the one that was there when this was built. */
+	printf("inih %s\n", INIH_VERSION);
+#endif
 }
 
 static void

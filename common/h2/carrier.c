@@ -335,3 +335,9 @@ h2_carrier_close(struct h2_carrier *c)
 	assert(c->channel_count == 0);
 	h2_shutdown_free(c);
 }
+
+const char *
+h2_carrier_library_version(void)
+{
+	return nghttp2_version(0)->version_str;
+}

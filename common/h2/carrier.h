@@ -114,4 +114,7 @@ void h2_carrier_set_keepalive(struct h2_carrier *carrier, double idle, double li
  */
 void h2_carrier_close(struct h2_carrier *carrier);
 
+/** Which nghttp2 is at work, "1.52.0". */
+const char *h2_carrier_library_version(void);
+
 #endif

@@ -42,7 +42,7 @@ def good_file(role, place):
 def test_version_names_the_libraries(call, role):
     result = call("--version")
     assert result.returncode == 0
-    for word in (f"routeport-{role}", "OpenSSL", "libev", "c-ares"):
+    for word in (f"routeport-{role}", "OpenSSL", "nghttp2", "libev", "c-ares", "inih"):
         assert word in result.stdout
     assert result.stderr == ""
 
