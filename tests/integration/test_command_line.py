@@ -160,7 +160,7 @@ def test_check_tells_all_that_is_wrong_and_running_the_first(place, call, role):
     other = {"client": "no", "server": "yes"}[role]
     path = place.folder / "wrong.ini"
     path.write_text(
-        f"conect = 1\n[one]\naccept = 127.0.0.1:1\nconnect = 1\ncert = /nowhere/a.crt\nCAfile = /nowhere/ca.crt\n"
+        f"conect = 1\n[one]\naccept = 127.0.0.1:1\nconnect = 2\ncert = /nowhere/a.crt\nCAfile = /nowhere/ca.crt\n"
         f"[two]\nno equals sign\nverifyChain = maybe\n[three]\nclient = {other}\nexec = sh\n"
     )
     checked = call("--check", path)
