@@ -408,7 +408,8 @@ START_TEST(nothing_of_an_event_is_evaluated_if_its_level_is_off)
 	int evaluated = 0;
 
 	log_event(LOG_LEVEL_DEBUG, "x", LOG_COUNT("n", ++evaluated));
-	log_stream_event(LOG_LEVEL_DEBUG, ++evaluated, "x", LOG_COUNT("n", ++evaluated));
+	log_stream_event(LOG_LEVEL_DEBUG, ++evaluated, "x", LOG_COUNT("n", 1));
+	log_stream_event(LOG_LEVEL_DEBUG, 1, "x", LOG_COUNT("n", ++evaluated));
 	log_event_cause(LOG_LEVEL_DEBUG, "scope", "x", LOG_COUNT("n", ++evaluated));
 	ck_assert_int_eq(evaluated, 0);
 	ck_assert_str_eq(memory_file_text(&file), "");
