@@ -37,6 +37,7 @@ log_quote_into(const char *text, char *out, size_t size)
 		TAIL = sizeof("...\"")
 	};
 	size_t n = plain_word_length(text, size);
+	const char *end;
 
 	if (n > 0) {
 		memcpy(out, text, n + 1);
@@ -45,12 +46,9 @@ log_quote_into(const char *text, char *out, size_t size)
 	out[n++] = '"';
 	for (; *text != '\0' && n + 4 + TAIL <= size; text++)
 		n += quote_byte((unsigned char)*text, out + n);
-	if (*text != '\0') {
-		memcpy(out + n, "...", 3);
-		n += 3;
-	}
-	memcpy(out + n, "\"", sizeof("\""));
-	return n + 1;
+	end = *text != '\0' ? "...\"" : "\"";
+	memcpy(out + n, end, strlen(end) + 1);
+	return n + strlen(end);
 }
 
 const char *
