@@ -393,18 +393,6 @@ next_line(char *out, int size, void *arg)
 	return NULL;
 }
 
-/* A pipe is not looked into: what was read of it is gone. */
-static const char *
-form_of(FILE *stream)
-{
-	unsigned char bytes[INI_FORM_BYTES];
-	ssize_t length = pread(fileno(stream), bytes, sizeof(bytes), 0);
-	const char *why = length > 0 ? ini_form_of_file(bytes, (size_t)length) : NULL;
-
-	OPENSSL_cleanse(bytes, sizeof(bytes));
-	return why;
-}
-
 /* It is no file of settings, which is told once and not for each of its lines. */
 static bool
 fail_form(struct reader *r, const char *why)
@@ -420,7 +408,7 @@ fail_form(struct reader *r, const char *why)
 static bool
 read_stream(struct reader *r)
 {
-	const char *why = form_of(r->stream);
+	const char *why = ini_form_of_file(r->stream);
 
 	if (why != NULL)
 		return fail_form(r, why);

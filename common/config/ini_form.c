@@ -3,12 +3,14 @@
 #include "common/config/ini.h"
 
 #include <ctype.h>
-#include <stdio.h>
+#include <openssl/crypto.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum {
-	SHOWN_MAX = 200, /* bytes of a line in an error */
+	FORM_BYTES = 4096, /* at the start of a file tell what it is */
+	SHOWN_MAX = 200,   /* bytes of a line in an error */
 	/* Of control characters in a text, by mistake; more of them, and more than one
 	 * byte in so many, are no text. */
 	STRAY_MAX = 3,
@@ -57,8 +59,8 @@ is_binary(const unsigned char *bytes, size_t length)
 	return stray > STRAY_MAX && stray > length / STRAY_SHARE;
 }
 
-const char *
-ini_form_of_file(const unsigned char *bytes, size_t length)
+static const char *
+form_of(const unsigned char *bytes, size_t length)
 {
 	static const char pem[] = "-----BEGIN ";
 
@@ -70,6 +72,17 @@ ini_form_of_file(const unsigned char *bytes, size_t length)
 		return "the file is a certificate or a key in PEM, not a text of "
 		       "settings: give the .ini file that names it";
 	return NULL;
+}
+
+const char *
+ini_form_of_file(FILE *stream)
+{
+	unsigned char bytes[FORM_BYTES];
+	ssize_t length = pread(fileno(stream), bytes, sizeof(bytes), 0);
+	const char *why = length > 0 ? form_of(bytes, (size_t)length) : NULL;
+
+	OPENSSL_cleanse(bytes, sizeof(bytes));
+	return why;
 }
 
 /* ---- a line ---------------------------------------------------------------------- */

@@ -10,15 +10,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
-enum {
-	/** So many bytes at the start of a file tell what it is. */
-	INI_FORM_BYTES = 4096,
-};
-
-/** Why a file that begins with these bytes is none of settings, and what to do about it;
- * NULL: it may be one. */
-const char *ini_form_of_file(const unsigned char *bytes, size_t length);
+/** Why @stream, a file that was just opened, is none of settings, and what to do about
+ * it; NULL: it may be one.  Its position stays; a pipe is not looked into, for what was
+ * read of it would be gone. */
+const char *ini_form_of_file(FILE *stream);
 
 /** Judge a line without the blanks at its ends, its first "=" at @equals, perhaps NULL.
  * False: @e says what is wrong with it. */
