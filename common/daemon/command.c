@@ -28,8 +28,9 @@ static void
 print_version(const struct program *program)
 {
 	printf("%s %s\n%s\nnghttp2 %s\nlibev %d.%d\nc-ares %s\n", program->name,
-	    ROUTEPORT_VERSION, OpenSSL_version(OPENSSL_VERSION), h2_carrier_library_version(),
-	    ev_version_major(), ev_version_minor(), ares_version(NULL));
+	    ROUTEPORT_VERSION, OpenSSL_version(OPENSSL_VERSION),
+	    h2_carrier_library_version(), ev_version_major(), ev_version_minor(),
+	    ares_version(NULL));
 #ifdef INIH_VERSION
 	/* It does not say so itself: the one that was there when this was built. */
 	printf("inih %s\n", INIH_VERSION);
