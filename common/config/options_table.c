@@ -376,9 +376,9 @@ static const struct option rows[] = {
 	.help =
 	    "Listen here: for legacy programs in the client, for TLS in the server. "
 	    "PORT alone listens on all IPv4 addresses, and where the host has none on "
-	    "all "
-	    "IPv6 ones; :::PORT on both; port 0 is a free one, which the log tells "
-	    "(event=listening). Lines of a section add to those before the first section",
+	    "all IPv6 ones; :::PORT on both; port 0 is a free one, which the log tells "
+	    "(event=listening). Two that overlap, as 127.0.0.1:PORT and PORT do, are an "
+	    "error. Lines of a section add to those before the first section",
     },
     {
 	.name = "connect",
@@ -389,7 +389,8 @@ static const struct option rows[] = {
 	.help =
 	    "Forward to this address: the route in the client, the app in the server. "
 	    "PORT alone is on localhost. Of several, failover says which one is taken. "
-	    "Lines of a section add to those before the first section",
+	    "One that leads back to an accept of the same file, without an end, is an "
+	    "error. Lines of a section add to those before the first section",
     },
     {
 	.name = "failover",
