@@ -15,17 +15,22 @@ enum {
 /* Seconds between two times that the workers are told of a shortage. */
 static const double shortage_again = 1;
 
-/* Unfinished handshakes count among connections: at most half of all are. */
+long
+admission_handshakes(long connections, long by_memory, long workers)
+{
+	long all = connections / 2 < by_memory ? connections / 2 : by_memory;
+	long one = all / workers;
+
+	return one > LEAST_HANDSHAKES ? one : LEAST_HANDSHAKES;
+}
+
 void
 admission_limit_handshakes(struct worker *w)
 {
-	long most = atomic_load(&w->setup->most) / 2;
+	long most = admission_handshakes(
+	    atomic_load(&w->setup->most), w->setup->handshakes, (long)w->setup->count);
 
-	if (most > w->setup->handshakes)
-		most = w->setup->handshakes;
-	most /= (long)w->setup->count;
-	link_set_limit(
-	    &w->links, (size_t)(most > LEAST_HANDSHAKES ? most : LEAST_HANDSHAKES));
+	link_set_limit(&w->links, (size_t)most);
 }
 
 static long

@@ -41,6 +41,11 @@ struct worker {
 /** What a worker does with those who come; the owner is the worker. */
 extern const struct listener_events admission_events;
 
+/** So many handshakes of strangers may one of @workers leave unfinished: they count among
+ * the @connections, of which they are at most half, and all together are at most
+ * @by_memory.  A few always may. */
+long admission_handshakes(long connections, long by_memory, long workers);
+
 /** After the settings changed. */
 void admission_limit_handshakes(struct worker *worker);
 
