@@ -372,6 +372,31 @@ address_is_same_host(const struct address *a, const struct address *b)
 	return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
 }
 
+bool
+address_equals(const struct address *a, const struct address *b)
+{
+	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
+}
+
+bool
+address_is_any(const struct address *address)
+{
+	if (address->any.sa_family == AF_INET)
+		return address->in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return address->any.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr) != 0;
+}
+
+bool
+address_is_loopback(const struct address *address)
+{
+	if (address->any.sa_family == AF_INET)
+		return ntohl(address->in.sin_addr.s_addr) >> IN_CLASSA_NSHIFT ==
+		       IN_LOOPBACKNET;
+	return address->any.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr) != 0;
+}
+
 const char *
 address_format(const struct address *address, char *text, size_t size)
 {

@@ -88,4 +88,13 @@ bool address_is_ephemeral(const struct address *address);
 /** Do two addresses of IPv4 or IPv6 differ by nothing but their ports? */
 bool address_is_same_host(const struct address *a, const struct address *b);
 
+/** The same address and port, or the same Unix path? */
+bool address_equals(const struct address *a, const struct address *b);
+
+/** Is it every address of this host, 0.0.0.0 or ::? */
+bool address_is_any(const struct address *address);
+
+/** Does it lead to this host and nowhere else, by its loopback interface? */
+bool address_is_loopback(const struct address *address);
+
 #endif

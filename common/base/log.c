@@ -210,7 +210,7 @@ log_line_put(struct log_line *line, const char *bytes, size_t length)
 	memcpy(line->memory + line->end - 3, "...", 3);
 }
 
-/* Whatever got past log_quote(), an event stays one line. */
+/* Whatever was not quoted, an event stays one line. */
 static void
 line_finish(struct log_line *line)
 {

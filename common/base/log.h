@@ -28,9 +28,9 @@ enum log_level {
 };
 
 enum {
-	/** Room for log_quote(): longer text is cut and ends in "...". */
+	/** Room for quoted text: a longer one is cut and ends in "...". */
 	LOG_QUOTE_SIZE = 512,
-	/** The same for log_quote_long(), which cuts no struct err. */
+	/** The same for LOG_LONG_TEXT, which cuts no struct err. */
 	LOG_QUOTE_LONG_SIZE = 2560,
 };
 
@@ -101,10 +101,14 @@ struct log_pair {
  * left out. */
 #define LOG_WORD(key_, word_)                                                            \
 	((struct log_pair){.key = (key_), .kind = LOG_PAIR_WORD, .text = (word_)})
-/** Text from outside, or of several words: quoted as by log_quote(). */
+/**
+ * Text from outside, or of several words: as it is if it is one plain word, otherwise in
+ * double quotes with \" for a quote, \\ for a backslash, and control characters and bytes
+ * above 126 as \xNN, which a reader can undo.
+ */
 #define LOG_TEXT(key_, text_)                                                            \
 	((struct log_pair){.key = (key_), .kind = LOG_PAIR_TEXT, .text = (text_)})
-/** The same as by log_quote_long(). */
+/** The same for the reason of a failure, which may be a long one. */
 #define LOG_LONG_TEXT(key_, text_)                                                       \
 	((struct log_pair){.key = (key_), .kind = LOG_PAIR_LONG_TEXT, .text = (text_)})
 /** A whole number that is never below zero. */
@@ -179,15 +183,5 @@ log_pairs_cause(enum log_level level, const char *scope, const struct log_pair *
 
 /** Once in a while: tell of kinds whose minute is over. */
 void log_tell_left_out(void);
-
-/**
- * Text from outside, safe in a line: as it is if it is one plain word, else in double
- * quotes with \" for a quote, \\ for a backslash, and control characters and bytes above
- * 126 as \xNN, which a reader can undo.  Returns @out.
- */
-const char *log_quote(const char *text, char out[LOG_QUOTE_SIZE]);
-
-/** The same for the reason of a failure, which may be a long one. */
-const char *log_quote_long(const char *text, char out[LOG_QUOTE_LONG_SIZE]);
 
 #endif

@@ -57,7 +57,7 @@ put_text(struct log_line *line, const char *text, size_t size)
 {
 	char quoted[LOG_QUOTE_LONG_SIZE];
 
-	log_line_put(line, quoted, log_quote_into(text, quoted, size));
+	log_line_put(line, quoted, log_quote(text, quoted, size));
 }
 
 static void

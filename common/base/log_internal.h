@@ -30,8 +30,8 @@ void log_line_append(struct log_line *line, const char *format, va_list args);
 /** The same for bytes. */
 void log_line_put(struct log_line *line, const char *bytes, size_t length);
 
-/** log_quote() into @size bytes; returns the length without the NUL. */
-size_t log_quote_into(const char *text, char *out, size_t size);
+/** @text as LOG_TEXT writes it, in @size bytes; returns the length without the NUL. */
+size_t log_quote(const char *text, char *out, size_t size);
 
 /** Send it everywhere; @line is used up. */
 void log_line_send(struct log_line *line, enum log_level level);

@@ -31,7 +31,7 @@ quote_byte(unsigned char c, char *out)
 }
 
 size_t
-log_quote_into(const char *text, char *out, size_t size)
+log_quote(const char *text, char *out, size_t size)
 {
 	enum {
 		TAIL = sizeof("...\"")
@@ -49,18 +49,4 @@ log_quote_into(const char *text, char *out, size_t size)
 	end = *text != '\0' ? "...\"" : "\"";
 	memcpy(out + n, end, strlen(end) + 1);
 	return n + strlen(end);
-}
-
-const char *
-log_quote(const char *text, char out[LOG_QUOTE_SIZE])
-{
-	(void)log_quote_into(text, out, LOG_QUOTE_SIZE);
-	return out;
-}
-
-const char *
-log_quote_long(const char *text, char out[LOG_QUOTE_LONG_SIZE])
-{
-	(void)log_quote_into(text, out, LOG_QUOTE_LONG_SIZE);
-	return out;
 }

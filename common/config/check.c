@@ -354,19 +354,12 @@ static bool
 is_everywhere(const struct name_list *list)
 {
 	struct address addresses[2];
-	bool everywhere = false;
 
-	for (size_t i = 0; i < list->count; i++) {
-		if (address_name_addresses(&list->items[i], addresses) != 1)
-			continue;
-		if (addresses[0].any.sa_family == AF_INET)
-			everywhere |=
-			    addresses[0].in.sin_addr.s_addr == htonl(INADDR_ANY);
-		if (addresses[0].any.sa_family == AF_INET6)
-			everywhere |=
-			    IN6_IS_ADDR_UNSPECIFIED(&addresses[0].in6.sin6_addr) != 0;
-	}
-	return everywhere;
+	for (size_t i = 0; i < list->count; i++)
+		if (address_name_addresses(&list->items[i], addresses) == 1 &&
+		    address_is_any(&addresses[0]))
+			return true;
+	return false;
 }
 
 void

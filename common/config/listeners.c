@@ -15,33 +15,12 @@ port_of(const struct address *a)
 	return a->any.sa_family == AF_INET ? a->in.sin_port : a->in6.sin6_port;
 }
 
-static bool
-is_any(const struct address *a)
-{
-	if (a->any.sa_family == AF_INET)
-		return a->in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return a->any.sa_family == AF_INET6 &&
-	       IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr) != 0;
-}
-
-/* The same address and port, or the same path. */
-static bool
-is_same(const struct address *a, const struct address *b)
-{
-	if (a->any.sa_family != b->any.sa_family)
-		return false;
-	if (a->any.sa_family == AF_UNIX)
-		return strcmp(a->un.sun_path, b->un.sun_path) == 0;
-	if (a->any.sa_family == AF_INET6 && a->in6.sin6_scope_id != b->in6.sin6_scope_id)
-		return false;
-	return port_of(a) == port_of(b) && address_is_same_host(a, b);
-}
-
 /* Does a socket that listens at @any get what is for the address @a? */
 static bool
 is_covered(const struct address *a, const struct address *any, bool v6only)
 {
-	if (a->any.sa_family == AF_UNIX || !is_any(any) || port_of(a) != port_of(any))
+	if (a->any.sa_family == AF_UNIX || !address_is_any(any) ||
+	    port_of(a) != port_of(any))
 		return false;
 	return a->any.sa_family == any->any.sa_family ||
 	       (any->any.sa_family == AF_INET6 && !v6only);
@@ -153,7 +132,7 @@ listener_overlaps(const struct listener *a, const struct listener *b)
 			const struct address *x = &a->addresses[i];
 			const struct address *y = &b->addresses[j];
 
-			if (is_same(x, y) || is_covered(x, y, b->v6only) ||
+			if (address_equals(x, y) || is_covered(x, y, b->v6only) ||
 			    is_covered(y, x, a->v6only))
 				return true;
 		}
@@ -171,24 +150,15 @@ listener_owner(const struct listener *l, char *text, size_t size)
 
 /* ---- who arrives at one ----------------------------------------------------------- */
 
-static bool
-is_loopback(const struct address *a)
-{
-	if (a->any.sa_family == AF_INET)
-		return ntohl(a->in.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
-	return a->any.sa_family == AF_INET6 &&
-	       IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr) != 0;
-}
-
 /* To dial "any address" is to dial the loopback. */
 static struct address
 dialled(const struct address *a)
 {
 	struct address to = *a;
 
-	if (is_any(a) && to.any.sa_family == AF_INET)
+	if (address_is_any(a) && to.any.sa_family == AF_INET)
 		to.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else if (is_any(a))
+	else if (address_is_any(a))
 		to.in6.sin6_addr = in6addr_loopback;
 	return to;
 }
@@ -199,8 +169,9 @@ listener_is_reached(const struct listener *l, const struct address *by)
 	struct address to = dialled(by);
 
 	for (size_t i = 0; i < l->count; i++)
-		if (is_same(&to, &l->addresses[i]) ||
-		    (is_loopback(&to) && is_covered(&to, &l->addresses[i], l->v6only)))
+		if (address_equals(&to, &l->addresses[i]) ||
+		    (address_is_loopback(&to) &&
+			is_covered(&to, &l->addresses[i], l->v6only)))
 			return true;
 	return false;
 }

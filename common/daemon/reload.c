@@ -186,18 +186,15 @@ warn_of_expiry(const struct service *service)
 {
 	time_t expiry = service->expiry.at;
 	double left = (double)(expiry - time(NULL)) / day;
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_LONG_SIZE];
+	bool over = left < 0;
 
 	if (expiry == 0 || left > WARN_DAYS)
 		return;
-	log_quote(service->settings->name, name);
-	log_quote_long(service->expiry.text, text);
-	if (left < 0)
-		log_error("event=cert-expired service=%s days=%.0f detail=%s", name,
-		    -left, text);
-	else
-		log_warning("event=cert-expires service=%s days=%.0f detail=%s", name,
-		    left, text);
+	log_event(over ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+	    over ? "cert-expired" : "cert-expires",
+	    LOG_TEXT("service", service->settings->name),
+	    LOG_DECIMAL("days", over ? -left : left, 0),
+	    LOG_LONG_TEXT("detail", service->expiry.text));
 }
 
 /* An expired one is told by warn_of_expiry(). */
@@ -205,16 +202,13 @@ static void
 log_remark(void *owner, bool bad, const char *remark)
 {
 	const struct service *service = owner;
-	char name[LOG_QUOTE_SIZE], text[LOG_QUOTE_LONG_SIZE];
 
 	if (bad && service->expiry.at < time(NULL))
 		return;
-	log_quote(service->settings->name, name);
-	log_quote_long(remark, text);
-	if (bad)
-		log_error("event=cert-not-yet-valid service=%s detail=%s", name, text);
-	else
-		log_info("event=cert-chain service=%s detail=%s", name, text);
+	log_event(bad ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+	    bad ? "cert-not-yet-valid" : "cert-chain",
+	    LOG_TEXT("service", service->settings->name),
+	    LOG_LONG_TEXT("detail", remark));
 }
 
 static void

@@ -299,11 +299,12 @@ static void
 wait_for_descriptor(struct connect *a)
 {
 	const char *service = a->settings != NULL ? a->settings->name : "";
-	char name[LOG_QUOTE_SIZE];
+	char detail[LOG_QUOTE_SIZE];
 
-	log_cause(LOG_LEVEL_ERROR, service,
-	    "event=pause service=%s detail=\"dialling pauses: %s\"",
-	    log_quote(service, name), error_words(&a->tries[a->begun]));
+	snprintf(detail, sizeof(detail), "dialling pauses: %s",
+	    error_words(&a->tries[a->begun]));
+	log_event_cause(LOG_LEVEL_ERROR, service, "pause", LOG_TEXT("service", service),
+	    LOG_TEXT("detail", detail));
 	a->lacks_descriptor = true;
 	reactor_tell_shortage(a->loop);
 	wake_in(a, shortage_pause);

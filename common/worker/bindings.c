@@ -11,12 +11,6 @@
 /* Seconds for looking up the names in `accept`. */
 static const double accept_lookup = 10;
 
-static bool
-same_address(const struct address *a, const struct address *b)
-{
-	return a->length == b->length && memcmp(&a->any, &b->any, a->length) == 0;
-}
-
 /* With port 0 the address does not tell whose the door is. */
 static bool
 is_of(const struct binding *entrance, const struct service *service)
@@ -37,7 +31,7 @@ find_door(const struct generation *plan, const struct address *address,
 		const struct binding *entrance = &plan->entrances[i];
 
 		if (is_of(entrance, service) &&
-		    same_address(&entrance->door->address, address))
+		    address_equals(&entrance->door->address, address))
 			return entrance->door;
 	}
 	return NULL;
@@ -96,7 +90,7 @@ static bool
 was_missing(const struct generation *before, const struct address *address)
 {
 	for (size_t i = 0; i < before->missing_count; i++)
-		if (same_address(&before->missing[i].address, address))
+		if (address_equals(&before->missing[i].address, address))
 			return true;
 	return false;
 }
@@ -105,7 +99,7 @@ static bool
 has_door_at(const struct generation *p, const struct address *address)
 {
 	for (size_t i = 0; i < p->entrance_count; i++)
-		if (same_address(&p->entrances[i].door->address, address))
+		if (address_equals(&p->entrances[i].door->address, address))
 			return true;
 	return false;
 }

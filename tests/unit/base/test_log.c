@@ -1,4 +1,4 @@
-#include "common/base/log.h"
+#include "common/base/log_internal.h"
 #include "tests/unit/memory_file.h"
 #include "tests/unit/unit.h"
 
@@ -441,7 +441,8 @@ quotes(const char *text, const char *expected)
 {
 	char out[LOG_QUOTE_SIZE];
 
-	ck_assert_str_eq(log_quote(text, out), expected);
+	log_quote(text, out, sizeof(out));
+	ck_assert_str_eq(out, expected);
 }
 
 START_TEST(a_plain_word_stays_as_it_is)
@@ -472,7 +473,7 @@ START_TEST(text_too_long_is_cut_and_ends_in_dots)
 	for (size_t length = 480; length < 520; length++) {
 		memset(text, 'x', length);
 		text[length] = '\0';
-		log_quote(text, out);
+		log_quote(text, out, sizeof(out));
 		ck_assert_uint_lt(strlen(out), LOG_QUOTE_SIZE);
 		if (length < LOG_QUOTE_SIZE)
 			ck_assert_str_eq(out, text);
@@ -481,7 +482,7 @@ START_TEST(text_too_long_is_cut_and_ends_in_dots)
 	}
 	memset(text, '\n', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	log_quote(text, out);
+	log_quote(text, out, sizeof(out));
 	ck_assert_uint_lt(strlen(out), LOG_QUOTE_SIZE);
 	ck_assert_str_eq(out + strlen(out) - 8, "\\x0a...\"");
 }
@@ -516,7 +517,7 @@ START_TEST(a_reader_can_undo_the_quotes)
 		for (int b = 0; b < 256; b++) {
 			pair[0] = (char)a;
 			pair[1] = (char)b;
-			log_quote(pair, out);
+			log_quote(pair, out, sizeof(out));
 			ck_assert_ptr_null(strchr(out, '\n'));
 			undo(out, back);
 			ck_assert_str_eq(back, pair);
@@ -530,7 +531,8 @@ START_TEST(a_long_reason_is_quoted_whole)
 
 	memset(text, '"', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	undo(log_quote_long(text, out), back);
+	log_quote(text, out, sizeof(out));
+	undo(out, back);
 	ck_assert_str_eq(back, text);
 }
 END_TEST
