@@ -1,5 +1,5 @@
 /*
- * c-ares on a libev loop, for resolve.c alone.  It asks one question for one family at a
+ * c-ares on a libev loop, for resolver.c alone.  It asks one question for one family at a
  * time and reads resolv.conf again when that has changed, which c-ares itself does not
  * (1.18) or does only in a thread of its own.
  *

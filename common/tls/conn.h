@@ -38,7 +38,7 @@ enum {
 	TLS_FIRST_SIZE = 32,
 };
 
-/** Where a client's records and the messages in them stand; of tls_hello.c. */
+/** Where a client's records and the messages in them stand; of hello.c. */
 struct tls_hello_size {
 	uint8_t record[5], message[4]; /* headers, as far as they have come */
 	uint8_t record_count, message_count;

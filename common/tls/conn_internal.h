@@ -1,20 +1,20 @@
 /*
  * What the files of one TLS connection share.
  *
- *	tls		life, reading, writing
- *	tls_handshake	its steps, who the peer is, which context a client asks for
- *	tls_hello	how large a ClientHello claims to be
- *	tls_bio		how OpenSSL gets the bytes of a turn and gives up its own
- *	tls_update	KeyUpdates: heartbeats and answers; too many messages of a peer
- *	tls_blame	what went wrong, as a reason and in words
- *	tls_plaintext	what came that is no TLS
+ *	conn		life, reading, writing
+ *	handshake	its steps, who the peer is, which context a client asks for
+ *	hello		how large a ClientHello claims to be
+ *	bio		how OpenSSL gets the bytes of a turn and gives up its own
+ *	key_update	KeyUpdates: heartbeats and answers; too many messages of a peer
+ *	errors		what went wrong, as a reason and in words
+ *	plaintext	what came that is no TLS
  */
 #ifndef COMMON_TLS_CONN_INTERNAL_H
 #define COMMON_TLS_CONN_INTERNAL_H
 
 #include "common/tls/conn.h"
 
-/* ---- tls.c ----------------------------------------------------------------------- */
+/* ---- conn.c ---------------------------------------------------------------------- */
 
 /** An SSL of @context for this connection.  NULL: out of memory. */
 SSL *tls_new_ssl(struct tls *t, SSL_CTX *context);
@@ -28,12 +28,12 @@ void tls_put_back(struct tls *t);
 /** The last SSL call failed: is that an end, or only the end of what has arrived? */
 void tls_judge(struct tls *t, int result);
 
-/* ---- tls_handshake.c ------------------------------------------------------------- */
+/* ---- handshake.c ----------------------------------------------------------------- */
 
 /** What is asked and told while OpenSSL shakes hands comes here. */
 void tls_handshake_init(struct tls *t);
 
-/* ---- tls_hello.c ----------------------------------------------------------------- */
+/* ---- hello.c --------------------------------------------------------------------- */
 
 enum {
 	/** The largest ClientHello that is taken, in bytes. */
@@ -44,7 +44,7 @@ enum {
  * claims to be larger than TLS_HELLO_MOST. */
 bool tls_hello_look(struct tls *t, const uint8_t *bytes, size_t n);
 
-/* ---- tls_bio.c ------------------------------------------------------------------- */
+/* ---- bio.c ----------------------------------------------------------------------- */
 
 /** A BIO that reads t->input and writes to the reactor's `out`.  NULL: out of memory. */
 BIO *tls_bio_new(struct tls *t);
@@ -53,7 +53,7 @@ BIO *tls_bio_new(struct tls *t);
  */
 bool tls_bio_put_aside(struct tls *t);
 
-/* ---- tls_update.c ---------------------------------------------------------------- */
+/* ---- key_update.c ---------------------------------------------------------------- */
 
 /** Count the peer's messages on @ssl, which is to be t->ssl, once the handshake is done;
  * `flooded` when it sends too many. */
@@ -62,7 +62,7 @@ void tls_key_update_watch(struct tls *t, SSL *ssl);
 /** The peer asked for a KeyUpdate: send one, unless it must wait for kept bytes. */
 void tls_key_update_answer(struct tls *t);
 
-/* ---- tls_blame.c ----------------------------------------------------------------- */
+/* ---- errors.c -------------------------------------------------------------------- */
 
 /** Note why the connection broke.  The first reason wins. */
 void tls_blame(struct tls *t, enum reason reason, const char *format, ...)
@@ -80,7 +80,7 @@ void tls_blame_tcp(struct tls *t);
 /** The SNI, or words for none. */
 const char *tls_sni(const struct tls *t);
 
-/* ---- tls_plaintext.c ------------------------------------------------------------- */
+/* ---- plaintext.c ----------------------------------------------------------------- */
 
 /** In the handshake: did the peer begin with something that is no TLS record? */
 bool tls_plaintext_came(const struct tls *t);

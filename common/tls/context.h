@@ -3,7 +3,7 @@
  *
  * Verification of a chain and of the names stays inside the handshake, so that the peer
  * is told by the right alert.  A resumed session verifies nothing anew; whoever uses it
- * calls identity_is_current() and identity_match() itself (tls.c does).
+ * calls identity_is_current() and identity_match() itself (conn.c does).
  *
  * A context is made once and then only read: any number of threads may share it.
  */

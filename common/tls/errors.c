@@ -80,7 +80,7 @@ is_about_psk(const struct tls *t, int alert)
 	       alert == SSL_AD_BAD_RECORD_MAC || alert == SSL_AD_ILLEGAL_PARAMETER;
 }
 
-/* Many heartbeats and nothing else: some TLS libraries bear only so many (tls_update.c).
+/* Many heartbeats and nothing else: some TLS libraries bear only so many (key_update.c).
  */
 static void
 blame_overrun(struct tls *t, const char *text)

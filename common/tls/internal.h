@@ -1,15 +1,15 @@
 /*
  * What the files of this room share.
  *
- *	tls_context	versions, ciphers, resumption, and what a handshake tells
- *	tls_parts	each part of it by itself, for who checks
- *	tls_verify	is the peer let in
- *	tls_refusal	if not why, in a sentence
- *	tls_choices	provider, versions, ciphers, groups, OpenSSL's own options
- *	tls_ciphers	which ciphers are dropped, and whether one is left
- *	tls_sessions	what a session is good for, and keys for tickets
- *	tls_staple	OCSP answers that come with a certificate
- *	tls_psk		pre-shared keys
+ *	context		versions, ciphers, resumption, and what a handshake tells
+ *	check		each part of it by itself, for who checks
+ *	verify		is the peer let in
+ *	refusal		if not why, in a sentence
+ *	options		provider, versions, ciphers, groups, OpenSSL's own options
+ *	ciphers		which ciphers are dropped, and whether one is left
+ *	sessions	what a session is good for, and keys for tickets
+ *	stapling	OCSP answers that come with a certificate
+ *	psk		pre-shared keys
  */
 #ifndef COMMON_TLS_INTERNAL_H
 #define COMMON_TLS_INTERNAL_H

@@ -114,7 +114,7 @@ tls_verify(X509_STORE_CTX *store, void *settings)
 	bool ok = is_trusted(store, s);
 
 	/* A name that fits through a wildcard alone passes here; whether it counts
-	 * follows from the protocol that is selected (tls_handshake.c). */
+	 * follows from the protocol that is selected (handshake.c). */
 	if (ok &&
 	    identity_match(X509_STORE_CTX_get0_cert(store), s) == IDENTITY_REFUSED) {
 		X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);

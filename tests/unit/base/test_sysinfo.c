@@ -16,7 +16,7 @@ static struct {
 } files[4];
 static size_t affine_cpus;
 
-/* In the place of libc's, for what machine.c reads. */
+/* In the place of libc's, for what sysinfo.c reads. */
 FILE *
 fopen(const char *path, const char *mode)
 {
