@@ -18,16 +18,16 @@ struct incoming {
 	time_t expiry;              /* of what lets the client in; 0: never */
 };
 
-/* The service whose name the client asks for, at the doors of the one that it came to, as
- * the settings are by now. */
+/* The service whose name the client asks for, at the listen sockets of the one that it
+ * came to, as the settings are by now. */
 static struct service *
 choose(void *owner, const char *name, enum reason *reason)
 {
 	struct incoming *in = owner;
-	const struct generation *plan = worker_plan(in->worker);
-	struct service *at = generation_present(plan, in->service);
+	const struct generation *generation = worker_generation(in->worker);
+	struct service *at = generation_present(generation, in->service);
 	struct service *service =
-	    at != NULL ? generation_service_for(plan, at, name) : NULL;
+	    at != NULL ? generation_service_for(generation, at, name) : NULL;
 
 	*reason = at != NULL ? REASON_SNI_UNKNOWN : REASON_STOPPED;
 	if (at == NULL || (service == NULL && at->settings->sni_strict))
@@ -43,7 +43,7 @@ choose(void *owner, const char *name, enum reason *reason)
 static bool
 is_overtaken(const struct incoming *in)
 {
-	return !generation_has(worker_plan(in->worker), in->service);
+	return !generation_has(worker_generation(in->worker), in->service);
 }
 
 /* Whom it let in the service of now might refuse. */
@@ -51,7 +51,7 @@ static bool
 is_judged_otherwise(const struct incoming *in)
 {
 	const struct service *now =
-	    generation_present(worker_plan(in->worker), in->service);
+	    generation_present(worker_generation(in->worker), in->service);
 
 	return now == NULL ||
 	       !tls_context_judges_alike(in->service->context, now->context);

@@ -68,9 +68,9 @@ struct link_set {
 
 struct link_events {
 	/** Server: which service is for a client that asks for @name ("": for none)?
-	 * NULL: none, and the handshake fails for @reason, which tls/conn.h tells more of. The
-	 * service is held by the callee until the handshake ends.  NULL: any name is for
-	 * the service that the link began with. */
+	 * NULL: none, and the handshake fails for @reason, which tls/conn.h tells more
+	 * of. The service is held by the callee until the handshake ends.  NULL: any name
+	 * is for the service that the link began with. */
 	struct service *(*choose)(void *owner, const char *name, enum reason *reason);
 	/** The handshake is good; @link is the callee's until link_close() or
 	 * link_refuse(). */

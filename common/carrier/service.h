@@ -32,9 +32,10 @@ struct service {
 
 	/* the main thread's */
 	struct file_stamp seen[SETTINGS_FILES]; /* at its last look */
-	bool tried;            /* to make another service of what it saw */
-	unsigned long renewed; /* by the plan of this number, which not all workers follow
-				  yet; 0: that was logged, or it came in no such way */
+	bool tried; /* to make another service of what it saw */
+	unsigned long
+	    renewed; /* by the generation of this number, which not all workers follow
+			yet; 0: that was logged, or it came in no such way */
 };
 
 /** Load certificates and keys.  @settings is a part of @whole, or outlives the service

@@ -371,7 +371,7 @@ settings_check_status(const struct settings *settings, enum role role)
 }
 
 static void
-warn_of_open_doors(const struct draft *d)
+warn_of_open_access(const struct draft *d)
 {
 	if (is_everywhere(&d->s->accept))
 		settings_warn(d,
@@ -387,7 +387,7 @@ check_client(const struct draft *d, struct err *e)
 {
 	if (!check_sni(d, e) || !default_check_host(d, e))
 		return false;
-	warn_of_open_doors(d);
+	warn_of_open_access(d);
 	return true;
 }
 

@@ -51,7 +51,8 @@ bool settings_check_sni(const struct draft *d, struct err *e);
 bool settings_check_names(
     const struct settings *settings, const struct service_settings *s, struct err *e);
 
-/** Is this service chosen by the name that is asked for at the doors of another one? */
+/** Is this service chosen by the name that is asked for at the listen sockets of another
+ * one? */
 bool settings_is_chosen(const struct service_settings *s);
 
 void settings_clear_sni(struct service_settings *s);

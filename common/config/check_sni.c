@@ -84,10 +84,10 @@ settings_is_chosen(const struct service_settings *s)
 	return false;
 }
 
-/* A service is dialled, or chosen at the doors of another.  `accept` before the first
- * section is for those that are dialled. */
+/* A service is dialled, or chosen at the listen sockets of another.  `accept` before the
+ * first section is for those that are dialled. */
 static bool
-check_doors(const struct draft *d, struct err *e)
+check_listen_sockets(const struct draft *d, struct err *e)
 {
 	const struct ini_entry *accept = settings_given(d, "accept");
 
@@ -110,7 +110,7 @@ settings_check_sni(const struct draft *d, struct err *e)
 	free(d->s->sni); /* what a client would send */
 	d->s->sni = NULL;
 	return read_rules(d, d->ini->sections, e) && read_rules(d, d->section, e) &&
-	       check_doors(d, e);
+	       check_listen_sockets(d, e);
 }
 
 /* ---- what lines say of each other ------------------------------------------------- */
@@ -124,7 +124,7 @@ find_service(const struct settings *settings, const char *name)
 	return NULL;
 }
 
-/* Is any rule for the doors of @s? */
+/* Is any rule for the listen sockets of @s? */
 static bool
 has_rules(const struct settings *settings, const struct service_settings *s)
 {

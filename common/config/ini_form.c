@@ -87,6 +87,26 @@ ini_form_of_file(FILE *stream)
 
 /* ---- a line ---------------------------------------------------------------------- */
 
+/* The name of the option whose value nobody is to read, though the line be misspelt; or
+ * NULL. */
+static const char *
+secret_option(const char *text)
+{
+	static const struct {
+		const char *begin, *option;
+	} secrets[] = {
+	    {"protocolPass", "protocolPassword"},
+	    {"ticketKey", "ticketKeySecret"},
+	    {"ticketMac", "ticketMacSecret"},
+	};
+
+	text += strspn(text, " \t");
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+		if (strncasecmp(text, secrets[i].begin, strlen(secrets[i].begin)) == 0)
+			return secrets[i].option;
+	return NULL;
+}
+
 static bool
 has_control_characters(const char *text)
 {
@@ -166,7 +186,7 @@ judge_placeholders(const char *text, const char *equals, struct err *e)
 	const char *begin = equals + 1 + strspn(equals + 1, " \t");
 	size_t length;
 
-	if (ini_form_secret(text) != NULL)
+	if (secret_option(text) != NULL)
 		return true;
 	for (const char *at = begin; *at != '\0'; at++)
 		if ((length = placeholder_at(at, at == begin)) > 0)
@@ -209,28 +229,10 @@ show_line(const char *text, char out[SHOWN_MAX + sizeof("...")])
 	snprintf(out + n, sizeof("..."), "%s", n < length ? "..." : "");
 }
 
-const char *
-ini_form_secret(const char *text)
-{
-	static const struct {
-		const char *begin, *option;
-	} secrets[] = {
-	    {"protocolPass", "protocolPassword"},
-	    {"ticketKey", "ticketKeySecret"},
-	    {"ticketMac", "ticketMacSecret"},
-	};
-
-	text += strspn(text, " \t");
-	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
-		if (strncasecmp(text, secrets[i].begin, strlen(secrets[i].begin)) == 0)
-			return secrets[i].option;
-	return NULL;
-}
-
 bool
 ini_blame(const struct ini_place *at, const char *text, struct err *e)
 {
-	const char *secret = ini_form_secret(text);
+	const char *secret = secret_option(text);
 	char shown[SHOWN_MAX + sizeof("...")];
 
 	show_line(secret != NULL ? "" : text, shown);

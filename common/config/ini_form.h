@@ -21,8 +21,4 @@ const char *ini_form_of_file(FILE *stream);
  * False: @e says what is wrong with it. */
 bool ini_form_of_line(const char *text, const char *equals, struct err *e);
 
-/** The name of the option whose value nobody is to read, though the line be misspelt; or
- * NULL. */
-const char *ini_form_secret(const char *text);
-
 #endif

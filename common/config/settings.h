@@ -79,8 +79,8 @@ enum foreground {
 	FOREGROUND_QUIET
 };
 
-/** `sni` in a server: who comes through the doors of @section and asks for such a name is
- * served by the section of this line. */
+/** `sni` in a server: who comes through the listen sockets of @section and asks for such
+ * a name is served by the section of this line. */
 struct sni_rule {
 	char *section;
 	char *pattern; /* see hostname_fits() */
@@ -116,7 +116,7 @@ struct service_settings {
 	enum log_id log_id;
 	long max_streams; /* 0: no limit of its own */
 	struct socket_option_list
-	    socket;  /* those of `a` hold as long as a door is open */
+	    socket;  /* those of `a` hold as long as a listen socket is open */
 	char *local; /* NULL: none, and no addresses */
 	struct address local_addresses[2]; /* the source of what we dial, by family */
 	size_t local_count;
@@ -152,7 +152,7 @@ struct service_settings {
 	char *sni;                        /* client: the name sent; NULL: none */
 	/** Server, and the next.  If they name other sections `accept` is empty. */
 	struct sni_rule_list sni_rules;
-	bool sni_strict; /* refuse a name that no rule for these doors fits */
+	bool sni_strict; /* refuse a name that no rule for these listen sockets fits */
 
 	int tls_min;            /* TLS1_2_VERSION ... */
 	int tls_max;            /* 0: the newest that OpenSSL has */

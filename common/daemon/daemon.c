@@ -35,7 +35,7 @@ make_workers(struct daemon *d, struct err *e)
 	d->setup = (struct worker_setup){
 	    .workers = d->workers,
 	    .count = d->worker_count,
-	    .plan = d->plan,
+	    .generation = d->generation,
 	    .most = limits_max_connections(d, d->settings),
 	    .handshakes = limits_max_handshakes(),
 	    .windows = &d->windows,
@@ -76,7 +76,7 @@ open_status(struct daemon *d, struct err *e)
 	};
 	if ((d->status = status_new(d->loop, &d->subject)) == NULL)
 		return err_set(e, "out of memory");
-	status_follow(d->status, d->plan, d->settings);
+	status_follow(d->status, d->generation, d->settings);
 	return true;
 }
 
@@ -141,8 +141,8 @@ on_stop(struct ev_loop *loop, ev_signal *signal, int events)
 		linger(d);
 }
 
-/* One follows another plan, or has drained; when all have, there is nothing left to wait
- * for. */
+/* One follows another generation, or has drained; when all have, there is nothing left to
+ * wait for. */
 static void
 on_worker_changed(struct ev_loop *loop, ev_async *async, int events)
 {
@@ -177,14 +177,14 @@ static void
 daemon_clear(struct daemon *d)
 {
 	status_free(d->status);
-	ocsp_refresh_free(d->staples);
+	ocsp_refresh_free(d->ocsp_refresh);
 	if (d->subject.descriptors != NULL)
 		closedir(d->subject.descriptors);
 	sd_notify_close(&d->notify);
 	watchdog_free(d->watchdog);
 	end_workers(d);
 	socket_activation_clear(&d->inherited);
-	generation_release(d->plan);
+	generation_release(d->generation);
 	pid_file_remove(&d->pid);
 	settings_release(d->settings);
 	passphrases_free(d->phrases);
@@ -245,7 +245,7 @@ watch_signals(struct daemon *d)
 
 /* ---- the whole ------------------------------------------------------------------- */
 
-/* The settings, and a plan that listens nowhere yet. */
+/* The settings, and a generation that listens nowhere yet. */
 static bool
 load(struct daemon *d, const char *file, struct err *e)
 {
@@ -256,14 +256,14 @@ load(struct daemon *d, const char *file, struct err *e)
 		return err_set(e, "out of memory");
 	settings_lend_phrases(d->settings, d->phrases);
 	log_set_level(d->settings->debug);
-	return (d->plan = generation_new(d->settings, 0, NULL, NULL, e)) != NULL;
+	return (d->generation = generation_new(d->settings, 0, NULL, NULL, e)) != NULL;
 }
 
 static void
-warn_of_missing(const struct generation *plan)
+warn_of_missing(const struct generation *generation)
 {
-	for (size_t i = 0; i < plan->missing_count; i++) {
-		const struct missing *m = &plan->missing[i];
+	for (size_t i = 0; i < generation->missing_count; i++) {
+		const struct missing *m = &generation->missing[i];
 
 		log_event(LOG_LEVEL_ERROR, "listen-failed",
 		    LOG_TEXT("service",
@@ -276,14 +276,14 @@ warn_of_missing(const struct generation *plan)
 static bool
 listen_to_all(struct daemon *d, struct err *e)
 {
-	struct generation *plan =
-	    generation_new(d->settings, d->worker_count, d->plan, &d->inherited, e);
+	struct generation *generation =
+	    generation_new(d->settings, d->worker_count, d->generation, &d->inherited, e);
 
-	if (plan == NULL)
+	if (generation == NULL)
 		return false;
-	generation_release(d->plan);
-	d->plan = plan;
-	warn_of_missing(plan);
+	generation_release(d->generation);
+	d->generation = generation;
+	warn_of_missing(generation);
 	return socket_activation_is_used_up(&d->inherited, e);
 }
 
@@ -294,8 +294,8 @@ give_up_privileges(struct daemon *d, struct err *e)
 	if (!privileges_drop(d->settings, e) || !daemon_open_deferred(d, e) ||
 	    !privileges_confine(d->settings, e))
 		return false;
-	for (size_t i = 0; i < d->plan->service_count; i++)
-		service_forgive_gone(d->plan->services[i]);
+	for (size_t i = 0; i < d->generation->service_count; i++)
+		service_forgive_gone(d->generation->services[i]);
 	return true;
 }
 
@@ -318,7 +318,7 @@ start(struct daemon *d, struct err *e)
 	reactor_prepare();
 	if ((d->loop = ev_default_loop(EVFLAG_AUTO)) == NULL)
 		return err_set(e, "libev finds no way to wait for events");
-	if ((d->staples = ocsp_refresh_new(d->loop)) == NULL)
+	if ((d->ocsp_refresh = ocsp_refresh_new(d->loop)) == NULL)
 		return err_set(e, "out of memory");
 	watch_signals(d);
 	reload_watch_files(d);
@@ -386,11 +386,11 @@ daemon_run(const struct program *program, const char *file)
 	pid_file_warn(&d.pid);
 	log_info("event=ready program=%s version=%s services=%zu workers=%zu "
 		 "streams=%ld",
-	    program->name, ROUTEPORT_VERSION, d.plan->service_count, d.worker_count,
+	    program->name, ROUTEPORT_VERSION, d.generation->service_count, d.worker_count,
 	    atomic_load(&d.setup.most));
 	daemonize_ready(&d.background);
 	sd_notify_ready(&d.notify);
-	sd_notify_status(&d.notify, "%zu services", d.plan->service_count);
+	sd_notify_status(&d.notify, "%zu services", d.generation->service_count);
 	sd_notify_watch(&d.notify, d.loop, all_turn, &d);
 	ev_run(d.loop, 0);
 	daemon_clear(&d);

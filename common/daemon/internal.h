@@ -4,7 +4,7 @@
  *	daemon		start, signals, end
  *	files		the log and the pid file, and who opens them
  *	limits		how many connections there may be
- *	reload		another plan: by SIGHUP, or because a file has changed
+ *	reload		another generation: by SIGHUP, or because a file has changed
  */
 #ifndef COMMON_DAEMON_INTERNAL_H
 #define COMMON_DAEMON_INTERNAL_H
@@ -27,9 +27,9 @@ enum daemon_state {
 struct daemon {
 	const struct program *program;
 	struct settings *settings; /* these two are held */
-	struct generation *plan;
+	struct generation *generation;
 	struct passphrases *phrases;        /* of the settings' keys */
-	struct socket_activation inherited; /* until the first plan has them */
+	struct socket_activation inherited; /* until the first generation has them */
 	enum daemon_state state;
 	struct ev_loop *loop;
 	struct worker **workers;
@@ -40,10 +40,10 @@ struct daemon {
 	ev_signal term, interrupt, hangup, user1;
 	ev_timer limit; /* of lingering, then of draining */
 	ev_timer look;  /* at files */
-	struct ocsp_refresh *staples;
+	struct ocsp_refresh *ocsp_refresh;
 	double looked_at_dates; /* these two by reactor_now(); 0: never */
 	double tried_to_listen; /* on what is missing */
-	unsigned long reloaded; /* by the plan of this number, which not all workers
+	unsigned long reloaded; /* by the generation of this number, which not all workers
 				   follow yet; 0: that was logged */
 	ev_async worker_changed;
 	struct watchdog *watchdog;
@@ -83,7 +83,7 @@ daemon_reopen_log(const struct daemon *d, const struct settings *settings, struc
 
 /* ---- reload.c -------------------------------------------------------------------- */
 
-/** Seconds between two attempts to listen on what is missing in the plan. */
+/** Seconds between two attempts to listen on what is missing in the generation. */
 extern const double reload_listen_every;
 
 /** SIGHUP: read the settings again.  What is wrong changes nothing, and is logged. */

@@ -15,7 +15,7 @@ static const double again = 60, at_least = 60, at_most = 12 * 3600;
 /* One certificate of a service that is at work. */
 struct kept {
 	LIST_ENTRY(kept) entry;
-	struct ocsp_refresh *staples;
+	struct ocsp_refresh *ocsp_refresh;
 	struct service *service; /* held */
 	struct tls_staple *staple;
 	X509_STORE *store; /* whose word counts: the issuer's */
@@ -129,11 +129,11 @@ ask(struct kept *k)
 	    .settings = s, .url = s->ocsp_url, .aia = true, .seconds = s->timeout_ocsp};
 	struct err e;
 
-	if (k->staples->resolver == NULL)
-		k->staples->resolver = resolver_new(k->staples->loop, &e);
-	if (k->staples->resolver != NULL)
-		k->ask = ocsp_client_start(
-		    k->staples->loop, k->staples->resolver, &matter, &way, on_answer, k);
+	if (k->ocsp_refresh->resolver == NULL)
+		k->ocsp_refresh->resolver = resolver_new(k->ocsp_refresh->loop, &e);
+	if (k->ocsp_refresh->resolver != NULL)
+		k->ask = ocsp_client_start(k->ocsp_refresh->loop,
+		    k->ocsp_refresh->resolver, &matter, &way, on_answer, k);
 	k->due = reactor_now() + again;
 }
 
@@ -170,7 +170,7 @@ add(struct ocsp_refresh *s, struct service *service, struct tls_staple *staple)
 		free(k);
 		return NULL;
 	}
-	k->staples = s;
+	k->ocsp_refresh = s;
 	k->service = service_hold(service);
 	k->staple = staple;
 	LIST_INSERT_HEAD(&s->list, k, entry);
@@ -181,12 +181,12 @@ static void
 look_at(struct ocsp_refresh *s, struct service *service)
 {
 	size_t count;
-	struct tls_staple *staples = tls_context_staples(service->context, &count);
+	struct tls_staple *ocsp_refresh = tls_context_staples(service->context, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		struct kept *k = find(s, &staples[i]);
+		struct kept *k = find(s, &ocsp_refresh[i]);
 
-		if (k == NULL && (k = add(s, service, &staples[i])) == NULL)
+		if (k == NULL && (k = add(s, service, &ocsp_refresh[i])) == NULL)
 			continue;
 		k->wanted = true;
 		if (k->ask == NULL && reactor_now() >= k->due)
@@ -195,14 +195,14 @@ look_at(struct ocsp_refresh *s, struct service *service)
 }
 
 void
-ocsp_refresh_look(struct ocsp_refresh *s, const struct generation *plan)
+ocsp_refresh_look(struct ocsp_refresh *s, const struct generation *generation)
 {
 	struct kept *k, *next;
 
 	for (k = LIST_FIRST(&s->list); k != NULL; k = LIST_NEXT(k, entry))
 		k->wanted = false;
-	for (size_t i = 0; i < plan->service_count; i++)
-		look_at(s, plan->services[i]);
+	for (size_t i = 0; i < generation->service_count; i++)
+		look_at(s, generation->services[i]);
 	for (k = LIST_FIRST(&s->list); k != NULL; k = next) {
 		next = LIST_NEXT(k, entry);
 		if (!k->wanted)

@@ -17,7 +17,8 @@ struct ocsp_refresh *ocsp_refresh_new(struct ev_loop *loop);
 /** NULL is fine. */
 void ocsp_refresh_free(struct ocsp_refresh *s);
 
-/** Ask for what the services of @plan need by now.  To be called every few seconds. */
-void ocsp_refresh_look(struct ocsp_refresh *s, const struct generation *plan);
+/** Ask for what the services of @generation need by now.  To be called every few seconds.
+ */
+void ocsp_refresh_look(struct ocsp_refresh *s, const struct generation *generation);
 
 #endif

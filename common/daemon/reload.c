@@ -16,17 +16,17 @@ enum {
 	WARN_DAYS = 30,
 };
 
-/* Everybody goes on with @plan, which is held by the caller no more: the workers when
- * they come to it, see reload_report(). */
+/* Everybody goes on with @generation, which is held by the caller no more: the workers
+ * when they come to it, see reload_report(). */
 static void
-adopt(struct daemon *d, struct generation *plan)
+adopt(struct daemon *d, struct generation *generation)
 {
-	plan->number = d->plan->number + 1;
-	generation_release(d->plan);
-	d->plan = plan;
+	generation->number = d->generation->number + 1;
+	generation_release(d->generation);
+	d->generation = generation;
 	for (size_t i = 0; i < d->worker_count; i++)
-		worker_follow(d->workers[i], plan);
-	status_follow(d->status, plan, d->settings);
+		worker_follow(d->workers[i], generation);
+	status_follow(d->status, generation, d->settings);
 }
 
 static bool
@@ -51,13 +51,13 @@ report_renewed(struct daemon *d, struct service *service)
 void
 reload_report(struct daemon *d)
 {
-	for (size_t i = 0; i < d->plan->service_count; i++)
-		report_renewed(d, d->plan->services[i]);
+	for (size_t i = 0; i < d->generation->service_count; i++)
+		report_renewed(d, d->generation->services[i]);
 	if (d->reloaded == 0 || !all_follow(d, d->reloaded))
 		return;
 	d->reloaded = 0;
-	log_info("event=reloaded services=%zu", d->plan->service_count);
-	sd_notify_status(&d->notify, "%zu services", d->plan->service_count);
+	log_info("event=reloaded services=%zu", d->generation->service_count);
+	sd_notify_status(&d->notify, "%zu services", d->generation->service_count);
 	sd_notify_ready(&d->notify);
 }
 
@@ -87,15 +87,15 @@ warn_of_fixed(const struct settings *old, const struct settings *new)
 }
 
 static void
-take_over(struct daemon *d, struct settings *settings, struct generation *plan)
+take_over(struct daemon *d, struct settings *settings, struct generation *generation)
 {
 	warn_of_fixed(d->settings, settings);
 	log_set_level(settings->debug);
 	atomic_store(&d->setup.most, limits_max_connections(d, settings));
 	settings_release(d->settings);
 	d->settings = settings;
-	adopt(d, plan);
-	d->reloaded = plan->number;
+	adopt(d, generation);
+	d->reloaded = generation->number;
 }
 
 /* A log that stays where it was, and cannot be opened anew, is no reason to go on with
@@ -117,19 +117,20 @@ reload_settings(struct daemon *d)
 	struct err e = {.text = ""};
 	struct settings *settings =
 	    settings_load(d->settings->file, d->program->role, &e);
-	struct generation *plan = NULL;
+	struct generation *generation = NULL;
 
 	if (settings != NULL) {
 		settings_lend_phrases(settings, d->phrases);
-		plan = generation_new(settings, d->worker_count, d->plan, NULL, &e);
+		generation =
+		    generation_new(settings, d->worker_count, d->generation, NULL, &e);
 	}
-	if (plan != NULL && follow_log(d, settings, &e)) {
-		take_over(d, settings, plan);
+	if (generation != NULL && follow_log(d, settings, &e)) {
+		take_over(d, settings, generation);
 		return;
 	}
 	if (d->settings->sandbox)
 		sandbox_explain(&e);
-	generation_release(plan);
+	generation_release(generation);
 	settings_release(settings);
 	log_event(LOG_LEVEL_ERROR, "reload-failed", LOG_LONG_TEXT("detail", e.text));
 	sd_notify_status(&d->notify, "a reload failed: %s", e.text);
@@ -146,16 +147,17 @@ renew(struct daemon *d, struct service *service)
 {
 	struct err e = {.text = ""};
 	struct service *renewed = service_new(service->whole, service->settings, &e);
-	struct generation *plan = NULL;
+	struct generation *generation = NULL;
 
 	if (renewed != NULL) {
 		service_succeed(renewed, service);
-		if ((plan = generation_with(d->plan, service, renewed)) == NULL)
+		if ((generation = generation_with(d->generation, service, renewed)) ==
+		    NULL)
 			err_set(&e, "out of memory");
 	}
-	if (plan != NULL) {
-		adopt(d, plan);
-		renewed->renewed = plan->number;
+	if (generation != NULL) {
+		adopt(d, generation);
+		renewed->renewed = generation->number;
 	} else {
 		log_event(LOG_LEVEL_ERROR, "renewal-failed",
 		    LOG_TEXT("service", service->settings->name),
@@ -224,17 +226,17 @@ look_at_certificates(struct service *service)
 static void
 listen_again(struct daemon *d, double now)
 {
-	struct generation *plan;
+	struct generation *generation;
 
-	if (d->plan->missing_count == 0)
+	if (d->generation->missing_count == 0)
 		return;
 	if (d->tried_to_listen == 0)
 		d->tried_to_listen = now; /* at the start, just before */
 	if (now < d->tried_to_listen + reload_listen_every)
 		return;
 	d->tried_to_listen = now;
-	if ((plan = generation_retry(d->plan, d->worker_count)) != NULL)
-		adopt(d, plan);
+	if ((generation = generation_retry(d->generation, d->worker_count)) != NULL)
+		adopt(d, generation);
 }
 
 static void
@@ -245,16 +247,16 @@ on_look(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	ocsp_refresh_look(d->staples, d->plan);
+	ocsp_refresh_look(d->ocsp_refresh, d->generation);
 	listen_again(d, now);
-	for (size_t i = 0; i < d->plan->service_count; i++)
-		if (is_due(d->plan->services[i]))
-			renew(d, d->plan->services[i]);
+	for (size_t i = 0; i < d->generation->service_count; i++)
+		if (is_due(d->generation->services[i]))
+			renew(d, d->generation->services[i]);
 	if (d->looked_at_dates > 0 && now < d->looked_at_dates + day)
 		return;
 	d->looked_at_dates = now;
-	for (size_t i = 0; i < d->plan->service_count; i++)
-		look_at_certificates(d->plan->services[i]);
+	for (size_t i = 0; i < d->generation->service_count; i++)
+		look_at_certificates(d->generation->services[i]);
 }
 
 void

@@ -11,7 +11,7 @@
 struct scrape {
 	FILE *out;
 	const struct status_subject *about;
-	const struct generation *plan;
+	const struct generation *generation;
 	bool stopping;
 	const struct counts *sums; /* one for each service */
 	long descriptors;          /* open; -1: not known */
@@ -323,23 +323,23 @@ write_one(const struct scrape *s, const struct metric *m)
 	    m->help, m->name, m->type);
 	if (m->write != NULL)
 		m->write(s, m->name);
-	for (size_t i = 0; m->write_each != NULL && i < s->plan->service_count; i++)
-		m->write_each(s, m->name, s->plan->services[i], &s->sums[i]);
+	for (size_t i = 0; m->write_each != NULL && i < s->generation->service_count; i++)
+		m->write_each(s, m->name, s->generation->services[i], &s->sums[i]);
 }
 
 bool
 metrics_write(FILE *out, const struct status_subject *about,
-    const struct generation *plan, bool stopping)
+    const struct generation *generation, bool stopping)
 {
 	struct counts *sums =
-	    aligned_alloc(COUNTERS_LINE, (plan->service_count + 1) * sizeof(*sums));
-	const struct scrape s = {
-	    out, about, plan, stopping, sums, count_descriptors(about->descriptors)};
+	    aligned_alloc(COUNTERS_LINE, (generation->service_count + 1) * sizeof(*sums));
+	const struct scrape s = {out, about, generation, stopping, sums,
+	    count_descriptors(about->descriptors)};
 
 	if (sums == NULL)
 		return false;
-	for (size_t i = 0; i < plan->service_count; i++)
-		counters_sum(plan->services[i]->counters, &sums[i]);
+	for (size_t i = 0; i < generation->service_count; i++)
+		counters_sum(generation->services[i]->counters, &sums[i]);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
 		write_one(&s, &metrics[i]);
 	free(sums);

@@ -10,8 +10,8 @@
 
 #include <stdio.h>
 
-/** Write every metric; @plan: whose services are told of.  False: out of memory. */
+/** Write every metric; @generation: whose services are told of.  False: out of memory. */
 bool metrics_write(FILE *out, const struct status_subject *about,
-    const struct generation *plan, bool stopping);
+    const struct generation *generation, bool stopping);
 
 #endif

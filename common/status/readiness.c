@@ -16,7 +16,7 @@ static const double check_limit = 3; /* of all targets together */
 /* One service's app. */
 struct check {
 	struct readiness *all;
-	const struct service *service; /* held by the plan */
+	const struct service *service; /* held by the generation */
 	struct connect *dial;
 	size_t target; /* being dialled */
 	double began;  /* these two: by reactor_now(); 0: never */
@@ -30,7 +30,7 @@ struct readiness {
 	struct resolver *resolver; /* NULL: none was needed yet */
 	void (*settled)(void *owner);
 	void *owner;
-	struct generation *plan; /* held; NULL: none yet */
+	struct generation *generation; /* held; NULL: none yet */
 	struct check *checks;
 	size_t count;
 };
@@ -56,8 +56,8 @@ forget(struct readiness *r)
 	free(r->checks);
 	r->checks = NULL;
 	r->count = 0;
-	generation_release(r->plan);
-	r->plan = NULL;
+	generation_release(r->generation);
+	r->generation = NULL;
 }
 
 void
@@ -83,19 +83,19 @@ inherit(struct check *check, const struct readiness *r)
 }
 
 void
-readiness_follow(struct readiness *r, struct generation *plan)
+readiness_follow(struct readiness *r, struct generation *generation)
 {
-	size_t count = plan->service_count;
+	size_t count = generation->service_count;
 	struct check *checks = calloc(count, sizeof(*checks));
 
 	for (size_t i = 0; checks != NULL && i < count; i++) {
 		checks[i].all = r;
-		checks[i].service = plan->services[i];
+		checks[i].service = generation->services[i];
 		inherit(&checks[i], r);
 	}
-	generation_hold(plan);
+	generation_hold(generation);
 	forget(r);
-	r->plan = plan;
+	r->generation = generation;
 	r->checks = checks;
 	r->count = checks != NULL ? count : 0;
 }

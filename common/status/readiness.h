@@ -21,8 +21,8 @@ readiness_new(struct ev_loop *loop, void (*settled)(void *owner), void *owner);
 /** NULL is fine. */
 void readiness_free(struct readiness *readiness);
 
-/** From now on it is about the services of @plan, which it holds. */
-void readiness_follow(struct readiness *readiness, struct generation *plan);
+/** From now on it is about the services of @generation, which it holds. */
+void readiness_follow(struct readiness *readiness, struct generation *generation);
 
 /** True: it is known.  False: apps are being dialled, and `settled` follows within a few
  * seconds.  An app is dialled at most once in two seconds, however often this is called.

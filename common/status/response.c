@@ -74,15 +74,15 @@ tell_live(const struct status_facts *f, FILE *out)
 
 /* False: there are some. */
 static bool
-tell_missing(const struct generation *plan, FILE *out)
+tell_missing(const struct generation *generation, FILE *out)
 {
-	for (size_t i = 0; i < plan->missing_count; i++) {
-		const struct missing *m = &plan->missing[i];
+	for (size_t i = 0; i < generation->missing_count; i++) {
+		const struct missing *m = &generation->missing[i];
 
 		fprintf(out, "[%s] %s\n",
 		    m->service != NULL ? m->service->settings->name : "status", m->why);
 	}
-	return plan->missing_count == 0;
+	return generation->missing_count == 0;
 }
 
 static int
@@ -94,7 +94,7 @@ tell_ready(const struct status_facts *f, FILE *out)
 		fprintf(out, "%s\n", f->stopping);
 		return 503;
 	}
-	ready = tell_missing(f->plan, out);
+	ready = tell_missing(f->generation, out);
 	if (!readiness_tell(f->readiness, out) || !ready)
 		return 503;
 	fputs("ready\n", out);
@@ -125,8 +125,9 @@ tell(const struct status_facts *f, const struct request *r, FILE *out, const cha
 		return tell_ready(f, out);
 	if (strcmp(r->path, "/metrics") == 0) {
 		*type = metrics_type;
-		return metrics_write(out, f->about, f->plan, f->stopping != NULL) ? 200
-										  : 500;
+		return metrics_write(out, f->about, f->generation, f->stopping != NULL)
+			   ? 200
+			   : 500;
 	}
 	fputs("there are /livez, /readyz and /metrics\n", out);
 	return 404;

@@ -13,9 +13,9 @@
 struct status_facts {
 	const struct status_subject *about;
 	struct readiness *readiness;
-	struct generation *plan;   /* held; NULL: none yet */
-	struct settings *settings; /* held, with it */
-	const char *stopping;      /* why; NULL: it is not */
+	struct generation *generation; /* held; NULL: none yet */
+	struct settings *settings;     /* held, with it */
+	const char *stopping;          /* why; NULL: it is not */
 };
 
 /** Is the request about what readiness_ask() tells? */

@@ -41,7 +41,7 @@ struct visit {
 struct status_listener {
 	LIST_ENTRY(status_listener) entry;
 	struct status *status;
-	struct listen_socket *door; /* held */
+	struct listen_socket *listen_socket; /* held */
 	struct acceptor acceptor;
 };
 
@@ -247,7 +247,7 @@ status_on_accepted(void *owner, int fd, const struct address *peer)
 static const struct acceptor_events acceptor_events = {.accepted = status_on_accepted};
 
 static void
-add_porch(struct status *s, struct listen_socket *door)
+add_listener(struct status *s, struct listen_socket *listen_socket)
 {
 	struct status_listener *p = calloc(1, sizeof(*p));
 
@@ -256,10 +256,10 @@ add_porch(struct status *s, struct listen_socket *door)
 		return;
 	}
 	p->status = s;
-	p->door = listen_socket_hold(door);
-	acceptor_start(
-	    &p->acceptor, s->loop, door->fds[0], MOST_VISITS, &acceptor_events, p);
-	door->fds[0] = -1;
+	p->listen_socket = listen_socket_hold(listen_socket);
+	acceptor_start(&p->acceptor, s->loop, listen_socket->fds[0], MOST_VISITS,
+	    &acceptor_events, p);
+	listen_socket->fds[0] = -1;
 	LIST_INSERT_HEAD(&s->status_listeners, p, entry);
 }
 
@@ -267,40 +267,41 @@ static void
 end_listener(struct status_listener *p)
 {
 	acceptor_stop(&p->acceptor);
-	listen_socket_release(p->door);
+	listen_socket_release(p->listen_socket);
 	LIST_REMOVE(p, entry);
 	free(p);
 }
 
 static bool
-has_door(const struct generation *plan, const struct listen_socket *door)
+has_listen_socket(
+    const struct generation *generation, const struct listen_socket *listen_socket)
 {
-	for (size_t i = 0; i < plan->entrance_count; i++)
-		if (plan->entrances[i].door == door)
+	for (size_t i = 0; i < generation->binding_count; i++)
+		if (generation->bindings[i].listen_socket == listen_socket)
 			return true;
 	return false;
 }
 
 void
-status_follow(struct status *s, struct generation *plan, struct settings *settings)
+status_follow(struct status *s, struct generation *generation, struct settings *settings)
 {
 	struct status_listener *p, *next;
 
-	generation_hold(plan);
+	generation_hold(generation);
 	for (p = LIST_FIRST(&s->status_listeners); p != NULL; p = next) {
 		next = LIST_NEXT(p, entry);
-		if (!has_door(plan, p->door))
+		if (!has_listen_socket(generation, p->listen_socket))
 			end_listener(p);
 	}
-	for (size_t i = 0; i < plan->entrance_count; i++) {
-		const struct binding *entrance = &plan->entrances[i];
+	for (size_t i = 0; i < generation->binding_count; i++) {
+		const struct binding *binding = &generation->bindings[i];
 
-		if (entrance->service == NULL && entrance->door->fds[0] >= 0)
-			add_porch(s, entrance->door);
+		if (binding->service == NULL && binding->listen_socket->fds[0] >= 0)
+			add_listener(s, binding->listen_socket);
 	}
-	readiness_follow(s->facts.readiness, plan);
-	generation_release(s->facts.plan);
-	s->facts.plan = plan;
+	readiness_follow(s->facts.readiness, generation);
+	generation_release(s->facts.generation);
+	s->facts.generation = generation;
 	settings_hold(settings);
 	settings_release(s->facts.settings);
 	s->facts.settings = settings;
@@ -344,7 +345,7 @@ status_free(struct status *s)
 	while (!LIST_EMPTY(&s->status_listeners))
 		end_listener(LIST_FIRST(&s->status_listeners));
 	readiness_free(s->facts.readiness);
-	generation_release(s->facts.plan);
+	generation_release(s->facts.generation);
 	settings_release(s->facts.settings);
 	free(s);
 }

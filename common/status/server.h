@@ -17,16 +17,16 @@
 
 struct status;
 
-/** It listens once it follows a plan.  NULL: out of memory. */
+/** It listens once it follows a generation.  NULL: out of memory. */
 struct status *status_new(struct ev_loop *loop, const struct status_subject *about);
 
 /** NULL is fine. */
 void status_free(struct status *status);
 
-/** From now on tell of @plan, made from @settings, both of which it holds, and listen at
- * its doors; those that stay are left open. */
-void
-status_follow(struct status *status, struct generation *plan, struct settings *settings);
+/** From now on tell of @generation, made from @settings, both of which it holds, and
+ * listen at its listen sockets; those that stay are left open. */
+void status_follow(
+    struct status *status, struct generation *generation, struct settings *settings);
 
 /** The program was told to stop: not ready any more.  @why: a literal. */
 void status_stop(struct status *status, const char *why);

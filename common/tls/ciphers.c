@@ -14,7 +14,7 @@
 /* ---- what is dropped ------------------------------------------------------------- */
 
 static bool
-is_open_door(const SSL_CIPHER *cipher)
+is_open_to_all(const SSL_CIPHER *cipher)
 {
 	return SSL_CIPHER_get_auth_nid(cipher) == NID_auth_null ||
 	       SSL_CIPHER_get_cipher_nid(cipher) == NID_undef;
@@ -39,7 +39,7 @@ is_forward_secret(const SSL_CIPHER *cipher)
 static bool
 is_kept(const SSL_CIPHER *cipher, bool written)
 {
-	return !is_open_door(cipher) && (written || is_forward_secret(cipher));
+	return !is_open_to_all(cipher) && (written || is_forward_secret(cipher));
 }
 
 static bool

@@ -25,7 +25,7 @@ struct tls_secret {
 /** What belongs to a context besides, and is wiped with it. */
 struct tls_secrets {
 	struct psk_file *psk; /* NULL: none */
-	struct tls_staple staples[SETTINGS_CERTIFICATES];
+	struct tls_staple ocsp_refresh[SETTINGS_CERTIFICATES];
 	size_t staple_count;
 	struct tls_secret ticket_key, ticket_mac;
 	long ticket_period;      /* seconds that a key for tickets is used */

@@ -85,7 +85,7 @@ tls_context_staples(const SSL_CTX *context, size_t *count)
 	struct tls_secrets *secrets = tls_secrets_of(context);
 
 	*count = secrets->staple_count;
-	return secrets->staples;
+	return secrets->ocsp_refresh;
 }
 
 void
@@ -124,8 +124,8 @@ on_wanted(SSL *ssl, void *unused)
 	(void)unused;
 	for (size_t i = 0; der == NULL && i < secrets->staple_count; i++)
 		if (shown != NULL &&
-		    X509_cmp(secrets->staples[i].certificate, shown) == 0)
-			der = take(&secrets->staples[i], &length);
+		    X509_cmp(secrets->ocsp_refresh[i].certificate, shown) == 0)
+			der = take(&secrets->ocsp_refresh[i], &length);
 	if (der == NULL)
 		return SSL_TLSEXT_ERR_NOACK;
 	SSL_set_tlsext_status_ocsp_resp(ssl, der, (long)length);
@@ -160,7 +160,7 @@ static void
 prepare(SSL_CTX *context, const struct service_settings *s, struct tls_secrets *secrets)
 {
 	X509 *certificate = SSL_CTX_get0_certificate(context), *issuer;
-	struct tls_staple *staple = &secrets->staples[secrets->staple_count];
+	struct tls_staple *staple = &secrets->ocsp_refresh[secrets->staple_count];
 	bool must = ocsp_must_staple(certificate);
 	char names[IDENTITY_NAMES_SIZE];
 
@@ -206,7 +206,7 @@ void
 tls_staple_clear(struct tls_secrets *secrets)
 {
 	for (size_t i = 0; i < secrets->staple_count; i++) {
-		struct tls_staple *staple = &secrets->staples[i];
+		struct tls_staple *staple = &secrets->ocsp_refresh[i];
 
 		X509_free(staple->certificate);
 		X509_free(staple->issuer);

@@ -36,8 +36,9 @@ pool_relieve_stale(struct pool *p)
 	}
 }
 
-void
-pool_retire(struct pooled *c)
+/* It takes no more streams; what it has goes on. */
+static void
+retire(struct pooled *c)
 {
 	leave_count(c);
 	c->retired = true;
@@ -47,7 +48,7 @@ pool_retire(struct pooled *c)
 void
 pool_drain(struct pooled *c)
 {
-	pool_retire(c);
+	retire(c);
 	h2_carrier_drain(c->carrier);
 }
 
@@ -58,7 +59,7 @@ pool_on_carrier_retired(void *owner)
 {
 	struct pooled *c = owner;
 
-	pool_retire(c);
+	retire(c);
 	c->pool->events->settled(c->pool);
 }
 
@@ -70,7 +71,7 @@ pool_on_carrier_ended(void *owner, enum reason reason)
 
 	(void)reason;
 	LIST_REMOVE(c, entry);
-	pool_retire(c);
+	retire(c);
 	p->old--;
 	count_add(&p->counts->old_ended, 1);
 	free(c);

@@ -12,7 +12,7 @@ bool
 pool_is_dialling(const struct pool *p)
 {
 	for (int i = 0; i < POOL_DIALS; i++)
-		if (p->dials[i].approach != NULL)
+		if (p->dials[i].link_dial != NULL)
 			return true;
 	return false;
 }
@@ -23,13 +23,14 @@ pool_silence(const struct pool *p)
 	const char *words = NULL;
 
 	for (int i = 0; i < POOL_DIALS && words == NULL; i++)
-		if (p->dials[i].approach != NULL)
-			words = link_dial_silence(p->dials[i].approach);
+		if (p->dials[i].link_dial != NULL)
+			words = link_dial_silence(p->dials[i].link_dial);
 	return words;
 }
 
-bool
-pool_is_dial_young(const struct pool *p)
+/* The latest dial is young enough for those who could do without to wait for it. */
+static bool
+is_dial_young(const struct pool *p)
 {
 	return pool_is_dialling(p) && ev_is_active(&p->patience);
 }
@@ -78,7 +79,7 @@ static bool
 bridges(const struct pooled *c)
 {
 	return overdue(c) < grace || c->pool->renewal.after > 0 ||
-	       !pool_is_dial_young(c->pool);
+	       !is_dial_young(c->pool);
 }
 
 bool

@@ -161,8 +161,8 @@ cancel_all(struct pool *p)
 {
 	ev_timer_stop(p->set->reactor->loop, &p->patience);
 	for (int i = 0; i < POOL_DIALS; i++) {
-		link_dial_cancel(p->dials[i].approach);
-		p->dials[i].approach = NULL;
+		link_dial_cancel(p->dials[i].link_dial);
+		p->dials[i].link_dial = NULL;
 	}
 }
 
@@ -235,7 +235,7 @@ pool_on_link_opened(void *owner, struct link *link)
 	struct pool_dial *d = owner;
 	struct pool *p = d->pool;
 
-	d->approach = NULL;
+	d->link_dial = NULL;
 	cancel_all(p); /* of a slower one nobody has need */
 	target_rouse(p->target);
 	if (tls_is_h2(&link->tls)) {
@@ -264,7 +264,7 @@ pool_on_link_failed(void *owner, enum reason reason, const char *detail)
 	struct pool_dial *d = owner;
 	struct pool *p = d->pool;
 
-	d->approach = NULL;
+	d->link_dial = NULL;
 	if (!pool_is_dialling(p))
 		target_fail_look(p->target, reactor_now());
 	dial_failed(p, reason, detail);
@@ -284,7 +284,7 @@ pool_dial(struct pool *p, enum pool_why why)
 	struct pool_dial *d = p->dials;
 	double seconds;
 
-	while (d->approach != NULL)
+	while (d->link_dial != NULL)
 		if (++d == p->dials + POOL_DIALS)
 			return;
 	if (pool_has_any(p) && (seconds = take_credit(p)) > 0) {
@@ -296,9 +296,9 @@ pool_dial(struct pool *p, enum pool_why why)
 	p->hedged = pool_is_dialling(p);
 	d->why = why;
 	d->looks = why != POOL_NEEDED || p->waiting == 0;
-	d->approach = link_dial_start(p->set->links, p->set->resolver, p->service,
+	d->link_dial = link_dial_start(p->set->links, p->set->resolver, p->service,
 	    p->target, d->looks, p->service->settings->timeout_connect, &link_events, d);
-	if (d->approach == NULL && !pool_is_dialling(p)) {
+	if (d->link_dial == NULL && !pool_is_dialling(p)) {
 		ev_timer_set(&p->retry, retry_first, 0);
 		ev_timer_start(loop, &p->retry);
 	}

@@ -51,7 +51,7 @@ struct pooled {
 /** A dial, and where it belongs. */
 struct pool_dial {
 	struct pool *pool;
-	struct link_dial *approach; /* NULL: none */
+	struct link_dial *link_dial; /* NULL: none */
 	enum pool_why why;
 	bool looks; /* no stream needs it: of no use but for h2 */
 };
@@ -103,9 +103,6 @@ struct pool {
 
 /* ---- pool_choice.c --------------------------------------------------------------- */
 
-/** The latest dial is young enough for those who could do without to wait for it. */
-bool pool_is_dial_young(const struct pool *p);
-
 /** There are no descriptors for carriers that nobody waits for. */
 bool pool_is_short(const struct pool *p);
 
@@ -149,10 +146,7 @@ void pool_tell_raw(struct pool *p, struct link *link);
 /** The fresh ones take over. */
 void pool_relieve_stale(struct pool *p);
 
-/** It takes no more streams; what it has goes on. */
-void pool_retire(struct pooled *c);
-
-/** The same, and it ends with its last stream, or now. */
+/** It takes no more streams, and ends with its last one, or now. */
 void pool_drain(struct pooled *c);
 
 /** Add the carrier of @link, which is the carrier's from now on even on failure.  NULL:

@@ -19,8 +19,8 @@ struct stream_open {
 	struct failover_walk attempts;
 
 	/* What is under way, one at a time: */
-	struct dial *dial;          /* to the app */
-	struct link_dial *approach; /* to a raw link */
+	struct dial *dial;           /* to the app */
+	struct link_dial *link_dial; /* to a raw link */
 	struct channel_request request;
 
 	bool tried[]; /* by target */
@@ -54,8 +54,8 @@ stop(struct stream_open *o)
 {
 	dial_cancel(o->dial);
 	o->dial = NULL;
-	link_dial_cancel(o->approach);
-	o->approach = NULL;
+	link_dial_cancel(o->link_dial);
+	o->link_dial = NULL;
 	channel_request_stop(&o->request);
 }
 
@@ -134,7 +134,7 @@ opening_on_link_opened(void *owner, struct link *link)
 {
 	struct stream_open *o = owner;
 
-	o->approach = NULL;
+	o->link_dial = NULL;
 	if (!tls_is_h2(&link->tls))
 		use_raw(o, link);
 	else if (!channel_request_start_with(&o->request, link))
@@ -146,7 +146,7 @@ opening_on_link_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct stream_open *o = owner;
 
-	o->approach = NULL;
+	o->link_dial = NULL;
 	target_failed(o, reason, detail);
 }
 
@@ -202,9 +202,9 @@ dial_app(struct stream_open *o)
 static bool
 dial_raw(struct stream_open *o)
 {
-	o->approach = link_dial_start(o->dialer->links, o->dialer->resolver, o->service,
+	o->link_dial = link_dial_start(o->dialer->links, o->dialer->resolver, o->service,
 	    target_of(o), false, failover_left(&o->attempts), &link_events, o);
-	return o->approach != NULL;
+	return o->link_dial != NULL;
 }
 
 /* ---- h2 carriers ----------------------------------------------------------------- */

@@ -99,7 +99,7 @@ static bool
 is_turned_away(const struct worker *w, struct service *service)
 {
 	return !w->setup->waits_when_full && service_is_full(service) &&
-	       !generation_has_names(w->plan, service);
+	       !generation_has_names(w->generation, service);
 }
 
 static void

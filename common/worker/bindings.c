@@ -11,41 +11,42 @@
 /* Seconds for looking up the names in `accept`. */
 static const double accept_lookup = 10;
 
-/* With port 0 the address does not tell whose the door is. */
+/* With port 0 the address does not tell whose the listen socket is. */
 static bool
-is_of(const struct binding *entrance, const struct service *service)
+is_of(const struct binding *binding, const struct service *service)
 {
-	if (entrance->service == NULL || service == NULL ||
-	    !address_is_ephemeral(&entrance->door->address))
-		return (entrance->service == NULL) == (service == NULL);
-	return strcmp(entrance->service->settings->name, service->settings->name) == 0;
+	if (binding->service == NULL || service == NULL ||
+	    !address_is_ephemeral(&binding->listen_socket->address))
+		return (binding->service == NULL) == (service == NULL);
+	return strcmp(binding->service->settings->name, service->settings->name) == 0;
 }
 
-/* The door at @address that is there already, or NULL.  One that leads to services never
- * becomes one of the status port, nor the other way round: others have its sockets. */
+/* The listen socket at @address that is there already, or NULL.  One that leads to
+ * services never becomes one of the status port, nor the other way round: others have its
+ * sockets. */
 static struct listen_socket *
-find_door(const struct generation *plan, const struct address *address,
+find_listen_socket(const struct generation *generation, const struct address *address,
     const struct service *service)
 {
-	for (size_t i = 0; plan != NULL && i < plan->entrance_count; i++) {
-		const struct binding *entrance = &plan->entrances[i];
+	for (size_t i = 0; generation != NULL && i < generation->binding_count; i++) {
+		const struct binding *binding = &generation->bindings[i];
 
-		if (is_of(entrance, service) &&
-		    address_equals(&entrance->door->address, address))
-			return entrance->door;
+		if (is_of(binding, service) &&
+		    address_equals(&binding->listen_socket->address, address))
+			return binding->listen_socket;
 	}
 	return NULL;
 }
 
 /* The port that the system chose. */
 static void
-tell_port(const struct listen_socket *door, const struct service *service)
+tell_port(const struct listen_socket *listen_socket, const struct service *service)
 {
 	struct address address = {.length = sizeof(address.un)};
 	char text[ADDRESS_TEXT_SIZE];
 
-	if (door->count == 0 ||
-	    getsockname(door->fds[0], &address.any, &address.length) != 0)
+	if (listen_socket->count == 0 ||
+	    getsockname(listen_socket->fds[0], &address.any, &address.length) != 0)
 		return;
 	log_event(LOG_LEVEL_INFO, "listening",
 	    LOG_TEXT("service", service->settings->name),
@@ -53,18 +54,19 @@ tell_port(const struct listen_socket *door, const struct service *service)
 }
 
 bool
-bindings_add(struct generation *p, struct listen_socket *door, struct service *service)
+bindings_add(
+    struct generation *p, struct listen_socket *listen_socket, struct service *service)
 {
 	struct binding *more =
-	    realloc(p->entrances, (p->entrance_count + 1) * sizeof(*more));
+	    realloc(p->bindings, (p->binding_count + 1) * sizeof(*more));
 
 	if (more == NULL) {
-		listen_socket_release(door);
+		listen_socket_release(listen_socket);
 		return false;
 	}
-	p->entrances = more;
-	more[p->entrance_count++] =
-	    (struct binding){door, service != NULL ? service_hold(service) : NULL};
+	p->bindings = more;
+	more[p->binding_count++] = (struct binding){
+	    listen_socket, service != NULL ? service_hold(service) : NULL};
 	return true;
 }
 
@@ -96,24 +98,26 @@ was_missing(const struct generation *before, const struct address *address)
 }
 
 static bool
-has_door_at(const struct generation *p, const struct address *address)
+has_listen_socket_at(const struct generation *p, const struct address *address)
 {
-	for (size_t i = 0; i < p->entrance_count; i++)
-		if (address_equals(&p->entrances[i].door->address, address))
+	for (size_t i = 0; i < p->binding_count; i++)
+		if (address_equals(&p->bindings[i].listen_socket->address, address))
 			return true;
 	return false;
 }
 
 /* A reload that finds an address taken changes nothing; at the start, which follows no
- * plan with doors, the others are served.  Twice in one file is not another program's. */
+ * generation with listen sockets, the others are served.  Twice in one file is not
+ * another program's. */
 static bool
 may_be_missing(const struct generation *p, const struct address *address,
     const struct generation *before, int errnum)
 {
-	if ((errnum != EADDRINUSE && errnum != EADDRNOTAVAIL) || has_door_at(p, address))
+	if ((errnum != EADDRINUSE && errnum != EADDRNOTAVAIL) ||
+	    has_listen_socket_at(p, address))
 		return false;
 	return before == NULL || was_missing(before, address) ||
-	       (before->entrance_count == 0 && before->missing_count == 0);
+	       (before->binding_count == 0 && before->missing_count == 0);
 }
 
 /* Those of a PORT alone: what is listened on already stays, though the host may have got
@@ -127,7 +131,7 @@ any_addresses(const struct address_name *name, const struct bindings_source *fro
 	    .in6 = {.sin6_family = AF_INET6, .sin6_port = htons(name->port)},
 	};
 
-	if (find_door(from->before, &in6, service) == NULL)
+	if (find_listen_socket(from->before, &in6, service) == NULL)
 		return address_any(name->port, addresses);
 	addresses[0] = in6;
 	return 1;
@@ -147,8 +151,8 @@ addresses_of(const struct address_name *name, const struct bindings_source *from
 }
 
 static struct listen_socket *
-open_door(const struct address *at, const struct service *service, size_t workers,
-    struct socket_activation *inherited, struct err *e)
+open_listen_socket(const struct address *at, const struct service *service,
+    size_t workers, struct socket_activation *inherited, struct err *e)
 {
 	return service != NULL ? listen_socket_open(at, workers,
 				     &service->settings->socket, inherited, e)
@@ -157,23 +161,26 @@ open_door(const struct address *at, const struct service *service, size_t worker
 
 /* *@taken counts what is listened on, now or later.  @only: the name has no other. */
 static bool
-take_door(struct generation *p, struct service *service, const struct address *at,
-    bool only, const struct bindings_source *from, size_t *taken, struct err *e)
+take_listen_socket(struct generation *p, struct service *service,
+    const struct address *at, bool only, const struct bindings_source *from,
+    size_t *taken, struct err *e)
 {
-	struct listen_socket *door =
-	    find_door(p, at, service) == NULL
-		? find_door(from->before, at, service)
+	struct listen_socket *listen_socket =
+	    find_listen_socket(p, at, service) == NULL
+		? find_listen_socket(from->before, at, service)
 		: NULL; /* twice in one file: its error is the system's */
 
-	if (door != NULL)
-		listen_socket_hold(door);
+	if (listen_socket != NULL)
+		listen_socket_hold(listen_socket);
 	else
-		door = open_door(at, service, from->workers, from->inherited, e);
-	if (door != NULL) {
+		listen_socket =
+		    open_listen_socket(at, service, from->workers, from->inherited, e);
+	if (listen_socket != NULL) {
 		if (service != NULL && address_is_ephemeral(at))
-			tell_port(door, service);
+			tell_port(listen_socket, service);
 		++*taken;
-		return bindings_add(p, door, service) || err_set(e, "out of memory");
+		return bindings_add(p, listen_socket, service) ||
+		       err_set(e, "out of memory");
 	}
 	if (!only && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
 		return true; /* "localhost" may lack one of its two */
@@ -195,7 +202,8 @@ bindings_take(struct generation *p, struct service *service,
 	for (size_t i = 0; i < count; i++) {
 		if (name->port_alone && taken > 0)
 			break; /* the others are for want of it */
-		if (!take_door(p, service, &addresses[i], count == 1, from, &taken, e))
+		if (!take_listen_socket(
+			p, service, &addresses[i], count == 1, from, &taken, e))
 			return false;
 	}
 	return taken > 0;
@@ -206,10 +214,10 @@ bindings_retry(struct generation *p, const struct missing *m, size_t workers)
 {
 	struct err e = {.text = ""};
 	char text[ADDRESS_TEXT_SIZE];
-	struct listen_socket *door =
-	    open_door(&m->address, m->service, workers, NULL, &e);
+	struct listen_socket *listen_socket =
+	    open_listen_socket(&m->address, m->service, workers, NULL, &e);
 
-	if (door == NULL || !bindings_add(p, door, m->service))
+	if (listen_socket == NULL || !bindings_add(p, listen_socket, m->service))
 		return false;
 	log_event(LOG_LEVEL_INFO, "listening",
 	    LOG_TEXT(

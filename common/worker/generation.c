@@ -30,26 +30,26 @@ has_unseen_trust(const struct service_settings *s)
 
 /* The same lines and the same files make the same service. */
 static struct service *
-find_service(const struct generation *plan, const struct service_settings *s)
+find_service(const struct generation *generation, const struct service_settings *s)
 {
 	struct file_stamp now[SETTINGS_FILES];
 
-	for (size_t i = 0; plan != NULL && i < plan->service_count; i++) {
-		const struct service_settings *old = plan->services[i]->settings;
+	for (size_t i = 0; generation != NULL && i < generation->service_count; i++) {
+		const struct service_settings *old = generation->services[i]->settings;
 
 		if (strcmp(old->name, s->name) == 0 && strcmp(old->text, s->text) == 0 &&
-		    !has_unseen_trust(s) && !service_look(plan->services[i], now))
-			return plan->services[i];
+		    !has_unseen_trust(s) && !service_look(generation->services[i], now))
+			return generation->services[i];
 	}
 	return NULL;
 }
 
 static struct service *
-find_name(const struct generation *plan, const char *name)
+find_name(const struct generation *generation, const char *name)
 {
-	for (size_t i = 0; plan != NULL && i < plan->service_count; i++)
-		if (strcmp(plan->services[i]->settings->name, name) == 0)
-			return plan->services[i];
+	for (size_t i = 0; generation != NULL && i < generation->service_count; i++)
+		if (strcmp(generation->services[i]->settings->name, name) == 0)
+			return generation->services[i];
 	return NULL;
 }
 
@@ -95,7 +95,7 @@ take_services(struct generation *p, struct settings *settings,
 }
 
 static bool
-take_status_doors(struct generation *p, const struct settings *settings,
+take_status_sockets(struct generation *p, const struct settings *settings,
     const struct bindings_source *from, struct err *e)
 {
 	for (size_t i = 0; i < settings->status.count; i++)
@@ -105,7 +105,7 @@ take_status_doors(struct generation *p, const struct settings *settings,
 }
 
 static bool
-take_all_doors(struct generation *p, const struct settings *settings,
+take_all_sockets(struct generation *p, const struct settings *settings,
     const struct bindings_source *from, struct err *e)
 {
 	for (size_t i = 0; i < p->service_count; i++) {
@@ -116,15 +116,15 @@ take_all_doors(struct generation *p, const struct settings *settings,
 				p, p->services[i], &s->accept.items[j], from, e))
 				return blame(s, e);
 	}
-	return take_status_doors(p, settings, from, e);
+	return take_status_sockets(p, settings, from, e);
 }
 
 /* With none of its services within reach a program is of no use. */
 static bool
 serves_any(const struct generation *p, struct err *e)
 {
-	for (size_t i = 0; i < p->entrance_count; i++)
-		if (p->entrances[i].service != NULL)
+	for (size_t i = 0; i < p->binding_count; i++)
+		if (p->bindings[i].service != NULL)
 			return true;
 	for (size_t i = 0; i < p->missing_count; i++)
 		if (p->missing[i].service != NULL) {
@@ -156,7 +156,8 @@ generation_new(struct settings *settings, size_t workers, const struct generatio
 		return NULL;
 	}
 	if (take_services(p, settings, before, e) &&
-	    (workers == 0 || (take_all_doors(p, settings, &from, e) && serves_any(p, e))))
+	    (workers == 0 ||
+		(take_all_sockets(p, settings, &from, e) && serves_any(p, e))))
 		return p;
 	generation_release(p);
 	return NULL;
@@ -227,11 +228,11 @@ generation_with(
 
 		ok = add_service(p, service_hold(service == old ? renewed : service));
 	}
-	for (size_t i = 0; ok && i < before->entrance_count; i++) {
-		const struct binding *entrance = &before->entrances[i];
+	for (size_t i = 0; ok && i < before->binding_count; i++) {
+		const struct binding *binding = &before->bindings[i];
 
-		ok = bindings_add(p, listen_socket_hold(entrance->door),
-		    entrance->service == old ? renewed : entrance->service);
+		ok = bindings_add(p, listen_socket_hold(binding->listen_socket),
+		    binding->service == old ? renewed : binding->service);
 	}
 	for (size_t i = 0; ok && i < before->missing_count; i++) {
 		const struct missing *m = &before->missing[i];
@@ -266,10 +267,10 @@ generation_retry(const struct generation *before, size_t workers)
 }
 
 struct generation *
-generation_hold(struct generation *plan)
+generation_hold(struct generation *generation)
 {
-	atomic_fetch_add(&plan->holders, 1);
-	return plan;
+	atomic_fetch_add(&generation->holders, 1);
+	return generation;
 }
 
 void
@@ -277,45 +278,47 @@ generation_release(struct generation *p)
 {
 	if (p == NULL || atomic_fetch_sub(&p->holders, 1) > 1)
 		return;
-	for (size_t i = 0; i < p->entrance_count; i++) {
-		listen_socket_release(p->entrances[i].door);
-		service_release(p->entrances[i].service);
+	for (size_t i = 0; i < p->binding_count; i++) {
+		listen_socket_release(p->bindings[i].listen_socket);
+		service_release(p->bindings[i].service);
 	}
 	for (size_t i = 0; i < p->service_count; i++)
 		service_release(p->services[i]);
 	for (size_t i = 0; i < p->missing_count; i++)
 		service_release(p->missing[i].service);
 	free(p->missing);
-	free(p->entrances);
+	free(p->bindings);
 	free(p->services);
 	free(p);
 }
 
 bool
-generation_has(const struct generation *plan, const struct service *service)
+generation_has(const struct generation *generation, const struct service *service)
 {
-	return generation_present(plan, service) == service;
+	return generation_present(generation, service) == service;
 }
 
 struct service *
-generation_present(const struct generation *plan, const struct service *service)
+generation_present(const struct generation *generation, const struct service *service)
 {
-	for (size_t i = 0; i < plan->service_count; i++)
-		if (plan->services[i] == service)
-			return plan->services[i];
-	return find_name(plan, service->settings->name);
+	for (size_t i = 0; i < generation->service_count; i++)
+		if (generation->services[i] == service)
+			return generation->services[i];
+	return find_name(generation, service->settings->name);
 }
 
 struct service *
-generation_service_of(const struct generation *plan, const struct listen_socket *door)
+generation_service_of(
+    const struct generation *generation, const struct listen_socket *listen_socket)
 {
-	for (size_t i = 0; i < plan->entrance_count; i++)
-		if (plan->entrances[i].door == door)
-			return plan->entrances[i].service;
+	for (size_t i = 0; i < generation->binding_count; i++)
+		if (generation->bindings[i].listen_socket == listen_socket)
+			return generation->bindings[i].service;
 	return NULL;
 }
 
-/* Does a line of @s fit @name, or any name if that is NULL, at the doors of @at? */
+/* Does a line of @s fit @name, or any name if that is NULL, at the listen sockets of @at?
+ */
 static bool
 has_name(
     const struct service_settings *s, const struct service_settings *at, const char *name)
@@ -332,16 +335,16 @@ has_name(
 
 struct service *
 generation_service_for(
-    const struct generation *plan, const struct service *at, const char *name)
+    const struct generation *generation, const struct service *at, const char *name)
 {
-	for (size_t i = 0; i < plan->service_count; i++)
-		if (has_name(plan->services[i]->settings, at->settings, name))
-			return plan->services[i];
+	for (size_t i = 0; i < generation->service_count; i++)
+		if (has_name(generation->services[i]->settings, at->settings, name))
+			return generation->services[i];
 	return NULL;
 }
 
 bool
-generation_has_names(const struct generation *plan, const struct service *at)
+generation_has_names(const struct generation *generation, const struct service *at)
 {
-	return generation_service_for(plan, at, NULL) != NULL;
+	return generation_service_for(generation, at, NULL) != NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * A place to listen at.  It outlives plans, so that a reload never closes and opens it
- * again: whoever keeps a pointer to it holds it.
+ * A place to listen at.  It outlives generations, so that a reload never closes and opens
+ * it again: whoever keeps a pointer to it holds it.
  */
 #ifndef COMMON_WORKER_LISTEN_SOCKET_H
 #define COMMON_WORKER_LISTEN_SOCKET_H
@@ -28,10 +28,10 @@ struct listen_socket *listen_socket_open(const struct address *address, size_t w
     const struct socket_option_list *options, struct socket_activation *inherited,
     struct err *e);
 
-/** Returns @door. */
-struct listen_socket *listen_socket_hold(struct listen_socket *door);
+/** Returns @listen_socket. */
+struct listen_socket *listen_socket_hold(struct listen_socket *listen_socket);
 
 /** Whoever lets go last closes it, and removes the file of a Unix socket. */
-void listen_socket_release(struct listen_socket *door);
+void listen_socket_release(struct listen_socket *listen_socket);
 
 #endif

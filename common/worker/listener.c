@@ -15,7 +15,7 @@ enum {
 struct listener {
 	LIST_ENTRY(listener) entry;
 	struct acceptor acceptor;
-	struct listen_socket *door; /* these two are held */
+	struct listen_socket *listen_socket; /* these two are held */
 	struct service *service;
 	const struct listener_events *events;
 	void *owner;
@@ -67,19 +67,19 @@ static const struct acceptor_events acceptor_events = {
     .shortage = listener_on_shortage,
 };
 
-/* Take the worker's own socket over from the door. */
+/* Take the worker's own socket over from the listen socket. */
 static struct listener *
-add(struct listener_list *list, struct ev_loop *loop, const struct binding *entrance,
+add(struct listener_list *list, struct ev_loop *loop, const struct binding *binding,
     size_t index)
 {
 	struct listener *l = calloc(1, sizeof(*l));
-	int fd = entrance->door->fds[index];
+	int fd = binding->listen_socket->fds[index];
 
 	if (l == NULL)
 		return NULL;
-	entrance->door->fds[index] = -1;
-	l->door = listen_socket_hold(entrance->door);
-	l->service = service_hold(entrance->service);
+	binding->listen_socket->fds[index] = -1;
+	l->listen_socket = listen_socket_hold(binding->listen_socket);
+	l->service = service_hold(binding->service);
 	socket_tune(fd, l->service->settings->role == ROLE_CLIENT);
 	acceptor_start(&l->acceptor, loop, fd, ACCEPT_BATCH, &acceptor_events, l);
 	LIST_INSERT_HEAD(list, l, entry);
@@ -91,21 +91,22 @@ end(struct listener *l)
 {
 	acceptor_stop(&l->acceptor);
 	service_release(l->service);
-	listen_socket_release(l->door);
+	listen_socket_release(l->listen_socket);
 	LIST_REMOVE(l, entry);
 	free(l);
 }
 
 /* What is there already leads to its new service, or is closed. */
 static void
-turn_to(struct listener_list *list, const struct generation *plan)
+turn_to(struct listener_list *list, const struct generation *generation)
 {
 	struct listener *l, *next;
 	struct service *service;
 
 	for (l = LIST_FIRST(list); l != NULL; l = next) {
 		next = LIST_NEXT(l, entry);
-		if ((service = generation_service_of(plan, l->door)) == NULL) {
+		if ((service = generation_service_of(generation, l->listen_socket)) ==
+		    NULL) {
 			acceptor_drain(&l->acceptor); /* nobody comes back for it */
 			end(l);
 		} else {
@@ -118,19 +119,19 @@ turn_to(struct listener_list *list, const struct generation *plan)
 
 bool
 listener_list_follow(struct listener_list *list, struct ev_loop *loop,
-    const struct generation *plan, size_t index, const struct listener_events *events,
-    void *owner)
+    const struct generation *generation, size_t index,
+    const struct listener_events *events, void *owner)
 {
 	bool ok = true;
 
-	turn_to(list, plan);
-	for (size_t i = 0; i < plan->entrance_count; i++) {
-		const struct binding *entrance = &plan->entrances[i];
+	turn_to(list, generation);
+	for (size_t i = 0; i < generation->binding_count; i++) {
+		const struct binding *binding = &generation->bindings[i];
 		struct listener *l;
 
-		if (entrance->service == NULL || entrance->door->fds[index] < 0)
+		if (binding->service == NULL || binding->listen_socket->fds[index] < 0)
 			continue; /* not for workers, or taken over before */
-		if ((l = add(list, loop, entrance, index)) == NULL) {
+		if ((l = add(list, loop, binding, index)) == NULL) {
 			ok = false;
 			continue;
 		}

@@ -32,12 +32,12 @@ struct listener_events {
 	listener_shortage *shortage;
 };
 
-/** Follow a plan as worker @index: accept at its doors, once @loop runs, for the services
- * that it names, and close those that it does not have.  Doors that stay are left open.
- * False: out of memory; what could be done was done. */
+/** Follow a generation as worker @index: accept at its listen sockets, once @loop runs,
+ * for the services that it names, and close those that it does not have.  Doors that stay
+ * are left open. False: out of memory; what could be done was done. */
 bool listener_list_follow(struct listener_list *list, struct ev_loop *loop,
-    const struct generation *plan, size_t index, const struct listener_events *events,
-    void *owner);
+    const struct generation *generation, size_t index,
+    const struct listener_events *events, void *owner);
 
 /** Accept what is waiting already. */
 void listener_list_drain(struct listener_list *list);

@@ -50,13 +50,13 @@ mailbox_post_connection(
 }
 
 void
-mailbox_post_generation(struct mailbox *box, struct generation *plan)
+mailbox_post_generation(struct mailbox *box, struct generation *generation)
 {
 	struct generation *missed;
 
 	pthread_mutex_lock(&box->lock);
-	missed = box->mail.plan;
-	box->mail.plan = generation_hold(plan);
+	missed = box->mail.generation;
+	box->mail.generation = generation_hold(generation);
 	pthread_mutex_unlock(&box->lock);
 	generation_release(missed);
 	ev_async_send(box->loop, &box->came);
@@ -89,7 +89,7 @@ mailbox_empty(struct mailbox *box)
 	pthread_mutex_lock(&box->lock);
 	mail = box->mail;
 	box->mail.handoffs = NULL;
-	box->mail.plan = NULL;
+	box->mail.generation = NULL;
 	box->mail.shortage = false;
 	box->end = &box->mail.handoffs;
 	pthread_mutex_unlock(&box->lock);

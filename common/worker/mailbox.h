@@ -1,7 +1,7 @@
 /*
- * What other threads have for a worker: connections, plans, orders.  Posting and asking
- * whether something came are the only things that threads do to each other's workers, and
- * the only lock on the way of a connection.
+ * What other threads have for a worker: connections, generations, orders.  Posting and
+ * asking whether something came are the only things that threads do to each other's
+ * workers, and the only lock on the way of a connection.
  */
 #ifndef COMMON_WORKER_MAILBOX_H
 #define COMMON_WORKER_MAILBOX_H
@@ -29,9 +29,10 @@ struct handoff {
 
 struct mail {
 	struct handoff *handoffs; /* the receiver's: see handoff_free() */
-	struct generation *plan;  /* the latest, held by the receiver; NULL: none came */
-	bool shortage;            /* of descriptors or memory; told anew each time */
-	enum command order;       /* the most urgent of all that ever came */
+	struct generation
+	    *generation;    /* the latest, held by the receiver; NULL: none came */
+	bool shortage;      /* of descriptors or memory; told anew each time */
+	enum command order; /* the most urgent of all that ever came */
 };
 
 struct mailbox {
@@ -56,7 +57,7 @@ void mailbox_clear(struct mailbox *box);
 /** False: out of memory, and nothing was taken. */
 bool mailbox_post_connection(
     struct mailbox *box, struct service *service, int fd, const struct address *peer);
-void mailbox_post_generation(struct mailbox *box, struct generation *plan);
+void mailbox_post_generation(struct mailbox *box, struct generation *generation);
 void mailbox_post_command(struct mailbox *box, enum command order);
 void mailbox_post_shortage(struct mailbox *box);
 

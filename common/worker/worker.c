@@ -113,8 +113,8 @@ keep_carriers(struct worker *w)
 	long left = w->setup->ahead;
 	size_t i;
 
-	for (i = 0; i < w->plan->service_count; i++) {
-		service = w->plan->services[i];
+	for (i = 0; i < w->generation->service_count; i++) {
+		service = w->generation->services[i];
 		if (service->settings->role == ROLE_SERVER || service->settings->delay ||
 		    (service->settings->multiplex == MULTIPLEX_AUTO && w->index > 0))
 			continue;
@@ -127,25 +127,25 @@ keep_carriers(struct worker *w)
 }
 
 static bool
-is_in_plan(const void *plan, const struct service *service)
+is_in_generation(const void *generation, const struct service *service)
 {
-	return generation_has(plan, service);
+	return generation_has(generation, service);
 }
 
 /* Carriers of services that are no more take no more streams. */
 static void
-follow(struct worker *w, struct generation *plan)
+follow(struct worker *w, struct generation *generation)
 {
-	generation_release(w->plan);
-	w->plan = plan;
+	generation_release(w->generation);
+	w->generation = generation;
 	admission_limit_handshakes(w);
 	if (w->order >= COMMAND_DRAIN)
 		return;
 	if (!listener_list_follow(
-		&w->listeners, w->loop, plan, w->index, &admission_events, w))
+		&w->listeners, w->loop, generation, w->index, &admission_events, w))
 		log_error("event=no-memory detail=\"a worker cannot listen\"");
-	pool_set_follow(&w->pools, is_in_plan, plan);
-	link_set_drain(&w->links, is_in_plan, plan);
+	pool_set_follow(&w->pools, is_in_generation, generation);
+	link_set_drain(&w->links, is_in_generation, generation);
 	keep_carriers(w);
 }
 
@@ -159,9 +159,9 @@ on_mail(void *owner)
 	progress_note(&w->reactor.turn, "its mailbox");
 	for (handoff = mail.handoffs; handoff != NULL; handoff = handoff_free(handoff))
 		w->setup->arrival(w, handoff->service, handoff->fd, &handoff->peer);
-	if (mail.plan != NULL) {
-		follow(w, mail.plan);
-		atomic_store(&w->follows, w->plan->number);
+	if (mail.generation != NULL) {
+		follow(w, mail.generation);
+		atomic_store(&w->follows, w->generation->number);
 		w->setup->changed(w->setup->owner);
 	}
 	if (mail.shortage)
@@ -200,7 +200,7 @@ return_mail(struct worker *w)
 		w->setup->reject(handoff->fd);
 		admission_discharge(w);
 	}
-	generation_release(mail.plan);
+	generation_release(mail.generation);
 }
 
 void
@@ -209,7 +209,7 @@ worker_free(struct worker *w)
 	if (w == NULL)
 		return;
 	listener_list_clear(&w->listeners);
-	generation_release(w->plan);
+	generation_release(w->generation);
 	if (w->resolver != NULL)
 		resolver_free(w->resolver);
 	if (w->loop != NULL) {
@@ -281,7 +281,7 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 	}
 	w->setup = setup;
 	w->index = index;
-	w->plan = generation_hold(setup->plan);
+	w->generation = generation_hold(setup->generation);
 	w->reactor.broken = -1;
 	if ((w->loop = ev_loop_new(EVFLAG_AUTO)) == NULL) {
 		err_set(e, "libev finds no way to wait for events");
@@ -297,7 +297,7 @@ worker_new(unsigned long index, struct worker_setup *setup, struct err *e)
 		goto fail;
 	connect_rooms(w, index);
 	if (!listener_list_follow(
-		&w->listeners, w->loop, w->plan, index, &admission_events, w)) {
+		&w->listeners, w->loop, w->generation, index, &admission_events, w)) {
 		err_set(e, "out of memory");
 		goto fail;
 	}
@@ -308,9 +308,9 @@ fail:
 }
 
 void
-worker_follow(struct worker *w, struct generation *plan)
+worker_follow(struct worker *w, struct generation *generation)
 {
-	mailbox_post_generation(&w->mailbox, plan);
+	mailbox_post_generation(&w->mailbox, generation);
 }
 
 bool
@@ -370,9 +370,9 @@ worker_is_draining(const struct worker *w)
 }
 
 const struct generation *
-worker_plan(const struct worker *w)
+worker_generation(const struct worker *w)
 {
-	return w->plan;
+	return w->generation;
 }
 
 void

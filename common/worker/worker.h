@@ -26,7 +26,7 @@ struct worker_setup {
 	struct worker **workers;
 	unsigned long count; /* of workers */
 	struct generation
-	    *plan;         /* the first one; those that follow come by worker_follow() */
+	    *generation;   /* the first one; those that follow come by worker_follow() */
 	atomic_long most;  /* connections that all workers may have */
 	atomic_long total; /* how many they have */
 	long handshakes;   /* of strangers that all workers may leave unfinished */
@@ -45,7 +45,7 @@ struct worker_setup {
 	worker_arrival *arrival;
 	/** `most` is reached: end @fd so that the peer understands. */
 	void (*reject)(int fd);
-	/** A worker follows another plan, or has ended; called on its thread. */
+	/** A worker follows another generation, or has ended; called on its thread. */
 	void (*changed)(void *owner);
 	void *owner;
 };
@@ -56,10 +56,12 @@ struct worker *worker_new(unsigned long index, struct worker_setup *setup, struc
 /** Start it, once all are made. */
 bool worker_start(struct worker *worker, struct err *e);
 
-/** From now on follow @plan, which the worker holds: what begins is for its services. */
-void worker_follow(struct worker *worker, struct generation *plan);
+/** From now on follow @generation, which the worker holds: what begins is for its
+ * services. */
+void worker_follow(struct worker *worker, struct generation *generation);
 
-/** Does it follow the plan of that @number or a later one?  True of one that has ended.
+/** Does it follow the generation of that @number or a later one?  True of one that has
+ * ended.
  */
 bool worker_follows(const struct worker *worker, unsigned long number);
 
@@ -91,7 +93,7 @@ void worker_free(struct worker *worker);
 struct stream_set *worker_streams(struct worker *worker);
 
 /** What it follows now. */
-const struct generation *worker_plan(const struct worker *worker);
+const struct generation *worker_generation(const struct worker *worker);
 
 /** It takes nothing new any more. */
 bool worker_is_draining(const struct worker *worker);

@@ -25,7 +25,7 @@ struct worker {
 	struct pool_set pools;
 	struct worker_setup *setup;
 	unsigned long index;
-	struct generation *plan;
+	struct generation *generation;
 	ev_timer farewell;
 	ev_check iteration_begins;
 	ev_prepare iteration_ends;
@@ -33,7 +33,7 @@ struct worker {
 	double shortage_told; /* when, to all; by reactor_now() */
 
 	atomic_bool over;
-	atomic_ulong follows; /* the number of its plan */
+	atomic_ulong follows; /* the number of its generation */
 	atomic_long load;
 	struct mailbox mailbox; /* other threads' only way into the loop */
 };

@@ -71,14 +71,15 @@ visit_accept(struct visit *v)
 }
 
 static void
-visit_begin(struct gate *door, int arrival, struct channel *channel)
+visit_begin(struct gate *listen_socket, int arrival, struct channel *channel)
 {
-	struct stage *s = door->s;
+	struct stage *s = listen_socket->s;
 	struct visit *v = &s->visits[s->asked++];
 
 	ck_assert_int_le(s->asked, CALLERS);
-	*v = (struct visit){
-	    .door = (int)(door - s->doors), .arrival = arrival, .channel = channel};
+	*v = (struct visit){.listen_socket = (int)(listen_socket - s->listen_sockets),
+	    .arrival = arrival,
+	    .channel = channel};
 	channel->endpoint.wake = on_visit_wake;
 	channel->endpoint.owner = v;
 	if (s->accepts)
@@ -103,16 +104,17 @@ static void
 on_asked(void *owner, struct channel *channel, const char *forwarded)
 {
 	struct arrival *a = owner;
-	enum reason reason = a->door->s->refuses[a->pod];
+	enum reason reason = a->listen_socket->s->refuses[a->pod];
 
 	(void)forwarded;
 	if (reason != REASON_NONE) {
-		a->door->s->refused++;
+		a->listen_socket->s->refused++;
 		channel_answer(channel, reason, "as it is");
 		channel_release(channel);
 		return;
 	}
-	visit_begin(a->door, (int)(a - a->door->s->arrivals) + 1, channel);
+	visit_begin(
+	    a->listen_socket, (int)(a - a->listen_socket->s->arrivals) + 1, channel);
 }
 
 static void
@@ -121,8 +123,8 @@ on_carrier_ended(void *owner, enum reason reason)
 	struct arrival *a = owner;
 
 	(void)reason;
-	if (a->door->carrier == a->carrier)
-		a->door->carrier = NULL;
+	if (a->listen_socket->carrier == a->carrier)
+		a->listen_socket->carrier = NULL;
 	a->carrier = NULL;
 }
 
@@ -134,20 +136,20 @@ static const struct h2_carrier_events carrier_events = {
 static void
 on_link_opened(void *owner, struct link *link)
 {
-	struct gate *door = owner;
-	struct stage *s = door->s;
+	struct gate *listen_socket = owner;
+	struct stage *s = listen_socket->s;
 	struct arrival *a;
 
 	if (!tls_is_h2(&link->tls)) {
-		visit_begin(door, 0, carrier_raw_new(link));
+		visit_begin(listen_socket, 0, carrier_raw_new(link));
 		return;
 	}
 	a = &s->arrivals[s->arrived++];
 	ck_assert_int_le(s->arrived, ARRIVALS);
-	a->door = door;
+	a->listen_socket = listen_socket;
 	a->pod = s->pods > 0 ? (s->arrived - 1) % s->pods + 1 : 0;
 	s->server_links.instance = (uint64_t)a->pod << 32;
-	door->carrier = a->carrier =
+	listen_socket->carrier = a->carrier =
 	    h2_carrier_new(link, LOG_LEVEL_INFO, &carrier_events, a);
 	ck_assert_ptr_nonnull(a->carrier);
 }
@@ -168,18 +170,18 @@ static const struct link_events link_events = {
 static void
 on_knock(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct gate *door = io->data;
-	struct stage *s = door->s;
+	struct gate *listen_socket = io->data;
+	struct stage *s = listen_socket->s;
 	int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK);
 
 	(void)loop;
 	(void)events;
 	ck_assert_int_ge(fd, 0);
-	door->came++;
-	if (!door->mute)
-		ck_assert_ptr_nonnull(
-		    link_new(&s->server_links, door->raw ? s->raw_server : s->server,
-			NULL, fd, 10, &link_events, door));
+	listen_socket->came++;
+	if (!listen_socket->mute)
+		ck_assert_ptr_nonnull(link_new(&s->server_links,
+		    listen_socket->raw ? s->raw_server : s->server, NULL, fd, 10,
+		    &link_events, listen_socket));
 }
 
 /* ---- the near end ---------------------------------------------------------------- */
@@ -282,22 +284,23 @@ caller_end(struct caller *c)
 /* ---- the stage ------------------------------------------------------------------- */
 
 static void
-listen_socket_init(struct gate *door, struct stage *s, struct address_name *name)
+listen_socket_init(struct gate *listen_socket, struct stage *s, struct address_name *name)
 {
 	static char host[] = "127.0.0.1";
 	struct sockaddr_in address = {
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t length = sizeof(address);
 
-	door->s = s;
-	door->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	ck_assert_int_eq(bind(door->fd, (struct sockaddr *)&address, length), 0);
-	ck_assert_int_eq(listen(door->fd, 8), 0);
-	ck_assert_int_eq(getsockname(door->fd, (struct sockaddr *)&address, &length), 0);
+	listen_socket->s = s;
+	listen_socket->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	ck_assert_int_eq(bind(listen_socket->fd, (struct sockaddr *)&address, length), 0);
+	ck_assert_int_eq(listen(listen_socket->fd, 8), 0);
+	ck_assert_int_eq(
+	    getsockname(listen_socket->fd, (struct sockaddr *)&address, &length), 0);
 	*name = (struct address_name){.host = host, .port = ntohs(address.sin_port)};
-	ev_io_init(&door->io, on_knock, door->fd, EV_READ);
-	door->io.data = door;
-	ev_io_start(s->loop, &door->io);
+	ev_io_init(&listen_socket->io, on_knock, listen_socket->fd, EV_READ);
+	listen_socket->io.data = listen_socket;
+	ev_io_start(s->loop, &listen_socket->io);
 }
 
 void
@@ -314,7 +317,7 @@ stage_init(struct stage *s)
 	ck_assert_ptr_nonnull(s->resolver);
 	bench_init(&s->bench);
 	for (int i = 0; i < DOORS; i++)
-		listen_socket_init(&s->doors[i], s, &s->names[i]);
+		listen_socket_init(&s->listen_sockets[i], s, &s->names[i]);
 	client->sni = s->bench.host;
 	client->timeout_close = s->bench.server.timeout_close = 60;
 	client->timeout_connect = 10;
@@ -362,8 +365,8 @@ stage_clear(struct stage *s)
 	link_set_clear(&s->server_links);
 	pool_set_clear(&s->pools);
 	for (int i = 0; i < DOORS; i++) {
-		ev_io_stop(s->loop, &s->doors[i].io);
-		close(s->doors[i].fd);
+		ev_io_stop(s->loop, &s->listen_sockets[i].io);
+		close(s->listen_sockets[i].fd);
 	}
 	service_release(s->client);
 	service_release(s->server);

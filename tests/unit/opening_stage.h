@@ -36,8 +36,8 @@ struct caller {
 
 /** A channel that was asked for, on the server's side. */
 struct visit {
-	int door;    /* where its carrier came in, */
-	int arrival; /* and the carrier's number, from 1 on; 0: raw */
+	int listen_socket; /* where its carrier came in, */
+	int arrival;       /* and the carrier's number, from 1 on; 0: raw */
 	struct channel *channel;
 	char words[64];
 	size_t length;
@@ -57,7 +57,7 @@ struct gate {
 
 /** An h2 carrier that came in. */
 struct arrival {
-	struct gate *door;
+	struct gate *listen_socket;
 	int pod;                    /* that it led to; 0: it does not say */
 	struct h2_carrier *carrier; /* NULL: it has ended */
 };
@@ -74,7 +74,7 @@ struct stage {
 	struct service_settings raw_settings;
 	struct address_name names[DOORS];
 	struct byte_budget windows;
-	struct gate doors[DOORS];
+	struct gate listen_sockets[DOORS];
 	struct caller callers[CALLERS];
 	struct visit visits[CALLERS];
 	struct arrival arrivals[ARRIVALS];

@@ -335,7 +335,7 @@ END_TEST
 /* Whom a server lets in, in letters: Verify the chain, Require a certificate, Ask for
  * one. */
 static const char *
-doors(const char *lines)
+listen_sockets(const char *lines)
 {
 	static char letters[4];
 	char text[512];
@@ -353,16 +353,16 @@ doors(const char *lines)
 
 START_TEST(a_server_lets_in_whom_its_file_says)
 {
-	ck_assert_str_eq(doors("CAfile = ca\n"), "VRA");
-	ck_assert_str_eq(doors("CApath = ca\n"), "VRA");
-	ck_assert_str_eq(doors("CAfile = ca\nverifyChain = yes\n"), "VRA");
-	ck_assert_str_eq(doors("CAfile = ca\ncheckHost = x\n"), "VRA");
+	ck_assert_str_eq(listen_sockets("CAfile = ca\n"), "VRA");
+	ck_assert_str_eq(listen_sockets("CApath = ca\n"), "VRA");
+	ck_assert_str_eq(listen_sockets("CAfile = ca\nverifyChain = yes\n"), "VRA");
+	ck_assert_str_eq(listen_sockets("CAfile = ca\ncheckHost = x\n"), "VRA");
 	ck_assert_str_eq(settings_warnings(), "");
-	ck_assert_str_eq(doors("requireCert = no\n"), "V--");
+	ck_assert_str_eq(listen_sockets("requireCert = no\n"), "V--");
 	ck_assert_ptr_nonnull(
 	    strstr(settings_warnings(), "requireCert = no: anyone is let in"));
-	ck_assert_str_eq(doors("verifyChain = no\nrequireCert = no\n"), "---");
-	ck_assert_str_eq(doors("CAfile = ca\nrequireCert = no\n"), "V-A");
+	ck_assert_str_eq(listen_sockets("verifyChain = no\nrequireCert = no\n"), "---");
+	ck_assert_str_eq(listen_sockets("CAfile = ca\nrequireCert = no\n"), "V-A");
 	ck_assert_ptr_nonnull(
 	    strstr(settings_warnings(), "who shows no certificate is let in too"));
 }
@@ -371,9 +371,9 @@ END_TEST
 START_TEST(verify_chain_written_out_implies_require_cert_unless_that_comes_later)
 {
 	ck_assert_str_eq(
-	    doors("CAfile = ca\nrequireCert = no\nverifyChain = yes\n"), "VRA");
+	    listen_sockets("CAfile = ca\nrequireCert = no\nverifyChain = yes\n"), "VRA");
 	ck_assert_str_eq(
-	    doors("CAfile = ca\nverifyChain = yes\nrequireCert = no\n"), "V-A");
+	    listen_sockets("CAfile = ca\nverifyChain = yes\nrequireCert = no\n"), "V-A");
 }
 END_TEST
 

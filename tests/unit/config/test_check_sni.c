@@ -6,7 +6,7 @@
 #define PRIMARY "[orders]\naccept = 8443\nconnect = 1\ncert = c.pem\nCAfile = a.pem\n"
 #define SECOND "[stock]\nconnect = 2\ncert = d.pem\nCAfile = b.pem\n"
 
-START_TEST(a_service_may_be_chosen_by_name_at_the_doors_of_another)
+START_TEST(a_service_may_be_chosen_by_name_where_another_listens)
 {
 	struct settings *settings = settings_from(ROLE_SERVER,
 	    PRIMARY SECOND "sni = orders:stock.example\nSNI = orders:*.stock.example\n");
@@ -111,7 +111,7 @@ START_TEST(sni_before_the_first_section_is_for_whom_it_fits)
 }
 END_TEST
 
-START_TEST(a_service_may_have_names_at_its_own_doors)
+START_TEST(a_service_may_have_names_at_its_own_listen_sockets)
 {
 	struct settings *settings = settings_from(
 	    ROLE_SERVER, PRIMARY "sni = orders:orders.example\nsniStrict = yes\n");
@@ -141,11 +141,11 @@ START_TEST(strict_names_need_names)
 }
 END_TEST
 
-UNIT_MAIN("settings_sni", a_service_may_be_chosen_by_name_at_the_doors_of_another,
+UNIT_MAIN("settings_sni", a_service_may_be_chosen_by_name_where_another_listens,
     the_other_section_may_stand_below_and_have_a_colon_in_its_name,
     accept_before_the_first_section_is_for_those_that_are_dialled,
     a_service_that_is_chosen_has_no_accept_of_its_own,
     sni_names_a_section_that_is_there_and_accepts,
     in_a_server_sni_has_a_service_and_a_pattern, in_a_client_sni_has_no_service,
     sni_before_the_first_section_is_for_whom_it_fits,
-    a_service_may_have_names_at_its_own_doors, strict_names_need_names)
+    a_service_may_have_names_at_its_own_listen_sockets, strict_names_need_names)

@@ -301,7 +301,7 @@ START_TEST(a_server_shows_what_was_put_in_until_it_is_old)
 	struct bench b;
 	struct certificate demands;
 	SSL_CTX *client_context, *server_context;
-	struct tls_staple *staples;
+	struct tls_staple *ocsp_refresh;
 	struct end client, server;
 	size_t count, length;
 	unsigned char *der;
@@ -315,18 +315,18 @@ START_TEST(a_server_shows_what_was_put_in_until_it_is_old)
 	free(certificate_write_key("server.key", &demands, NULL));
 	client_context = bench_context(&b.client);
 	server_context = bench_context(&b.server);
-	staples = tls_context_staples(server_context, &count);
+	ocsp_refresh = tls_context_staples(server_context, &count);
 	ck_assert_uint_eq(count, 1);
-	ck_assert_int_eq(X509_cmp(staples[0].certificate, demands.x509), 0);
-	ck_assert_int_eq(X509_cmp(staples[0].issuer, b.ca.x509), 0);
+	ck_assert_int_eq(X509_cmp(ocsp_refresh[0].certificate, demands.x509), 0);
+	ck_assert_int_eq(X509_cmp(ocsp_refresh[0].issuer, b.ca.x509), 0);
 	for (int i = 0; i < 3; i++) { /* none; a good one; too old */
 		der = certificate_ocsp(
 		    &demands, &b.ca, &b.ca, V_OCSP_CERTSTATUS_GOOD, 3600, &length);
 		if (i == 0)
 			OPENSSL_free(der);
 		else
-			tls_staple_put(
-			    &staples[0], der, length, time(NULL) + (i == 1 ? 3600 : -1));
+			tls_staple_put(&ocsp_refresh[0], der, length,
+			    time(NULL) + (i == 1 ? 3600 : -1));
 		bench_connect(&client, client_context, &server, server_context, NULL);
 		ck_assert_int_eq(client.done, i == 1);
 		ck_assert_int_eq(client.verdict.stapled, i == 1);

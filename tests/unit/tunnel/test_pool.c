@@ -63,7 +63,7 @@ START_TEST(new_streams_share_a_carrier_while_it_is_fresh)
 	skipped = fresh_for - 1;
 	for (int i = 1; i < 20; i++)
 		ck_assert_int_eq(open_one(&s, i), 1);
-	ck_assert_int_eq(s.doors[0].came, 1);
+	ck_assert_int_eq(s.listen_sockets[0].came, 1);
 	stage_clear(&s);
 }
 END_TEST
@@ -106,7 +106,7 @@ START_TEST(a_carrier_is_not_renewed_for_its_own_sake)
 		skipped += fresh_for;
 		stage_turns(&s, 5);
 	}
-	ck_assert_int_eq(s.doors[0].came, 1);
+	ck_assert_int_eq(s.listen_sockets[0].came, 1);
 	ck_assert_int_eq(count_carriers(&s), 1);
 	stage_clear(&s);
 }
@@ -160,12 +160,12 @@ START_TEST(the_old_one_serves_again_where_no_newer_is_to_be_had)
 	skipped = 10;
 	ck_assert_int_eq(open_one(&s, 1), 2);
 	end_one(&s, 1);
-	s.doors[0].mute = true;
+	s.listen_sockets[0].mute = true;
 	h2_carrier_close(s.arrivals[1].carrier);
-	s.arrivals[1].carrier = s.doors[0].carrier = NULL;
+	s.arrivals[1].carrier = s.listen_sockets[0].carrier = NULL;
 	stage_turns(&s, 20);
 	ck_assert_int_eq(open_one(&s, 2), 1);
-	ck_assert_int_eq(s.doors[0].came, 3);
+	ck_assert_int_eq(s.listen_sockets[0].came, 3);
 	stage_clear(&s);
 }
 END_TEST
@@ -194,12 +194,12 @@ START_TEST(a_dial_that_hangs_holds_a_stream_up_once_for_a_second)
 	double began;
 
 	begin(&s);
-	s.doors[0].mute = true;
+	s.listen_sockets[0].mute = true;
 	skipped = 10;
 	began = reactor_now();
 	ck_assert_int_eq(open_one(&s, 1), 1);
 	ck_assert_double_ge(reactor_now() - began, 0.9);
-	ck_assert_int_eq(s.doors[0].came, 2);
+	ck_assert_int_eq(s.listen_sockets[0].came, 2);
 	for (int i = 2; i < 10; i++)
 		ck_assert_int_eq(open_one(&s, i), 1);
 	stage_clear(&s);
@@ -211,16 +211,16 @@ START_TEST(a_far_end_that_is_raw_by_now_changes_nothing)
 	static struct stage s;
 
 	begin(&s);
-	s.doors[0].raw = true;
+	s.listen_sockets[0].raw = true;
 	skipped = 10;
 	ck_assert_int_eq(open_one(&s, 1), 1);
-	ck_assert_int_eq(s.doors[0].came, 2);
+	ck_assert_int_eq(s.listen_sockets[0].came, 2);
 	ck_assert(target_may_h2(&s.client->targets[0]));
 	ck_assert_int_eq(open_one(&s, 2), 1);
-	ck_assert_int_eq(s.doors[0].came, 2);
+	ck_assert_int_eq(s.listen_sockets[0].came, 2);
 	skipped += 5;
-	s.doors[0].raw = false;
-	EXPECT(&s, open_one(&s, 3) >= 1 && s.doors[0].came == 3);
+	s.listen_sockets[0].raw = false;
+	EXPECT(&s, open_one(&s, 3) >= 1 && s.listen_sockets[0].came == 3);
 	EXPECT(&s, count_carriers(&s) == 2);
 	ck_assert_int_eq(open_one(&s, 4), 2);
 	stage_clear(&s);
@@ -233,11 +233,11 @@ START_TEST(tries_that_fail_come_later_and_later)
 	int i = 1;
 
 	begin(&s);
-	s.doors[0].raw = true;
+	s.listen_sockets[0].raw = true;
 	for (skipped = 10; skipped < 610; skipped += 5)
 		ck_assert_int_eq(open_one(&s, i++), 1);
-	ck_assert_int_gt(s.doors[0].came, 10);
-	ck_assert_int_lt(s.doors[0].came, 25);
+	ck_assert_int_gt(s.listen_sockets[0].came, 10);
+	ck_assert_int_lt(s.listen_sockets[0].came, 25);
 	stage_clear(&s);
 }
 END_TEST
@@ -274,7 +274,7 @@ START_TEST(where_all_refuse_there_is_one_dial_a_second)
 	begin(&s);
 	s.refuses[0] = REASON_APP_UNREACHABLE;
 	for (int i = 1; i <= 200; i += 10) {
-		int came = s.doors[0].came;
+		int came = s.listen_sockets[0].came;
 
 		for (int k = i; k < i + 10; k++)
 			call(&s, k, "");
@@ -282,11 +282,11 @@ START_TEST(where_all_refuse_there_is_one_dial_a_second)
 			EXPECT(&s, s.callers[k].failed == 1);
 			ck_assert_int_eq(s.callers[k].reason, REASON_APP_UNREACHABLE);
 		}
-		ck_assert_int_gt(s.doors[0].came, came);
+		ck_assert_int_gt(s.listen_sockets[0].came, came);
 		skipped += 3;
 	}
 	ck_assert_double_ge(reactor_now() - began, 60);
-	ck_assert_double_le(s.doors[0].came, reactor_now() - began);
+	ck_assert_double_le(s.listen_sockets[0].came, reactor_now() - began);
 	stage_clear(&s);
 }
 END_TEST
@@ -306,7 +306,7 @@ START_TEST(a_stream_that_is_refused_waits_for_the_next_dial)
 	ck_assert_int_eq(s.callers[2].failed, 0);
 	s.refuses[0] = REASON_NONE;
 	EXPECT(&s, s.callers[2].opened == 1);
-	ck_assert_int_eq(s.doors[0].came, 4);
+	ck_assert_int_eq(s.listen_sockets[0].came, 4);
 	stage_clear(&s);
 }
 END_TEST
@@ -341,7 +341,7 @@ START_TEST(the_same_far_end_is_asked_three_times_at_most)
 	ck_assert_int_eq(s.refused, 3);
 	counters_sum(s.client->counters, &sum);
 	ck_assert_uint_eq(count_of(&sum.retries[REASON_FULL]), 3);
-	ck_assert_int_eq(s.doors[0].came, 3);
+	ck_assert_int_eq(s.listen_sockets[0].came, 3);
 	stage_clear(&s);
 }
 END_TEST
@@ -357,7 +357,7 @@ START_TEST(a_far_end_that_ends_is_waited_for)
 	ck_assert_int_eq(s.callers[1].failed, 0);
 	s.refuses[0] = REASON_NONE;
 	EXPECT(&s, s.callers[1].opened == 1);
-	ck_assert_int_le(s.doors[0].came, 7);
+	ck_assert_int_le(s.listen_sockets[0].came, 7);
 	stage_clear(&s);
 }
 END_TEST

@@ -37,7 +37,7 @@ struct scene {
 	struct half client, server;
 	struct address_name routes[2], app_name;
 	int route; /* listens for carriers; -1: nobody does */
-	int app_door;
+	int app_listener;
 	ev_io route_io;
 	int program, app;   /* -1: none */
 	const char *peer;   /* of every stream, in text */
@@ -200,7 +200,7 @@ scene_init(struct scene *s)
 	s->bench.client.sni = s->bench.host;
 	s->route = listen_somewhere(&s->routes[1], 8);
 	s->routes[0] = s->routes[1];
-	s->app_door = listen_somewhere(&s->app_name, 8);
+	s->app_listener = listen_somewhere(&s->app_name, 8);
 	s->bench.client.connect = (struct name_list){.items = s->routes, .count = 1};
 	s->bench.server.connect = (struct name_list){.items = &s->app_name, .count = 1};
 	ev_io_init(&s->route_io, on_carrier, s->route, EV_READ);
@@ -244,7 +244,7 @@ scene_clear(struct scene *s)
 	half_clear(&s->server);
 	close_one(&s->program);
 	close_one(&s->app);
-	close_one(&s->app_door);
+	close_one(&s->app_listener);
 	resolver_free(s->resolver);
 	reactor_clear(&s->reactor);
 	ev_loop_destroy(s->loop);
@@ -258,7 +258,7 @@ begin(struct scene *s)
 {
 	struct address_name name;
 	struct address address[2];
-	int door = listen_somewhere(&name, 1), small = 4096, fd;
+	int listen_socket = listen_somewhere(&name, 1), small = 4096, fd;
 
 	if (s->client.service == NULL) {
 		half_init(&s->client, s, &s->bench.client);
@@ -270,9 +270,9 @@ begin(struct scene *s)
 		setsockopt(s->program, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	ck_assert_int_eq(connect(s->program, &address[0].any, address[0].length), 0);
 	ck_assert_int_eq(fcntl(s->program, F_SETFL, O_NONBLOCK), 0);
-	fd = accept4(door, NULL, NULL, SOCK_NONBLOCK);
+	fd = accept4(listen_socket, NULL, NULL, SOCK_NONBLOCK);
 	ck_assert_int_ge(fd, 0);
-	close(door);
+	close(listen_socket);
 	socket_tune(fd, true);
 	if (s->small_send)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
@@ -282,7 +282,7 @@ begin(struct scene *s)
 static bool
 app_accepts(struct scene *s)
 {
-	s->app = accept4(s->app_door, NULL, NULL, SOCK_NONBLOCK);
+	s->app = accept4(s->app_listener, NULL, NULL, SOCK_NONBLOCK);
 	return s->app >= 0;
 }
 
@@ -767,7 +767,7 @@ START_TEST(an_app_that_cannot_be_reached_resets_the_program)
 	struct scene s;
 
 	scene_init(&s);
-	close_one(&s.app_door);
+	close_one(&s.app_listener);
 	begin(&s);
 	expect_end(&s, s.program, "", ECONNRESET);
 	EXPECT(&s, is_empty(&s));

@@ -15,7 +15,7 @@ START_TEST(openings_that_a_new_carrier_has_no_room_for_wait_for_the_next)
 	for (int i = 0; i < CALLERS; i++)
 		call(&s, i, "");
 	EXPECT(&s, count_opened(&s) == CALLERS);
-	ck_assert_int_gt(s.doors[0].came, 1);
+	ck_assert_int_gt(s.listen_sockets[0].came, 1);
 	stage_clear(&s);
 }
 END_TEST
@@ -45,7 +45,7 @@ ask_in_vain(struct stage *s, const char *words, double timeout)
 	stage_begin(s);
 	call(s, 0, words);
 	EXPECT(s, s->asked == 1);
-	ck_assert_int_eq(s->visits[0].door, 0);
+	ck_assert_int_eq(s->visits[0].listen_socket, 0);
 	return &s->callers[0];
 }
 
@@ -58,7 +58,7 @@ START_TEST(a_silent_program_s_stream_is_tried_elsewhere_when_no_answer_comes)
 	c = ask_in_vain(&s, "", 2);
 	s.accepts = true;
 	EXPECT(&s, c->opened == 1);
-	ck_assert_int_eq(s.visits[1].door, 1);
+	ck_assert_int_eq(s.visits[1].listen_socket, 1);
 	stage_clear(&s);
 }
 END_TEST
@@ -74,7 +74,7 @@ START_TEST(
 	EXPECT(&s, c->failed == 1);
 	ck_assert_int_eq(c->reason, REASON_OPEN_TIMEOUT);
 	ck_assert_int_eq(s.asked, 1);
-	ck_assert_int_eq(s.doors[1].came, 0);
+	ck_assert_int_eq(s.listen_sockets[1].came, 0);
 	stage_clear(&s);
 }
 END_TEST
@@ -107,13 +107,13 @@ START_TEST(what_a_far_end_that_goes_away_refuses_is_asked_on_another_carrier)
 	stage_begin(&s);
 	c = call(&s, 0, "words");
 	EXPECT(&s, s.asked == 1);
-	h2_carrier_drain(s.doors[0].carrier);
+	h2_carrier_drain(s.listen_sockets[0].carrier);
 	stage_turns(&s, 20);
 	s.accepts = true;
 	visit_end(&s.visits[0]);
 	EXPECT(&s, c->opened == 1);
 	EXPECT(&s, strcmp(s.visits[1].words, "words") == 0);
-	ck_assert_int_eq(s.doors[0].came, 2);
+	ck_assert_int_eq(s.listen_sockets[0].came, 2);
 	stage_clear(&s);
 }
 END_TEST
@@ -138,7 +138,7 @@ START_TEST(refused_bytes_are_said_once_to_a_raw_target)
 	struct caller *c;
 
 	stage_init(&s);
-	s.doors[1].raw = true;
+	s.listen_sockets[1].raw = true;
 	c = refuse(&s);
 	EXPECT(&s, c->opened == 1);
 	EXPECT(&s, s.asked == 1);
@@ -155,9 +155,9 @@ START_TEST(refused_bytes_are_not_with_anybody)
 	struct caller *c;
 
 	stage_init(&s);
-	s.doors[1].mute = true;
+	s.listen_sockets[1].mute = true;
 	c = refuse(&s);
-	EXPECT(&s, s.doors[1].came == 1);
+	EXPECT(&s, s.listen_sockets[1].came == 1);
 	ck_assert_uint_eq(stream_open_given(c->opening), 0);
 	stage_clear(&s);
 }
@@ -173,15 +173,15 @@ begin_with_a_look(struct stage *s, bool raw, enum multiplex multiplex)
 	stage_init(s);
 	s->bench.client.connect.count = 2;
 	s->bench.client.multiplex = multiplex;
-	s->doors[0].raw = s->doors[1].raw = raw;
+	s->listen_sockets[0].raw = s->listen_sockets[1].raw = raw;
 	stage_begin(s);
 	s->accepts = true;
 	ck_assert_double_gt(target_fail(&s->client->targets[0], reactor_now() - 2), 0);
 	call(s, 0, "");
 	EXPECT(s, s->callers[0].opened == 1);
 	EXPECT(s, s->asked == 1);
-	ck_assert_int_eq(s->visits[0].door, 1);
-	EXPECT(s, s->doors[0].came == 1);
+	ck_assert_int_eq(s->visits[0].listen_socket, 1);
+	EXPECT(s, s->listen_sockets[0].came == 1);
 }
 
 START_TEST(a_target_that_lives_again_is_tried_by_the_stream_after_the_look)
@@ -199,7 +199,7 @@ START_TEST(a_target_that_lives_again_is_tried_by_the_stream_after_the_look)
 		call(&s, 1, "");
 		EXPECT(&s, s.callers[1].opened == 1);
 		EXPECT(&s, s.asked == 2); /* and not by the look */
-		ck_assert_int_eq(s.visits[1].door, 0);
+		ck_assert_int_eq(s.visits[1].listen_socket, 0);
 		ck_assert_int_eq(target->health, TARGET_WELL);
 		stage_clear(&s);
 	}
@@ -225,7 +225,7 @@ START_TEST(a_look_that_fails_lets_the_target_rest_longer)
 	stage_init(&s);
 	s.bench.client.connect.count = 2;
 	s.bench.client.timeout_connect = 1;
-	s.doors[0].mute = true;
+	s.listen_sockets[0].mute = true;
 	stage_begin(&s);
 	s.accepts = true;
 	target = &s.client->targets[0];
@@ -236,7 +236,7 @@ START_TEST(a_look_that_fails_lets_the_target_rest_longer)
 	}
 	EXPECT(&s, target->health == TARGET_RESTS);
 	ck_assert_double_eq(target->rest, 2);
-	ck_assert_int_eq(s.doors[0].came, 1);
+	ck_assert_int_eq(s.listen_sockets[0].came, 1);
 	stage_clear(&s);
 }
 END_TEST
@@ -262,7 +262,7 @@ START_TEST(a_link_that_was_to_be_raw_and_speaks_h2_serves_as_a_carrier)
 	EXPECT(&s, strcmp(s.visits[0].words, "words") == 0);
 	ck_assert_int_eq(s.visits[0].arrival, 1);
 	ck_assert_int_eq(s.visits[1].arrival, 1);
-	ck_assert_int_eq(s.doors[0].came, 1);
+	ck_assert_int_eq(s.listen_sockets[0].came, 1);
 	stage_clear(&s);
 }
 END_TEST

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Three services, of which the second and the third are chosen at the doors of the first.
+/* Three services, of which the second and the third are chosen at the listen sockets of
+ * the first.
  */
 static struct sni_rule second_rules[] = {
     {"first", "second.example"}, {"first", "*.shared.example"}};
@@ -21,7 +22,7 @@ static struct service_settings settings[] = {
 struct scene {
 	struct service of[3];
 	struct service *services[3];
-	struct generation plan;
+	struct generation generation;
 };
 
 static void
@@ -31,7 +32,7 @@ scene_init(struct scene *s)
 		s->of[i] = (struct service){.settings = &settings[i]};
 		s->services[i] = &s->of[i];
 	}
-	s->plan = (struct generation){.services = s->services, .service_count = 3};
+	s->generation = (struct generation){.services = s->services, .service_count = 3};
 }
 
 START_TEST(the_first_line_that_fits_a_name_is_taken)
@@ -40,11 +41,12 @@ START_TEST(the_first_line_that_fits_a_name_is_taken)
 
 	scene_init(&s);
 	ck_assert_ptr_eq(
-	    generation_service_for(&s.plan, &s.of[0], "second.example"), &s.of[1]);
+	    generation_service_for(&s.generation, &s.of[0], "second.example"), &s.of[1]);
 	ck_assert_ptr_eq(
-	    generation_service_for(&s.plan, &s.of[0], "a.shared.example"), &s.of[1]);
+	    generation_service_for(&s.generation, &s.of[0], "a.shared.example"),
+	    &s.of[1]);
 	ck_assert_ptr_eq(
-	    generation_service_for(&s.plan, &s.of[0], "a.example"), &s.of[2]);
+	    generation_service_for(&s.generation, &s.of[0], "a.example"), &s.of[2]);
 }
 END_TEST
 
@@ -53,30 +55,32 @@ START_TEST(a_name_that_fits_no_line_has_no_service)
 	struct scene s;
 
 	scene_init(&s);
-	ck_assert_ptr_null(generation_service_for(&s.plan, &s.of[0], "second.test"));
-	ck_assert_ptr_null(generation_service_for(&s.plan, &s.of[0], ""));
+	ck_assert_ptr_null(
+	    generation_service_for(&s.generation, &s.of[0], "second.test"));
+	ck_assert_ptr_null(generation_service_for(&s.generation, &s.of[0], ""));
 }
 END_TEST
 
-START_TEST(a_line_holds_at_the_doors_that_it_names)
+START_TEST(a_line_holds_at_the_listen_sockets_that_it_names)
 {
 	struct scene s;
 
 	scene_init(&s);
-	ck_assert(generation_has_names(&s.plan, &s.of[0]));
-	ck_assert(!generation_has_names(&s.plan, &s.of[1]));
-	ck_assert_ptr_null(generation_service_for(&s.plan, &s.of[1], "second.example"));
+	ck_assert(generation_has_names(&s.generation, &s.of[0]));
+	ck_assert(!generation_has_names(&s.generation, &s.of[1]));
+	ck_assert_ptr_null(
+	    generation_service_for(&s.generation, &s.of[1], "second.example"));
 }
 END_TEST
 
-START_TEST(a_service_of_an_older_plan_leads_to_those_of_this_one)
+START_TEST(a_service_of_an_older_generation_leads_to_those_of_this_one)
 {
 	struct scene s;
 	struct service old = {.settings = &settings[0]};
 
 	scene_init(&s);
 	ck_assert_ptr_eq(
-	    generation_service_for(&s.plan, &old, "second.example"), &s.of[1]);
+	    generation_service_for(&s.generation, &old, "second.example"), &s.of[1]);
 }
 END_TEST
 
@@ -87,11 +91,11 @@ START_TEST(what_is_in_the_place_of_an_older_service_has_its_name)
 	struct service old = {.settings = &settings[1]}, other = {.settings = &gone};
 
 	scene_init(&s);
-	ck_assert_ptr_eq(generation_present(&s.plan, &s.of[2]), &s.of[2]);
-	ck_assert_ptr_eq(generation_present(&s.plan, &old), &s.of[1]);
-	ck_assert_ptr_null(generation_present(&s.plan, &other));
-	ck_assert(generation_has(&s.plan, &s.of[1]));
-	ck_assert(!generation_has(&s.plan, &old));
+	ck_assert_ptr_eq(generation_present(&s.generation, &s.of[2]), &s.of[2]);
+	ck_assert_ptr_eq(generation_present(&s.generation, &old), &s.of[1]);
+	ck_assert_ptr_null(generation_present(&s.generation, &other));
+	ck_assert(generation_has(&s.generation, &s.of[1]));
+	ck_assert(!generation_has(&s.generation, &old));
 }
 END_TEST
 
@@ -122,6 +126,6 @@ END_TEST
 
 UNIT_MAIN("plan", a_file_that_is_gone_since_the_root_changed_is_as_it_was,
     the_first_line_that_fits_a_name_is_taken, a_name_that_fits_no_line_has_no_service,
-    a_line_holds_at_the_doors_that_it_names,
-    a_service_of_an_older_plan_leads_to_those_of_this_one,
+    a_line_holds_at_the_listen_sockets_that_it_names,
+    a_service_of_an_older_generation_leads_to_those_of_this_one,
     what_is_in_the_place_of_an_older_service_has_its_name)
