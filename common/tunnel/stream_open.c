@@ -16,7 +16,7 @@ struct stream_open {
 	const struct channel *caller; /* the server's; NULL in the client */
 	const struct stream_open_events *events;
 	void *owner;
-	struct failover_walk attempts;
+	struct failover_walk walk;
 
 	/* What is under way, one at a time: */
 	struct dial *dial;           /* to the app */
@@ -37,7 +37,7 @@ loop_of(const struct stream_open *o)
 static struct target *
 target_of(const struct stream_open *o)
 {
-	return failover_target(&o->attempts);
+	return failover_target(&o->walk);
 }
 
 static bool
@@ -62,7 +62,7 @@ stop(struct stream_open *o)
 static void
 discard(struct stream_open *o)
 {
-	failover_clear(&o->attempts);
+	failover_clear(&o->walk);
 	channel_request_clear(&o->request);
 	free(o);
 }
@@ -80,9 +80,9 @@ static void
 give_up(struct stream_open *o)
 {
 	const struct stream_open_events *events = o->events;
-	enum reason reason = o->attempts.reason;
+	enum reason reason = o->walk.reason;
 	void *owner = o->owner;
-	struct buf words = failover_give_up(&o->attempts);
+	struct buf words = failover_give_up(&o->walk);
 
 	stream_open_cancel(o);
 	events->failed(owner, reason,
@@ -95,7 +95,7 @@ give_up(struct stream_open *o)
 static void
 target_failed(struct stream_open *o, enum reason reason, const char *detail)
 {
-	failover_fail(&o->attempts, reason, detail);
+	failover_fail(&o->walk, reason, detail);
 	stop(o);
 	if (!try_next(o))
 		give_up(o);
@@ -109,7 +109,7 @@ opened(struct stream_open *o, int fd, struct channel *channel)
 	size_t fed = buf_length(&o->request.first);
 	struct buf rest;
 
-	failover_succeed(&o->attempts);
+	failover_succeed(&o->walk);
 	rest = channel_request_take_rest(&o->request);
 	discard(o);
 	events->opened(owner, fd, channel, rest, fed);
@@ -130,7 +130,7 @@ use_raw(struct stream_open *o, struct link *link)
 
 /* It was to be raw when the dial began, but by now the target speaks h2. */
 static void
-opening_on_link_opened(void *owner, struct link *link)
+stream_open_on_link_opened(void *owner, struct link *link)
 {
 	struct stream_open *o = owner;
 
@@ -142,7 +142,7 @@ opening_on_link_opened(void *owner, struct link *link)
 }
 
 static void
-opening_on_link_failed(void *owner, enum reason reason, const char *detail)
+stream_open_on_link_failed(void *owner, enum reason reason, const char *detail)
 {
 	struct stream_open *o = owner;
 
@@ -151,8 +151,8 @@ opening_on_link_failed(void *owner, enum reason reason, const char *detail)
 }
 
 static const struct link_events link_events = {
-    .opened = opening_on_link_opened,
-    .failed = opening_on_link_failed,
+    .opened = stream_open_on_link_opened,
+    .failed = stream_open_on_link_failed,
 };
 
 /* No byte of the stream has reached an app that does not take what goes ahead of it. */
@@ -172,7 +172,7 @@ use_app(struct stream_open *o, int fd)
 }
 
 static void
-opening_on_connected(
+stream_open_on_connected(
     void *arg, int fd, const struct address *to, enum reason reason, const char *why)
 {
 	struct stream_open *o = arg;
@@ -195,7 +195,7 @@ static bool
 dial_app(struct stream_open *o)
 {
 	o->dial = dial_start(loop_of(o), o->dialer->resolver, target_of(o)->name,
-	    o->service->settings, failover_left(&o->attempts), opening_on_connected, o);
+	    o->service->settings, failover_left(&o->walk), stream_open_on_connected, o);
 	return o->dial != NULL;
 }
 
@@ -203,14 +203,14 @@ static bool
 dial_raw(struct stream_open *o)
 {
 	o->link_dial = link_dial_start(o->dialer->links, o->dialer->resolver, o->service,
-	    target_of(o), false, failover_left(&o->attempts), &link_events, o);
+	    target_of(o), false, failover_left(&o->walk), &link_events, o);
 	return o->link_dial != NULL;
 }
 
 /* ---- h2 carriers ----------------------------------------------------------------- */
 
 static void
-opening_on_hungry(void *owner)
+stream_open_on_hungry(void *owner)
 {
 	struct stream_open *o = owner;
 
@@ -218,13 +218,13 @@ opening_on_hungry(void *owner)
 }
 
 static void
-opening_on_accepted(void *owner, struct channel *channel)
+stream_open_on_accepted(void *owner, struct channel *channel)
 {
 	opened(owner, -1, channel);
 }
 
 static void
-opening_on_raw(void *owner, struct link *link)
+stream_open_on_raw(void *owner, struct link *link)
 {
 	struct stream_open *o = owner;
 
@@ -235,7 +235,7 @@ opening_on_raw(void *owner, struct link *link)
 }
 
 static void
-opening_on_request_failed(
+stream_open_on_request_failed(
     void *owner, enum reason reason, const char *detail, bool certain)
 {
 	struct stream_open *o = owner;
@@ -244,15 +244,15 @@ opening_on_request_failed(
 		target_failed(o, reason, detail);
 		return;
 	}
-	failover_blame(&o->attempts, reason, detail);
+	failover_blame(&o->walk, reason, detail);
 	give_up(o);
 }
 
 static const struct channel_request_events request_events = {
-    .hungry = opening_on_hungry,
-    .accepted = opening_on_accepted,
-    .raw = opening_on_raw,
-    .failed = opening_on_request_failed,
+    .hungry = stream_open_on_hungry,
+    .accepted = stream_open_on_accepted,
+    .raw = stream_open_on_raw,
+    .failed = stream_open_on_request_failed,
 };
 
 bool
@@ -275,11 +275,11 @@ try_next(struct stream_open *o)
 {
 	struct target *rested;
 
-	if (!failover_next(&o->attempts))
+	if (!failover_next(&o->walk))
 		return false;
 	if (!is_client(o))
 		return dial_app(o);
-	if ((rested = failover_look(&o->attempts)) != NULL)
+	if ((rested = failover_look(&o->walk)) != NULL)
 		pool_look(o->dialer->pools, o->service, rested);
 	return target_may_h2(target_of(o)) ? channel_request_start(&o->request)
 					   : dial_raw(o);
@@ -307,12 +307,12 @@ stream_open_start(const struct dialer *dialer, struct service *service, const ch
 		    .pools = dialer->pools,
 		    .service = service,
 		    .peer = peer,
-		    .walk = &o->attempts,
+		    .walk = &o->walk,
 		    .events = &request_events,
 		    .owner = o,
 		},
 	};
-	failover_init(&o->attempts, service, o->tried);
+	failover_init(&o->walk, service, o->tried);
 	channel_request_init(&o->request);
 	if (!try_next(o)) {
 		free(o);
