@@ -24,7 +24,7 @@ struct failover_walk {
 	struct buf words;   /* why each failed */
 };
 
-/** @tried has room for as many as @service has targets; both outlive the attempts. */
+/** @tried has room for as many as @service has targets; both outlive the walk. */
 void failover_init(struct failover_walk *a, struct service *service, bool *tried);
 
 /** What is left of the memory for words. */
