@@ -2,6 +2,7 @@
 router ends the TLS itself where it has no passthrough route, often with a wildcard that fits."""
 
 import re
+import ssl
 
 import pytest
 
@@ -46,7 +47,8 @@ def read_by(certificates, reader):
     last, so that there is an end to wait for, and a sign that bytes would have been seen."""
 
     def read(router):
-        peer = tls_client(certificates, router.port)
+        # In TLS 1.2 its handshake is over at the router, too: haproxy gives one up whose FIN it sees meanwhile.
+        peer = tls_client(certificates, router.port, ssl.TLSVersion.TLSv1_2)
         peer.send(b"content")
         peer.end_with_fin()
         read = []
